@@ -1,0 +1,19 @@
+"""Affinity Lab: graph-regularised and subspace deep clustering that one can watch.
+
+Imports point down only (``tests/test_layers.py`` enforces it):
+
+====== ============================================================ =====================================
+layer  modules                                                      owns
+====== ============================================================ =====================================
+0      ``errors`` ``home`` ``params``                               typed declarations, where things live
+1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
+       ``metrics`` ``projections`` ``plots``                        arrays or figures out
+2      ``base`` ``registry`` ``selfexpressive`` ``methods``         the estimator contract, the methods
+3      ``runs``                                                     the run store
+4      ``execute`` ``analysis``                                     the one way to train, to look closer
+5      ``jobs``                                                     queue, workers
+6      ``cli`` ``bench`` ``__main__``                               the command line
+====== ============================================================ =====================================
+"""
+
+__version__ = "0.1.0"

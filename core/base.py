@@ -1,0 +1,280 @@
+"""The estimator contract: what a method is, and what training tells its observer.
+
+A method is a dataclass of declared hyperparameters with one generator, `iter_fit`. Whoever runs it owns the loop, so
+progress, pause, one-step, snapshots and stop need no code in any method.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ParameterError
+from core.params import Param, check_all, integer, params_of
+
+Arrays = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a training stage.
+
+    Attributes
+    ----------
+    stage, step, total
+        Name of the stage, steps done in it (from 1), and steps planned.
+    scalars
+        Every loss term by name, as a float or a 0-d tensor; weighted as it enters the objective.
+    arrays
+        What can be looked at now, by name: ``Z`` (codes, n x d), ``C`` (self-expression, n x n), ``A`` (an affinity
+        learnt directly), ``X_hat`` (reconstructions), ``Z_pretrained``, ``prior`` (sparse graph). A value may live on
+        the device, or be a function that computes it: nothing is copied or computed unless somebody looks.
+    """
+
+    stage: str
+    step: int
+    total: int
+    scalars: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named set of hyperparameters for one data set.
+
+    `source` says where the values come from ("paper", "code", "ours"), `note` what a reader must know about them, above
+    all whether they were chosen with the labels.
+    """
+
+    title: str
+    dataset: str
+    params: Mapping[str, Any]
+    source: str = "ours"
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run will need, as far as it is known before the start."""
+
+    parameters: int = 0
+    matrices: Mapping[str, int] = field(default_factory=dict)  # name -> bytes
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.matrices.values())
+
+
+def to_host(arrays: Arrays) -> dict[str, Any]:
+    """Compute what is only promised and copy what lies on a device; other arrays pass through."""
+    values = {name: value() if callable(value) else value for name, value in arrays.items()}
+    return {name: v.detach().cpu().numpy() if hasattr(v, "detach") else v for name, v in values.items()}
+
+
+class Stages:
+    """What the training stages of a run have reached; the only state that a checkpoint has to hold.
+
+    A method runs each stage through `run` and names the stateful objects it trains (modules, optimisers, generators).
+    From that the observer can checkpoint at any step, resume in the middle of a stage, and stop: a stop ends the
+    current stage at once and skips the later ones, after which the method concludes from what was reached.
+    """
+
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+        self._saved: dict[str, dict[str, Any]] = {name: dict(value) for name, value in (saved or {}).items()}
+        self._live: tuple[str, Mapping[str, Any]] | None = None
+        self.stopping = False
+
+    def reached(self, stage: str) -> int:
+        """Steps done in a stage, 0 if it never began."""
+        return int(self._saved.get(stage, {}).get("step", 0))
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def run(
+        self, stage: str, total: int, parts: Mapping[str, Any], body: Callable[[int], tuple[Mapping[str, Any], Arrays]]
+    ) -> Iterator[Step]:
+        """Repeat `body` up to `total` times, each a `Step`, starting where the checkpoint left off.
+
+        Parameters
+        ----------
+        parts
+            The objects that the stage changes, by name; each has ``state_dict``/``load_state_dict`` or, as random
+            generators do, ``get_state``/``set_state``.
+        body
+            Takes the index of the step and returns its scalars and arrays. A scalar named ``converged`` that is true
+            ends the stage early.
+        """
+        before = self._saved.setdefault(stage, {"step": 0, "state": {}, "over": False})
+        for name, state in before["state"].items():
+            _load_state(parts[name], state)
+        self._live = (stage, parts)
+        while not before["over"] and before["step"] < total and not self.stopping:
+            scalars, arrays = body(before["step"])
+            before["step"] += 1
+            before["over"] = bool(scalars.get("converged", False))
+            yield Step(stage, before["step"], total, {k: v for k, v in scalars.items() if k != "converged"}, arrays)
+        # A finished stage is kept as it ended: a later stage goes on with the same objects, and a resumed run must be
+        # able to return to this point (a prior graph is built from the codes as they are here). Its optimiser is done.
+        before["state"] = {name: copy.deepcopy(_state(part)) for name, part in parts.items() if name != "optimizer"}
+        self._live = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs, by stage; tensors are the live ones, so save before the next step."""
+        saved = {name: dict(value) for name, value in self._saved.items()}
+        if self._live is not None:
+            stage, parts = self._live
+            saved[stage]["state"] = {name: _state(part) for name, part in parts.items()}
+        return saved
+
+    def weights(self) -> dict[str, Any]:
+        """Parameters of everything trained, as it is now, by ``<part>.<parameter>``; optimisers are left out."""
+        return {
+            f"{name}.{key}": value.contiguous()
+            for saved in self._saved.values()
+            for name, state in saved["state"].items()
+            if isinstance(state, Mapping)
+            for key, value in state.items()
+        }
+
+
+def _state(part: Any) -> Any:
+    return part.state_dict() if hasattr(part, "state_dict") else part.get_state()
+
+
+def _load_state(part: Any, state: Any) -> None:
+    if hasattr(part, "load_state_dict"):
+        part.load_state_dict(state)
+    else:
+        part.set_state(state)
+
+
+@dataclass(kw_only=True)
+class Clusterer:
+    """Base of every method; a subclass is decorated with ``core.registry.register``.
+
+    Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
+    `objective` (LaTeX), `symbols` (LaTeX of each reported scalar), `presets`, `learns` ("instant" or "deep"),
+    `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
+
+    After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
+    ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    objective: ClassVar[str] = ""
+    learns: ClassVar[str] = "instant"
+    reads: ClassVar[str] = "Z"
+    uses_gpu: ClassVar[bool] = False
+    symbols: ClassVar[Mapping[str, str]] = {}
+    presets: ClassVar[Mapping[str, Preset]] = {}
+
+    n_clusters: int | None = integer(
+        None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",
+        help="Number of clusters; none takes the number of classes of the data set.",
+    )  # fmt: skip
+    random_state: int = integer(
+        0,
+        symbol="s",
+        low=0,
+        high=2**31 - 1,
+        soft=(0, 100),
+        group="Run",
+        help="Seed of every random number of the method.",
+    )
+    device: str = "cpu"
+
+    labels_: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        declared = self.declared()
+        for name, param in declared.items():
+            setattr(self, name, param.check(getattr(self, name), self.name))
+
+    @classmethod
+    def declared(cls) -> dict[str, Param]:
+        """The hyperparameters, by name."""
+        return params_of(cls)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    def set_params(self, **params: Any) -> Self:
+        device = params.pop("device", self.device)
+        for name, value in check_all(self.declared(), params, self.name).items():
+            setattr(self, name, value)
+        self.device = device
+        return self
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        """Memory and parameters for data of the given shape (n, ...); no import of anything heavy."""
+        return Cost()
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Train on vectors (n, m) or images (n, h, w[, c]), yielding every step; at the end ``labels_`` is set."""
+        raise NotImplementedError  # pragma: no cover
+
+    def affinity(self, arrays: Arrays) -> NDArray | None:
+        """The affinity that the last step cuts, from a step's arrays; None for methods without one."""
+        return arrays.get("A")
+
+    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+        """Read the clusters off what has been learnt, with the given seed: the last step of the method."""
+        raise NotImplementedError  # pragma: no cover
+
+    def check_data(self, X: NDArray) -> None:
+        """Refuse data that the method cannot use, before anything starts.
+
+        Raises
+        ------
+        ParameterError, DataError
+            Naming what does not fit.
+        """
+
+    def conclude(self, arrays: Arrays) -> Step:
+        """The last step: cut the graph, or group the codes, with the seed of the run."""
+        host = to_host(arrays)
+        affinity = self.affinity(host)
+        self.labels_ = self.assign(host, affinity, random_state=self.random_state)
+        for attribute, value in (
+            ("embedding_", host.get("Z")), ("representation_matrix_", host.get("C")), ("affinity_matrix_", affinity),
+        ):  # fmt: skip
+            if value is not None:
+                setattr(self, attribute, value)
+        return Step("spectral", 1, 1, {}, host)
+
+    def fit(self, X: NDArray, y: Any = None) -> Self:
+        """Train to the end. `y` is ignored; it is there for pipelines."""
+        for _ in self.iter_fit(X):
+            pass
+        return self
+
+    def fit_predict(self, X: NDArray, y: Any = None) -> NDArray[np.int64]:
+        return self.fit(X).labels_
+
+    def clusters(self, X: NDArray) -> int:
+        """The number of clusters, checked against the number of samples.
+
+        Raises
+        ------
+        ParameterError
+            If it was not given, or there are fewer samples than clusters.
+        """
+        if self.n_clusters is None:
+            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
+        if len(X) < self.n_clusters + 1:
+            raise ParameterError(
+                f"The 'n_clusters' parameter of {self.name} must be less than the number of samples, {len(X)}. "
+                f"Got {self.n_clusters} instead."
+            )
+        return self.n_clusters

@@ -1,0 +1,373 @@
+"""The command line: the same stores, specs and workers as the app, for scripts and other programs.
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 bad arguments or data, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import stat
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from core import datasets, registry
+from core.base import Clusterer, Step
+from core.datasets import DataSpec
+from core.errors import AffinityLabError, InvalidInput, ParameterError, UnknownName
+from core.runs import Run, RunStore, Status
+
+EXIT_DONE, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
+_EXITS = {Status.DONE: EXIT_DONE, Status.STOPPED: EXIT_STOPPED}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except AffinityLabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_STOPPED
+    except BrokenPipeError:  # the reader of our output has gone, as in ``... | head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Affinity Lab from the command line.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.add_argument("--json", action="store_true", help="print one JSON value on the last line")
+        sub.set_defaults(command=run)
+        return sub
+
+    command("methods", _methods, "List the methods with their parameters and presets.")
+    command("datasets", _datasets, "List the data sets, and how to get those that are not here.")
+    _run_arguments(command("run", _run, "Train a method and print its scores."))
+    command("list", _list, "List all runs, newest first.")
+    command("show", _show, "Show one run.").add_argument("run_id")
+    export = command("export", _export, "Write one run to a .zip.")
+    export.add_argument("run_id")
+    export.add_argument("file", type=Path)
+    command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
+    worker = command("worker", _worker, "Work on a queued run; this is what the app starts.")
+    worker.add_argument("run_id", nargs="?")
+    worker.add_argument("--standby", action="store_true", help="import first, then read the run from standard input")
+    worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
+    bench = command("bench", _bench, "Measure speed, as ratios within one process.")
+    bench.add_argument("what", choices=("epoch",))
+    bench.add_argument("--steps", type=int, default=15, help="measured steps of each side")
+    return parser
+
+
+def _run_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("method")
+    sub.add_argument("--dataset", required=True, help="name, or file (.npz, .csv, .parquet, .mat)")
+    sub.add_argument("--preset", default="auto", help="name, 'defaults', or 'auto': the one named like the data set")
+    sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    sub.add_argument("--n-samples", type=int, help="random subset of that size")
+    sub.add_argument("--per-class", type=int, help="that many samples of each class")
+    sub.add_argument("--n-classes", type=int, help="only the first classes")
+    sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
+    sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
+    sub.add_argument("--snapshots", type=int, default=12, help="how often a stage is scored while it trains")
+
+
+# ---- commands ----------------------------------------------------------------------------------------------------------
+
+
+def _methods(options: argparse.Namespace) -> int:
+    known = registry.methods()
+    if options.json:
+        print(json.dumps([describe_method(cls) for cls in known.values()]))
+        return EXIT_DONE
+    for name, cls in known.items():
+        print(f"{name}: {cls.title}. {cls.summary} [{cls.paper}]")
+        print(f"    presets: {', '.join(cls.presets) or 'none'}")
+        for param in cls.declared().values():
+            print(f"    {param.name} = {_text(param.default)}  ({param.allowed}) {param.help}")
+    return EXIT_DONE
+
+
+def describe_method(cls: type[Clusterer]) -> dict[str, Any]:
+    """A method as plain data."""
+    presets = {
+        name: {"title": p.title, "dataset": p.dataset, "params": dict(p.params), "source": p.source, "note": p.note}
+        for name, p in cls.presets.items()
+    }
+    return {
+        "name": cls.name, "title": cls.title, "summary": cls.summary, "paper": cls.paper, "objective": cls.objective,
+        "learns": cls.learns, "uses_gpu": cls.uses_gpu, "presets": presets,
+        "parameters": [param.describe() for param in cls.declared().values()],
+    }  # fmt: skip
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    rows = [describe_dataset(entry) for entry in datasets.entries()]
+    if options.json:
+        print(json.dumps(rows))
+        return EXIT_DONE
+    for row in rows:
+        size = f"{row['n_samples']} x {'x'.join(map(str, row['shape']))}, {row['n_classes']} classes"
+        print(f"{row['name']}: {row['title']}, {size}, {'here' if row['available'] else 'not here'}")
+        if not row["available"]:
+            print(f"    {row['how_to_get']}")
+    for path in datasets.uploads():
+        print(f"{path.stem}: uploaded")
+    return EXIT_DONE
+
+
+def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
+    """A data set of the catalogue as plain data."""
+    return {
+        "name": entry.name, "title": entry.title, "summary": entry.summary, "n_samples": entry.n,
+        "shape": list(entry.shape), "n_classes": entry.n_classes, "available": datasets.available(entry.name),
+        "how_to_get": entry.how_to_get, "terms": entry.terms,
+    }  # fmt: skip
+
+
+def _run(options: argparse.Namespace) -> int:
+    from core import execute
+    from core.processes import claim_for_this_process
+
+    spec = execute.make_spec(
+        options.method, _data_spec(options), preset=options.preset, seed=options.seed, device=options.device,
+        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots,
+    )  # fmt: skip
+    prepared = execute.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
+    print(f"{spec.method} on {spec.data.name}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
+    store = RunStore()
+    record = store.create(spec)
+    claim_for_this_process(store, record.id)
+    with _Progress() as progress:
+        run = execute.execute(store, record.id, prepared=prepared, on_step=progress)
+    _print_run(run, options.json)
+    return _EXITS.get(run.status, EXIT_FAILED)
+
+
+def _data_spec(options: argparse.Namespace) -> DataSpec:
+    return DataSpec(
+        name=options.dataset, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
+        seed=options.data_seed, scaling=options.scaling,
+    )  # fmt: skip
+
+
+def parse_settings(method: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Read ``key=value`` pairs as values of a method's hyperparameters."""
+    cls = registry.method(method)
+    declared = cls.declared()
+    values = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ParameterError(f"--set takes KEY=VALUE. Got {setting!r} instead.")
+        if key not in declared:
+            raise UnknownName(f"parameter of {method}", key, declared)
+        values[key] = declared[key].parse(text, method)
+    return values
+
+
+def result_json(run: Run) -> dict[str, Any]:
+    """A finished run as the one JSON object that other programs read."""
+    result = dict(run.result)
+    return {
+        "run_id": run.id, "status": str(run.status), "method": run.spec.method, "dataset": run.spec.data.name,
+        "data": run.spec.to_dict()["data"], "preset": run.spec.preset,
+        "params": result.get("params", dict(run.spec.params)), "seed": run.spec.seed,
+        "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
+        "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
+        "peak_rss_mb": result.get("peak_rss_mb"), "alarms": run.alarms, "error": run.error,
+        "tags": run.tags, "notes": run.notes, "created": run.created,
+    }  # fmt: skip
+
+
+def _print_run(run: Run, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result_json(run)))
+        return
+    print(f"{run.id}: {run.status}")
+    for name, value in run.result.get("metrics", {}).items():
+        spread = run.result.get("spread", {}).get(name)
+        beside = (
+            f"  (mean {spread['mean']:.4f}, std {spread['std']:.4f} over {spread['n']} seeds of the last step)"
+            if spread
+            else ""
+        )
+        print(f"    {name:18s} {value:.4f}{beside}")
+    best = run.result.get("best")
+    if best:
+        print(f"    best over the run   {best['acc']:.4f} at {best['stage']} {best['step']} (chosen with the labels)")
+    for name, seconds in run.result.get("seconds", {}).items():
+        print(f"    seconds {name:10s} {seconds:.2f}")
+    for alarm in run.alarms:
+        print(f"    alarm: {alarm['message']}")
+    if run.error:
+        print(f"error: {run.error['message']}", file=sys.stderr)
+
+
+def _list(options: argparse.Namespace) -> int:
+    store = _settled_store()
+    runs = store.runs()
+    if options.json:
+        print(json.dumps([result_json(run) | {"reference": run.reference} for run in runs]))
+        return EXIT_DONE
+    for run in runs:
+        accuracy = run.result.get("metrics", {}).get("acc")
+        shown = f"ACC {accuracy:.4f}" if accuracy is not None else ""
+        print(f"{run.id:50s} {run.status:9s} {run.spec.method:12s} {run.spec.data.name:16s} {shown}")
+    return EXIT_DONE
+
+
+def _settled_store() -> RunStore:
+    from core.processes import settle_lost
+
+    store = RunStore()
+    settle_lost(store)
+    return store
+
+
+def _show(options: argparse.Namespace) -> int:
+    _print_run(_settled_store().get(options.run_id), options.json)
+    return EXIT_DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    store = RunStore()
+    store.get(options.run_id)
+    if not options.file.resolve().parent.is_dir():
+        raise InvalidInput(f"The folder {options.file.parent} does not exist.")
+    store.export(options.run_id, options.file)
+    print(json.dumps({"run_id": options.run_id, "file": str(options.file)}) if options.json else options.file)
+    return EXIT_DONE
+
+
+def _delete(options: argparse.Namespace) -> int:
+    _settled_store().delete(options.run_id)
+    print(json.dumps({"deleted": options.run_id}) if options.json else f"deleted {options.run_id}")
+    return EXIT_DONE
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from core.bench import bench_epoch
+
+    rows = bench_epoch(("orl", "coil20"), steps=options.steps)
+    for row in rows:
+        print(f"{row['name']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
+    if options.json:
+        print(json.dumps(rows))
+    return EXIT_DONE
+
+
+# ---- the worker --------------------------------------------------------------------------------------------------------
+
+
+def _worker(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    store = RunStore()
+    if options.analyst:
+        from core.jobs import serve_analyst
+
+        serve_analyst(store)
+        return EXIT_DONE
+    run_id = options.run_id
+    if options.standby:
+        _warm_up(store)
+        run_id = sys.stdin.readline().strip()
+        if not run_id:  # the app has gone before it had work
+            return EXIT_DONE
+    if run_id is None:
+        raise InvalidInput("worker takes a RUN_ID, --standby or --analyst.")
+    return _work(store, run_id)
+
+
+def _work(store: RunStore, run_id: str) -> int:
+    from core import execute
+    from core.processes import claim_for_this_process
+
+    if store.get(run_id).status == Status.QUEUED:
+        claim_for_this_process(store, run_id)
+    _end_with_the_app()
+    log = os.open(store.folder(run_id) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, sys.stderr.fileno())
+    run = execute.execute(store, run_id)
+    return _EXITS.get(run.status, EXIT_FAILED)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _warm_up(store: RunStore) -> None:
+    """Pay for the imports before there is work, and tell the app about the machine."""
+    import sklearn.cluster
+    import sklearn.manifold
+    import sklearn.metrics  # noqa: F401
+    import torch
+
+    from core import execute, nets  # noqa: F401
+
+    weight = torch.zeros(1, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.Adam([weight]).step()  # the first optimiser of a process imports for two more seconds
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    store.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": os.cpu_count()})
+
+
+def _end_with_the_app() -> None:
+    """End this process when the pipe from the app closes; a terminal or a batch system has no such pipe."""
+    if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        return
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        os._exit(EXIT_STOPPED)  # the record stays active without a process, so it will be shown as lost
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class _Progress:
+    """Progress of a run on stderr, one bar per stage."""
+
+    def __enter__(self) -> _Progress:
+        self._bar: Any = None
+        self._stage = ""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, step: Step, scalars: Mapping[str, float]) -> None:
+        from tqdm import tqdm
+
+        if step.stage != self._stage:
+            self.__exit__()
+            self._bar, self._stage = (
+                tqdm(total=step.total, desc=step.stage, file=sys.stderr, mininterval=0.5),
+                step.stage,
+            )
+        if "acc" in scalars:
+            self._bar.set_postfix(acc=f"{scalars['acc']:.3f}", refresh=False)
+        self._bar.update(step.step - self._bar.n)
+
+
+def _text(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)

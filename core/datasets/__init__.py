@@ -1,0 +1,108 @@
+"""Data sets: named ones, files and uploads, all through `load`.
+
+>>> from core.datasets import load
+>>> load("digits", per_class=10).X.shape
+(100, 64)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from core.datasets.catalogue import (
+    Entry,
+    available,
+    checksum_matches,
+    entries,
+    entry,
+    find,
+    origin_note,
+    read_entry,
+)
+from core.datasets.dataset import SCALINGS, Dataset, DataSpec, Scaling
+from core.datasets.prepare import prepare
+from core.datasets.raw import RawData, tidy
+from core.datasets.readers import SUFFIXES, read_file
+from core.datasets.uploads import find_upload, store_upload, uploads
+from core.errors import DataError, UnknownName
+
+__all__ = [
+    "SCALINGS",
+    "SUFFIXES",
+    "DataError",
+    "DataSpec",
+    "Dataset",
+    "Entry",
+    "RawData",
+    "available",
+    "checksum_matches",
+    "dataset_names",
+    "entries",
+    "entry",
+    "find",
+    "load",
+    "origin_note",
+    "read_file",
+    "store_upload",
+    "uploads",
+]
+
+
+def dataset_names() -> dict[str, bool]:
+    """Names that `load` knows, the catalogue before the uploads, and whether each is on this machine."""
+    return {listed.name: available(listed.name) for listed in entries()} | {path.stem: True for path in uploads()}
+
+
+def load(
+    name_or_path_or_spec: str | Path | DataSpec,
+    *,
+    n_samples: int | None = None,
+    per_class: int | None = None,
+    n_classes: int | None = None,
+    seed: int = 0,
+    scaling: Scaling = "unit",
+    image_shape: tuple[int, ...] | None = None,
+) -> Dataset:
+    """Load a data set, whole or in part.
+
+    Parameters
+    ----------
+    name_or_path_or_spec
+        Name in the catalogue or of an upload, path of a ``.npz``, ``.csv``, ``.parquet`` or ``.mat`` file, or a
+        `DataSpec`, which then says all the rest.
+    n_samples, per_class, n_classes, seed, scaling
+        As in `DataSpec`.
+    image_shape
+        (h, w) or (h, w, c) where the rows of a file are flattened images.
+
+    Raises
+    ------
+    UnknownName
+        If nothing has that name.
+    DataError
+        If it is not on this machine, or cannot be read or used.
+    """
+    part = {"n_samples": n_samples, "per_class": per_class, "n_classes": n_classes}
+    if isinstance(name_or_path_or_spec, DataSpec):
+        if any(value is not None for value in part.values()) or seed != 0 or scaling != "unit":
+            raise DataError("Give the part of a data set in its DataSpec or as keywords, not both.")
+        spec = name_or_path_or_spec
+    else:
+        spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling)
+    raw, title = _read(spec.name, image_shape)
+    return prepare(raw, spec, title)
+
+
+def _read(name: str, image_shape: tuple[int, ...] | None) -> tuple[RawData, str]:
+    known = {listed.name: listed for listed in entries()}
+    if name in known:
+        if image_shape not in (None, known[name].shape):
+            raise DataError(f"The images of {name!r} have shape {known[name].shape}. Got image_shape {image_shape}.")
+        return read_entry(name), known[name].title
+    upload = find_upload(name)
+    if upload is not None:
+        return read_file(upload, image_shape=image_shape), upload.stem
+    if "\0" not in name and (Path(name).suffix.lower() in SUFFIXES or len(Path(name).parts) > 1):
+        return read_file(name, image_shape=image_shape), tidy(Path(name).stem)
+    raise UnknownName("data set", name, dataset_names())

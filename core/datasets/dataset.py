@@ -1,0 +1,166 @@
+"""What every method gets: a `Dataset`, and the `DataSpec` that says how it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DataError
+
+Scaling = Literal["unit", "standard", "l2", "none"]
+SCALINGS: tuple[str, ...] = get_args(Scaling)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples, their labels where there are any, and how to show them.
+
+    Attributes
+    ----------
+    name
+        Name in the catalogue, of an upload, or path of a file.
+    X
+        Samples in rows, float32, (n, m).
+    y
+        Labels 0..K-1, int64, or None. Methods never see them; only scores do.
+    image_shape
+        (h, w) or (h, w, c) where the samples are images.
+    title, classes
+        For people: the name of the data set and of each class.
+    scaling
+        How the stored values were scaled.
+    """
+
+    name: str
+    X: NDArray[np.float32]
+    y: NDArray[np.int64] | None
+    image_shape: tuple[int, ...] | None
+    title: str
+    classes: tuple[str, ...]
+    scaling: str
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes; None without labels."""
+        return None if self.y is None else len(self.classes)
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """The samples as methods take them: (n, h, w[, c]) for images, else (n, m). A view of `X`."""
+        return self.X if self.image_shape is None else self.X.reshape(len(self.X), *self.image_shape)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with the content: values, labels or image shape."""
+        digest = hashlib.sha256(f"{self.X.shape} {self.image_shape} {self.y is None} ".encode())
+        digest.update(np.ascontiguousarray(self.X).data)
+        if self.y is not None:
+            digest.update(np.ascontiguousarray(self.y).data)
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        return float(self.X.min()), float(self.X.max())
+
+    def images(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Samples as pictures, (len, h, w[, c]) in 0..255; black and white are the extremes of the whole data set.
+
+        Raises
+        ------
+        DataError
+            If the samples are not images.
+        """
+        if self.image_shape is None:
+            raise DataError(f"The samples of {self.name!r} are not images: they have {self.X.shape[1]} plain features.")
+        low, high = self._range
+        chosen = self.X[np.asarray(indices, dtype=np.intp)].astype(np.float64)
+        grey = np.rint((chosen - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+        return grey.reshape(len(chosen), *self.image_shape)
+
+    def class_counts(self) -> dict[str, int]:
+        """Number of samples of each class; empty without labels."""
+        if self.y is None:
+            return {}
+        counts = np.bincount(self.y, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which data set, and which part of it.
+
+    The part is chosen in this order: the first `n_classes` classes, then `per_class` samples of each, then `n_samples`
+    of what is left. Both random choices come from `seed` and keep the stored order.
+
+    Attributes
+    ----------
+    name
+        Name in the catalogue, of an upload, or path of a file.
+    n_samples
+        Size of a uniformly random subset.
+    per_class
+        Random samples of each class.
+    n_classes
+        Number of classes, from the first.
+    seed
+        Seed of the random choices.
+    scaling
+        ``unit``: 8-bit images by 255, other values outside [0, 1] by the range of the whole stored array. ``standard``:
+        zero mean and unit variance of each feature over the chosen samples. ``l2``: ``unit``, then rows of unit length.
+        ``none``: as stored.
+    """
+
+    name: str
+    n_samples: int | None = None
+    per_class: int | None = None
+    n_classes: int | None = None
+    seed: int = 0
+    scaling: Scaling = "unit"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise DataError(f"The name of a data set must be text. Got {self.name!r}.")
+        for key, low in (("n_samples", 4), ("per_class", 1), ("n_classes", 1)):
+            value = getattr(self, key)
+            if value is not None and not (_is_whole(value) and value >= low):
+                raise DataError(f"{key} must be an integer of at least {low}, or None. Got {value!r}.")
+        if not (_is_whole(self.seed) and 0 <= self.seed < 2**63):
+            raise DataError(f"seed must be an integer in [0, 2^63). Got {self.seed!r}.")
+        if self.scaling not in SCALINGS:
+            raise DataError(f"scaling must be one of {', '.join(SCALINGS)}. Got {self.scaling!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> DataSpec:
+        """The inverse of `to_dict`; fields that are left out keep their defaults.
+
+        Raises
+        ------
+        DataError
+            If a field is unknown, missing or out of bounds.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(str(key) for key in set(fields) - set(known))
+        if unknown or "name" not in fields:
+            problem = f"has the unknown fields {unknown}" if unknown else "has no 'name'"
+            raise DataError(f"The description of a data set {problem}. Known: {', '.join(known)}.")
+        return cls(**fields)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

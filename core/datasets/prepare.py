@@ -1,0 +1,108 @@
+"""From the stored values to what methods get: choose a part, then scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.datasets.dataset import Dataset, DataSpec
+from core.datasets.raw import MIN_SAMPLES, RawData
+from core.errors import DataError
+
+Rows = NDArray[np.int64]
+
+
+def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
+    """Make the data set that `spec` describes of the content of a file."""
+    rows = choose_rows(raw, spec)
+    if len(rows) < MIN_SAMPLES:
+        raise DataError(f"At least {MIN_SAMPLES} samples are needed. The chosen part of {spec.name!r} has {len(rows)}.")
+    X = scale(raw, rows, spec.scaling)
+    y, classes = _labels(raw, rows)
+    return Dataset(spec.name, X, y, raw.image_shape, title, classes, spec.scaling)
+
+
+def choose_rows(raw: RawData, spec: DataSpec) -> Rows:
+    """Sorted row numbers of the part that `spec` asks for."""
+    random = np.random.default_rng(spec.seed)
+    rows = np.arange(len(raw.X))
+    if spec.n_classes is not None:
+        rows = rows[_needed_labels(raw, spec, "n_classes") < _checked_classes(raw, spec)]
+    if spec.per_class is not None:
+        rows = _per_class(_needed_labels(raw, spec, "per_class"), rows, spec, raw.classes, random)
+    if spec.n_samples is not None:
+        if spec.n_samples > len(rows):
+            raise DataError(f"n_samples must be at most {len(rows)} here: {spec.name!r} has no more. Got {spec.n_samples}.")
+        rows = np.sort(random.choice(rows, spec.n_samples, replace=False))
+    return rows
+
+
+def _needed_labels(raw: RawData, spec: DataSpec, key: str) -> NDArray[np.int64]:
+    if raw.y is None:
+        raise DataError(f"{key} needs labels, and {spec.name!r} has none. Use n_samples.")
+    return raw.y
+
+
+def _checked_classes(raw: RawData, spec: DataSpec) -> int:
+    wanted = spec.n_classes or 0
+    if wanted > len(raw.classes):
+        raise DataError(f"n_classes must be at most {len(raw.classes)} for {spec.name!r}. Got {wanted}.")
+    return wanted
+
+
+def _per_class(y: NDArray[np.int64], rows: Rows, spec: DataSpec, classes: tuple[str, ...], random: np.random.Generator) -> Rows:
+    chosen: list[Rows] = []
+    for label in np.unique(y[rows]).tolist():
+        members = rows[y[rows] == label]
+        if len(members) < (spec.per_class or 0):
+            raise DataError(
+                f"per_class must be at most {len(members)} here: the class {classes[label]!r} of {spec.name!r} has no "
+                f"more samples. Got {spec.per_class}."
+            )
+        chosen.append(random.choice(members, spec.per_class, replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def _labels(raw: RawData, rows: Rows) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Labels of the chosen rows, numbered again where a class is left out."""
+    if raw.y is None:
+        return None, ()
+    present, y = np.unique(raw.y[rows], return_inverse=True)
+    return y.astype(np.int64), tuple(raw.classes[label] for label in present.tolist())
+
+
+def scale(raw: RawData, rows: Rows, scaling: str) -> NDArray[np.float32]:
+    """The chosen rows as float32, scaled (see `DataSpec`)."""
+    X = raw.X[rows].astype(np.float32)
+    if scaling == "none":
+        return X
+    if scaling == "standard":
+        return _standard(X)
+    low, high = _unit_range(raw)
+    if low == 0:
+        X /= np.float32(high)
+    else:
+        X = ((X.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    return _unit_rows(X) if scaling == "l2" else X
+
+
+def _unit_range(raw: RawData) -> tuple[float, float]:
+    if raw.X.dtype == np.uint8 and raw.image_shape is not None:
+        return 0.0, 255.0
+    low, high = float(raw.X.min()), float(raw.X.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _standard(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred: NDArray[Any] = X - X.mean(axis=0, dtype=np.float64)
+    spread = centred.std(axis=0)
+    constant = X.min(axis=0) == X.max(axis=0)
+    centred[:, constant] = 0
+    return (centred / np.where(constant, 1, spread)).astype(np.float32)
+
+
+def _unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
+    return (X / np.where(length == 0, 1, length)).astype(np.float32)

@@ -1,0 +1,72 @@
+"""What can go wrong, as a tree that callers can catch by meaning.
+
+::
+
+    AffinityLabError
+    ├── InvalidInput            the user gave something that cannot be used (command line: exit code 2)
+    │   ├── ParameterError      an unknown hyperparameter, or a value out of bounds
+    │   ├── DataError           a file or data set that cannot be read or used
+    │   ├── DeviceError         a device that is not on this machine
+    │   └── UnknownName         a method, data set, preset or run that does not exist
+    ├── Diverged                a loss term stopped being finite
+    └── RunConflict             the run is not in a state that allows the request
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AffinityLabError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidInput(AffinityLabError, ValueError):
+    """Something the user gave cannot be used; the message says what, what is allowed and what was given."""
+
+
+class ParameterError(InvalidInput):
+    """An unknown hyperparameter, or a value outside its bounds."""
+
+
+class DataError(InvalidInput):
+    """A file or data set that cannot be read or used."""
+
+
+class DeviceError(InvalidInput):
+    """A device that this machine does not have."""
+
+
+class UnknownName(InvalidInput):
+    """A method, data set, preset or run that does not exist."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(given, names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        listed = ", ".join(names) if names else "none"
+        super().__init__(f"There is no {kind} named {given!r}.{hint} Known: {listed}.")
+
+
+class Diverged(AffinityLabError):
+    """A loss term stopped being finite.
+
+    Parameters
+    ----------
+    term : str
+        The first term that was not finite, in the order the method reports its terms.
+    stage, step
+        Where it happened.
+    """
+
+    def __init__(self, term: str, stage: str, step: int, value: float) -> None:
+        self.term, self.stage, self.step = term, stage, step
+        super().__init__(
+            f"Training diverged: the term {term!r} became {value} at epoch {step} of the stage {stage!r}. "
+            "Lower the learning rate or the weight of that term."
+        )
+
+
+class RunConflict(AffinityLabError):
+    """The run is not in a state that allows what was asked."""

@@ -1,0 +1,246 @@
+"""The one way to train: run a recorded spec to its end, observing every step.
+
+The command line, the queue's workers and the tests all come through `execute`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core import datasets, observe, outcome, registry
+from core.base import Clusterer, Stages, Step
+from core.datasets import Dataset, DataSpec
+from core.errors import AffinityLabError, DeviceError, Diverged, InvalidInput
+from core.params import check_all
+from core.recording import Recorder
+from core.runs import Run, RunSpec, RunStore, Status
+
+CHECKPOINT_SECONDS = 10.0
+REQUEST_SECONDS = 0.1
+DEVICES = ("auto", "cpu", "cuda")
+
+OnStep = Callable[[Step, Mapping[str, float]], None]
+
+
+def make_spec(
+    method: str,
+    data: DataSpec,
+    *,
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    snapshots: int = 12,
+) -> RunSpec:
+    """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is unknown or a value out of bounds.
+    """
+    cls = registry.method(method)
+    declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
+    preset_name, chosen = registry.preset_for(method, data.name, preset)
+    values = {name: param.default for name, param in declared.items()}
+    values |= check_all(declared, chosen.params if chosen else {}, method)
+    values |= check_all(declared, overrides or {}, method)
+    if device not in DEVICES:
+        raise DeviceError(f"device must be one of {', '.join(DEVICES)}. Got {device!r} instead.")
+    for name, value, low, high in (("seed", seed, 0, 2**31 - 1), ("snapshots", snapshots, 1, 1000)):
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
+    return RunSpec(method=method, data=data, params=values, preset=preset_name, seed=seed, device=device, snapshots=snapshots)
+
+
+def resolve_device(device: str, cls: type[Clusterer]) -> str:
+    """The device to use; "auto" takes the GPU if there is one and the method can use it.
+
+    Raises
+    ------
+    DeviceError
+        If "cuda" was asked for and this machine has none.
+    """
+    if device == "cpu" or (device == "auto" and not cls.uses_gpu):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if cls.uses_gpu else "cpu"
+    if device == "cuda":
+        raise DeviceError("device 'cuda' was asked for, but PyTorch sees no CUDA GPU on this machine. Use 'cpu' or 'auto'.")
+    return "cpu"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data and method of a spec, and the seconds it took to get them."""
+
+    data: Dataset
+    method: Clusterer
+    seconds: float
+
+
+def prepare(spec: RunSpec) -> Prepared:
+    """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
+    started = time.perf_counter()
+    data = datasets.load(spec.data)
+    params = dict(spec.params)
+    if params.get("n_clusters") is None:
+        params["n_clusters"] = data.n_classes
+    device = resolve_device(spec.device, registry.method(spec.method))
+    method = registry.build(spec.method, **params, random_state=spec.seed, device=device)
+    method.clusters(data.X)
+    method.check_data(data.samples)
+    return Prepared(data, method, time.perf_counter() - started)
+
+
+def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None) -> Run:
+    """Run a claimed record to its end.
+
+    `prepared` saves loading the data again for a caller that has checked the spec by preparing it.
+
+    Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
+    outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
+    """
+    execution = _Execution(store, store.get(run_id), prepared, on_step)
+    try:
+        result = execution.train()
+        store.finish(run_id, Status.STOPPED if execution.stages.stopping else Status.DONE, result)
+    except KeyboardInterrupt:
+        store.finish(run_id, Status.STOPPED, execution.facts())
+        raise
+    except Exception as error:  # a worker's last words belong into the record, whatever they are
+        store.finish(run_id, Status.FAILED, execution.facts(), _describe(error))
+    return store.get(run_id)
+
+
+def _describe(error: Exception) -> dict[str, Any]:
+    expected = isinstance(error, AffinityLabError)
+    record: dict[str, Any] = {
+        "message": str(error) if expected else f"{type(error).__name__}: {error}",
+        "bad_input": isinstance(error, InvalidInput),
+        "traceback": traceback.format_exc(),
+    }
+    if isinstance(error, Diverged):
+        record |= {"term": error.term, "stage": error.stage, "step": error.step}
+    return record
+
+
+class _Execution:
+    """One pass of the training loop."""
+
+    def __init__(self, store: RunStore, run: Run, prepared: Prepared | None, on_step: OnStep | None) -> None:
+        self.store, self.run, self.spec, self.prepared = store, run, run.spec, prepared
+        self.on_step = on_step
+        self.stages = Stages()
+        self.record = Recorder(store, run.id)
+        self.data: Dataset | None = None
+        self.method: Clusterer | None = None
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        self.next_look = 0.0
+
+    def train(self) -> dict[str, Any]:
+        """The whole run: load, every stage of the method, the last look."""
+        self.record.announce("load")
+        ready = self.prepared or prepare(self.spec)
+        self.data, self.method = data, method = ready.data, ready.method
+        self.record.charge("load", ready.seconds)
+        self.stages = self._restored()
+        picture = observe.LivePicture(data, self.spec.seed)
+        arrays: dict[str, Any] = {}
+        self.store.set_status(self.run.id, Status.RUNNING)
+        for step in self._timed(method.iter_fit(data.samples, self.stages)):
+            arrays.update(step.arrays)
+            self._observe(method, data, picture, step)
+            self._obey()
+        with self.record.clock("score"):
+            self.record.announce("score")
+            return outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record, self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """The part of the result that holds however the run ends."""
+        return {
+            "device": self.method.device if self.method else None,
+            "n_samples": self.data.n_samples if self.data else None,
+            "fingerprint": self.data.fingerprint if self.data else None,
+            **self.record.facts(),
+        }
+
+    def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """Charge the time that each step took to its stage; the time spent watching is not the method's."""
+        while True:
+            started = time.perf_counter()
+            step = next(steps, None)
+            if step is None:
+                return
+            self.record.charge(step.stage, time.perf_counter() - started)
+            yield step
+
+    def _observe(self, method: Clusterer, data: Dataset, picture: observe.LivePicture, step: Step) -> None:
+        scalars = {name: float(value) for name, value in step.scalars.items()}
+        for name, value in scalars.items():
+            if not math.isfinite(value):
+                raise Diverged(name, step.stage, step.step, value)
+        if self._is_snapshot(step):
+            with self.record.clock("watch"):
+                view = observe.look(method, data, step.arrays)
+                self.record.alarms(observe.alarms(view, method.clusters(data.X), step.stage, step.step))
+                self.record.consider(view.scores, step.stage, step.step)
+                self.store.save_arrays(self.run.id, "live", picture.draw(view))
+                scalars |= view.scores
+        self.record.step(step, scalars)
+        if self.on_step is not None:
+            self.on_step(step, scalars)
+
+    def _is_snapshot(self, step: Step) -> bool:
+        every = max(1, step.total // self.spec.snapshots)
+        return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0 or step.step == step.total)
+
+    def _obey(self) -> None:
+        """Do what was asked for since the last look: pause here, take one step, or stop."""
+        now = time.monotonic()
+        if now > self.next_checkpoint:
+            self._checkpoint()
+        if now < self.next_look:
+            return
+        self.next_look = now + REQUEST_SECONDS
+        request = self.store.requested(self.run.id)
+        if request == "pause":
+            request = self._hold()
+        if request == "step":  # granted once: look again right after it
+            self.store.request(self.run.id, "pause")
+            self.next_look = 0.0
+        elif request == "stop":
+            self.stages.stop()
+
+    def _hold(self) -> str | None:
+        """Wait between two steps until something else than a pause is asked for."""
+        self.record.flush()
+        self._checkpoint()
+        self.store.set_status(self.run.id, Status.PAUSED)
+        while (request := self.store.requested(self.run.id)) == "pause":
+            time.sleep(0.05)
+        self.store.set_status(self.run.id, Status.RUNNING)
+        return request
+
+    # ---- checkpoints ---------------------------------------------------------------------------------------------
+
+    def _checkpoint(self) -> None:
+        self.record.flush()
+        outcome.save_checkpoint(self.store, self.run.id, self.stages, self.record)
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+
+    def _restored(self) -> Stages:
+        saved = outcome.load_checkpoint(self.store, self.run.id)
+        if saved is None:
+            self.store.rewind_history(self.run.id, 0)
+            return Stages()
+        self.record.restore(saved["record"])
+        self.store.rewind_history(self.run.id, self.record.seq)
+        return Stages(saved["stages"])

@@ -1,0 +1,258 @@
+"""Background work: a queue that starts worker processes and watches over them, and an analyst for quick questions.
+
+Training runs in processes of its own (``python -m core worker``): a page that renders cannot slow it, it can be killed,
+and what it did is in the store. The truth is in the store too: a queue object can be lost and made again, finds the
+workers that run by process id and start time, and several queues on one home do not start a run twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core import analysis, registry
+from core.errors import RunConflict
+from core.execute import execute
+from core.processes import claim_for_this_process, process_started, settle_lost
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status
+
+ROOT = Path(__file__).resolve().parent.parent
+TICK_SECONDS = 0.2
+STOP_GRACE_SECONDS = 60.0
+KILL_GRACE_SECONDS = 10.0
+
+
+class WorkerProcess:
+    """A ``python -m core worker`` child that takes one line at a time on its standard input.
+
+    It ends itself when that pipe closes, so that no orphan outlives the server, however the server ends.
+    """
+
+    def __init__(self, store: RunStore, *arguments: str, threads: int) -> None:
+        env = {**os.environ, "AFFINITY_LAB_HOME": str(store.home.resolve()), "PYTHONUNBUFFERED": "1"}
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+            env[name] = str(threads)
+        log = store.home / "logs"
+        log.mkdir(exist_ok=True)
+        with open(log / f"{arguments[-1].strip('-')}.txt", "ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "core", "worker", *arguments],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT, env=env, start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._process.pid
+        self.started = process_started(self.pid) or time.time()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Let it end by closing its input; kill it if it does not."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it was gone before
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Analyst:
+    """Answers questions about finished runs (projections, re-clustering, references) in one low-priority process.
+
+    Answers are files that are named after the question, so asking twice costs nothing and survives a restart.
+    """
+
+    def __init__(self, store: RunStore, *, immediate: bool = False) -> None:
+        self.store = store
+        self.immediate = immediate
+        self._process: WorkerProcess | None = None
+        self._asked: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, task: str, **arguments: Any) -> analysis.Answer:
+        """The answer if it is there, else a pending one; the work is started once."""
+        question = analysis.Question(task, arguments)
+        answer = analysis.read_answer(self.store, question)
+        if answer is not None:
+            return answer
+        if self.immediate:
+            analysis.answer(self.store, question)
+            return analysis.read_answer(self.store, question) or analysis.Answer(pending=True)
+        with self._lock:
+            if self._process is None or not self._process.alive:
+                self._process = WorkerProcess(self.store, "--analyst", threads=1)
+            pid, since = self._asked.get(question.key, (0, 0.0))
+            if pid != self._process.pid:  # never asked, or of a process that died over it
+                self._process.send(question.to_json())
+                pid, since = self._asked[question.key] = (self._process.pid, time.time())
+        return analysis.Answer(pending=True, seconds=time.time() - since)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._process.close()
+            self._process = None
+
+
+class JobQueue:
+    """First-in first-out queue of runs.
+
+    Parameters
+    ----------
+    store : RunStore
+    cpu_jobs, gpu_jobs : int
+        How many runs may train at once on each kind of device.
+    immediate : bool
+        Run inline, in the calling thread; for tests.
+    """
+
+    def __init__(self, store: RunStore, *, cpu_jobs: int = 1, gpu_jobs: int = 1, immediate: bool = False) -> None:
+        self.store = store
+        self.limits = {"cpu": cpu_jobs, "cuda": gpu_jobs}
+        self.immediate = immediate
+        self.analyst = Analyst(store, immediate=immediate)
+        self._token = secrets.token_hex(8)
+        self._workers: dict[str, WorkerProcess] = {}
+        self._standby: WorkerProcess | None = None
+        self._stop_seen: dict[str, float] = {}
+        self._closing = threading.Event()
+        self.store.post("queue", {"pid": os.getpid(), "token": self._token})
+        settle_lost(store)
+        if not immediate:
+            self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
+            self._thread.start()
+
+    # ---- what a page asks for ------------------------------------------------------------------------------------
+
+    def submit(self, spec: RunSpec, *, tags: str = "") -> Run:
+        """Queue a run, and its references beside it."""
+        run = self.store.create(spec, tags=tags)
+        if self.immediate:
+            claim_for_this_process(self.store, run.id)
+            run = execute(self.store, run.id)
+        self.analyst.ask("references", run=run.id)
+        return run
+
+    def resume(self, run_id: str) -> None:
+        """Queue a lost run again; it goes on from its last checkpoint."""
+        self.store.requeue(run_id)
+        if self.immediate:
+            claim_for_this_process(self.store, run_id)
+            execute(self.store, run_id)
+
+    def position(self, run_id: str) -> int:
+        """How many runs start before this one."""
+        waiting = [run.id for run in self._waiting()]
+        return waiting.index(run_id) if run_id in waiting else 0
+
+    def close(self) -> None:
+        """End the supervision, and with it every child process."""
+        self._closing.set()
+        if not self.immediate:
+            self._thread.join(5)
+        for worker in [*self._workers.values(), *([self._standby] if self._standby else [])]:
+            worker.close()
+        self.analyst.close()
+
+    # ---- supervision ---------------------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        while not self._closing.wait(TICK_SECONDS):
+            self._tick()
+            if self._superseded() and not self._workers:
+                break
+        if not self._closing.is_set() and self._standby is not None:
+            self._standby.close()
+
+    def _tick(self) -> None:
+        self._workers = {run_id: worker for run_id, worker in self._workers.items() if worker.alive}
+        settle_lost(self.store)
+        self._enforce_stops()
+        if self._superseded():
+            return
+        waiting = self._waiting()
+        active = self.store.runs(status=ACTIVE)
+        if self._standby is None or not self._standby.alive:
+            # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
+            if waiting or not active:
+                self._standby = WorkerProcess(self.store, "--standby", threads=training_threads())
+        for run in waiting:
+            kind = self._kind(run)
+            if sum(self._kind(other) == kind for other in active) < self.limits[kind]:
+                self._start(run)
+                return  # the next one at the next tick, with a fresh look at who is active
+
+    def _start(self, run: Run) -> None:
+        worker, self._standby = self._standby, None
+        assert worker is not None
+        try:
+            self.store.claim(run.id, worker.pid, worker.started)
+        except RunConflict:
+            self._standby = worker  # another queue took it, or it was cancelled
+            return
+        self._workers[run.id] = worker
+        worker.send(run.id)
+
+    def _enforce_stops(self) -> None:
+        """A stop that is not obeyed in time becomes SIGTERM, then SIGKILL."""
+        now = time.monotonic()
+        for run_id, worker in self._workers.items():
+            if self.store.requested(run_id) != "stop":
+                continue
+            waited = now - self._stop_seen.setdefault(run_id, now)
+            if waited > STOP_GRACE_SECONDS + KILL_GRACE_SECONDS:
+                worker.kill()
+            elif waited > STOP_GRACE_SECONDS:
+                worker.terminate()
+
+    def _waiting(self) -> list[Run]:
+        return self.store.runs(status=[Status.QUEUED])[::-1]
+
+    def _superseded(self) -> bool:
+        """Whether this process has made a newer queue on the same store (its modules were reloaded, say)."""
+        posted: Mapping[str, Any] = self.store.notice("queue") or {}
+        return posted.get("pid") == os.getpid() and posted.get("token") != self._token
+
+    def _kind(self, run: Run) -> str:
+        wants_gpu = run.spec.device != "cpu" and registry.method(run.spec.method).uses_gpu
+        return "cuda" if wants_gpu and self.gpu_available() else "cpu"
+
+    def gpu_available(self) -> bool:
+        """Whether workers see a CUDA GPU, as the last one to start has reported."""
+        return bool((self.store.notice("machine") or {}).get("cuda"))
+
+
+def training_threads() -> int:
+    """Threads of a training process: ``AFFINITY_LAB_THREADS``, else all cores."""
+    given = os.environ.get("AFFINITY_LAB_THREADS", "")
+    return int(given) if given.isdigit() and int(given) > 0 else os.cpu_count() or 1
+
+
+def serve_analyst(store: RunStore) -> None:
+    """Loop of the analyst process: one question per line, one answer file each."""
+    os.nice(10)
+    for line in sys.stdin:
+        analysis.answer(store, analysis.Question.from_json(json.loads(line)))

@@ -1,0 +1,114 @@
+"""Loss terms that the subspace methods share, as functions of tensors.
+
+All of them are SUMS over entries and samples, as the papers weigh them; a mean would change the meaning of every
+coefficient. Terms that are quadratic in a large matrix carry their own gradient: one temporary instead of three.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def _sum_of_squares(x: Tensor) -> Tensor:
+    """sum x^2 without a temporary when memory is dense, in whatever order of axes."""
+    order = sorted(range(x.ndim), key=x.stride, reverse=True)
+    flat = x.permute(order).reshape(-1)
+    return torch.dot(flat, flat)
+
+
+class _SquaredDistance(torch.autograd.Function):
+    """weight ||A - B||_F^2 with gradients +-2 weight (A - B)."""
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor, B: Tensor, weight: float) -> Tensor:
+        difference = A - B
+        ctx.save_for_backward(difference)
+        ctx.weight = weight
+        return weight * _sum_of_squares(difference)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (difference,) = ctx.saved_tensors
+        slope = 2 * ctx.weight * gradient
+        to_A = difference * slope if ctx.needs_input_grad[0] else None
+        to_B = difference * -slope if ctx.needs_input_grad[1] else None
+        return to_A, to_B, None
+
+
+class _SquaredNorm(torch.autograd.Function):
+    """||A||_F^2 with gradient 2 A."""
+
+    @staticmethod
+    def forward(ctx: Any, A: Tensor) -> Tensor:
+        ctx.save_for_backward(A)
+        return _sum_of_squares(A)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (A,) = ctx.saved_tensors
+        return A * (2 * gradient)
+
+
+class _Locality(torch.autograd.Function):
+    """2 Tr(Z^T L Z) with gradient 4 L Z; the product L Z serves both."""
+
+    @staticmethod
+    def forward(ctx: Any, Z: Tensor, L: Tensor) -> Tensor:
+        LZ = L @ Z
+        ctx.save_for_backward(LZ)
+        return 2 * (Z * LZ).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (LZ,) = ctx.saved_tensors
+        return LZ * (4 * gradient), None
+
+
+def reconstruction(X: Tensor, X_hat: Tensor) -> Tensor:
+    """0.5 ||X - X_hat||_F^2, summed over samples and features."""
+    return _SquaredDistance.apply(X, X_hat, 0.5)
+
+
+def self_expression(Z: Tensor, Z_hat: Tensor) -> Tensor:
+    """||Z - Z_hat||_F^2 for codes Z (n, d) and their self-expression Z_hat = C Z."""
+    return _SquaredDistance.apply(Z, Z_hat, 1.0)
+
+
+def squared_frobenius(C: Tensor) -> Tensor:
+    """||C||_F^2."""
+    return _SquaredNorm.apply(C)
+
+
+def symmetric_part(C: Tensor) -> Tensor:
+    """(C + C^T)/2 with a zero diagonal, the matrix that UDLL penalises and clusters on COIL-20."""
+    S = 0.5 * (C + C.T)
+    return S - torch.diag(S.diagonal())
+
+
+def combine(C: Tensor, Z: Tensor) -> Tensor:
+    """Self-expression C Z, (n, n) x (n, d) -> (n, d), in the memory order of the codes of `core.nets`.
+
+    Computed as (Z^T C^T)^T: codes that are stored feature by feature stay so, and the decoder reads them without a
+    transposing copy.
+    """
+    return (Z.T @ C.T).T
+
+
+def locality(Z: Tensor, L: Tensor) -> Tensor:
+    """sum_ij ||z_i - z_j||^2 a_ij = 2 Tr(Z^T L Z), with L = D - (A + A^T)/2 of the weights A.
+
+    Parameters
+    ----------
+    Z : (n, d)
+        Codes.
+    L : (n, n)
+        Symmetric Laplacian, dense or sparse CSR; constant.
+    """
+    return _Locality.apply(Z, L)

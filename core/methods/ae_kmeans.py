@@ -1,0 +1,57 @@
+"""Auto-encoder + k-means: cluster the pretrained codes, with no clustering loss.
+
+min_theta 0.5 ||X - decoder(encoder(X))||_F^2, then k-means on Z = encoder(X). It is where the deep methods start from,
+and so the first thing to compare them with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.autoencoding import Autoencoding
+from core.base import Arrays, Cost, Stages, Step
+from core.params import integer
+from core.registry import register
+
+
+@register
+class AutoencoderKMeans(Autoencoding):
+    """k-means on the codes of a pretrained auto-encoder."""
+
+    name = "ae_kmeans"
+    title = "Auto-encoder + k-means"
+    summary = "Learns codes that reconstruct the data, then groups the codes: the start of every deep method."
+    paper = "Hinton and Salakhutdinov, Science 2006"
+    objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2,\quad \text{then k-means on } Z"
+    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
+
+    n_init: int = integer(
+        10,
+        symbol="R",
+        low=1,
+        high=100,
+        soft=(1, 30),
+        group="Clusters",
+        help="Starts of k-means; the lowest objective is kept.",
+    )
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        return cls.network_cost(shape, params)
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        stages = stages or Stages()
+        self.clusters(X)
+        data, net, generator = self.start(X)
+        yield from self.pretrain(net, data, generator, stages)
+        yield self.conclude(self.views(net, data))
+
+    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+        from sklearn.cluster import KMeans
+
+        estimator = KMeans(self.n_clusters, n_init=self.n_init, random_state=random_state)
+        return estimator.fit_predict(arrays["Z"]).astype(np.int64)

@@ -1,0 +1,109 @@
+"""Ridge self-expression: every sample as a linear combination of the others, in closed form.
+
+min_C ||X - C X||_F^2 + lambda ||C||_F^2, rows of X are samples, G = X X^T:
+
+- free diagonal: C = G (G + lambda I)^-1
+- diag(C) = 0: with P = (G + lambda I)^-1, C_ij = -P_ij / P_ii for i != j (Lu et al., ECCV 2012, LSR1)
+
+There is no training, only one inverse. With the affinity constants of the deep subspace methods it comes close to them,
+which is why it stands beside every run as a reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Cost, Preset, Stages, Step
+from core.params import choice, flag, real
+from core.registry import register
+from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
+
+_WITH_LABELS = "lambda and the affinity constants were chosen with the labels, as in the papers of this family."
+
+
+def ridge_representation(X: NDArray, strength: float, *, zero_diagonal: bool = True) -> NDArray[np.float64]:
+    """Closed-form self-expression of the rows of X.
+
+    Parameters
+    ----------
+    X : (n, m)
+    strength : float
+        lambda relative to the mean squared norm of a sample, mean(diag(G)).
+    zero_diagonal : bool
+        Forbid a sample to explain itself.
+
+    Returns
+    -------
+    (n, n) float64
+        C with X ~ C X.
+    """
+    from scipy.linalg import inv
+
+    X = np.asarray(X, dtype=np.float64)
+    G = X @ X.T
+    penalty = strength * float(np.mean(np.diagonal(G)))
+    G[np.diag_indices_from(G)] += penalty
+    P = inv(G, assume_a="pos", overwrite_a=True)
+    if zero_diagonal:
+        C = -P / np.diagonal(P)[:, None]
+        np.fill_diagonal(C, 0.0)
+        return C
+    return np.eye(len(P)) - penalty * P
+
+
+@register
+class Ridge(SelfExpressive):
+    """Closed-form self-expression with the affinity of the deep subspace methods."""
+
+    name = "ridge"
+    title = "Ridge self-expression"
+    summary = "Explains every sample by the others in closed form: no training, a second of work, hard to beat."
+    paper = "Lu et al., ECCV 2012 (LSR)"
+    objective = r"\min_C\; \lVert X - CX \rVert_F^2 + \lambda \lVert C \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0"
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"strength": 20.0, **affinity_constants(16, 6, 0.03, True)},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS, params={"strength": 0.03, **affinity_constants(3, 1, 0.2)}
+        ),
+        "digits": Preset(
+            title="Digits", dataset="digits", note=_WITH_LABELS,
+            params={"strength": 50.0, **affinity_constants(16, 6, 0.03, True)},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
+            params={"strength": 0.03, **affinity_constants(4, 3.5, 0.12)},
+        ),
+    }  # fmt: skip
+
+    strength: float = real(
+        10.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,
+        help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
+    )  # fmt: skip
+    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
+    normalize: str = choice(
+        "unit",
+        symbol=r"\lVert x \rVert",
+        choices=("unit", "none"),
+        help="Scale every sample to unit norm, or leave it.",
+    )
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        return Cost(matrices=square_bytes(shape[0], {"Gram matrix and inverse": 4, "C and affinity": 4}))
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        self.clusters(X)
+        flat = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
+        if self.normalize == "unit":
+            norms = np.linalg.norm(flat, axis=1, keepdims=True)
+            flat = flat / np.where(norms > 0, norms, 1)
+        C = ridge_representation(flat, self.strength, zero_diagonal=self.zero_diagonal)
+        yield Step("solve", 1, 1, {"residual": float(np.square(flat - C @ flat).sum())}, {"C": C, "Z": flat})
+        yield self.conclude({"C": C, "Z": flat})

@@ -1,0 +1,141 @@
+"""Scores of a clustering: against labels, and without any.
+
+Clusters carry no names, so scores against labels are invariant to renaming them. Nothing here is ever used to
+train or to choose; a score that was picked with the labels is called so by whoever picked it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from core.errors import DataError
+
+
+def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+    """Count table, one row per class and one column per cluster.
+
+    Raises
+    ------
+    DataError
+        If the two label vectors differ in length, or are empty.
+    """
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    if y.size != labels.size or y.size == 0:
+        raise DataError(f"Class and cluster labels must have the same, positive length. Got {y.size} and {labels.size}.")
+    classes, rows = np.unique(y, return_inverse=True)
+    clusters, columns = np.unique(labels, return_inverse=True)
+    table = np.zeros((classes.size, clusters.size), dtype=np.int64)
+    np.add.at(table, (rows, columns), 1)
+    return table
+
+
+def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
+    """Rename clusters to the classes they match best (Hungarian, one to one).
+
+    Clusters beyond the number of classes match nothing; they keep a name that no class has: -1 - cluster rank.
+    """
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    classes, (clusters, columns) = np.unique(y), np.unique(labels, return_inverse=True)
+    rows, matched = linear_sum_assignment(contingency(y, labels), maximize=True)
+    names = -1 - np.arange(clusters.size)
+    names[matched] = classes[rows]
+    return names[columns]
+
+
+def clustering_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
+    """Hit rate under the best one-to-one map of clusters to classes."""
+    table = contingency(y, labels)
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return float(table[rows, columns].sum() / table.sum())
+
+
+def purity(y: ArrayLike, labels: ArrayLike) -> float:
+    """Share of samples in the majority class of their cluster, (1/n) sum_j max_i n_ij (RGRL Eq. 9)."""
+    table = contingency(y, labels)
+    return float(table.max(axis=0).sum() / table.sum())
+
+
+def evaluate(y: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """All scores against labels.
+
+    Returns
+    -------
+    dict
+        ``acc`` (Hungarian), ``nmi_geometric``, ``nmi_arithmetic``, ``nmi_max`` (the three normalisations in use:
+        sqrt(H(y)H(c)), their mean, their maximum), ``ari`` and ``purity``.
+    """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    scores = {"acc": clustering_accuracy(y, labels)}
+    for average in ("geometric", "arithmetic", "max"):
+        scores[f"nmi_{average}"] = float(normalized_mutual_info_score(y, labels, average_method=average))
+    scores["ari"] = float(adjusted_rand_score(y, labels))
+    scores["purity"] = purity(y, labels)
+    return scores
+
+
+def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
+    """Mean average precision of the k nearest neighbours, the query itself left in the list.
+
+    AP@k(q) = sum_{i<=k} P(i) rel(i) / sum_{i<=k} rel(i), Euclidean distance, relevance = same class; divided by the
+    number of relevant items *retrieved*, which is the only definition that reproduces GR-DNN's raw-pixel row.
+
+    Parameters
+    ----------
+    Z : (n, d)
+        Codes; queries and database are the same rows.
+    y : (n,)
+        Classes.
+    k : int
+        Length of the list, at most n.
+    chunk : int
+        Queries per block; memory is chunk x n.
+    """
+    y = np.asarray(y).ravel()
+    if not 1 <= k <= len(Z):
+        raise DataError(f"k must be between 1 and the number of samples, {len(Z)}. Got {k}.")
+    Z = np.ascontiguousarray(Z, dtype=np.float32)
+    squared = np.einsum("ij,ij->i", Z, Z)
+    ranks = np.arange(1, k + 1)
+    total = 0.0
+    for start in range(0, len(Z), chunk):
+        block = slice(start, start + chunk)
+        distances = squared[None, :] - 2.0 * (Z[block] @ Z.T)  # the query's own norm does not change its order
+        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
+        relevant = y[np.take_along_axis(nearest, order, axis=1)] == y[block, None]
+        hits = np.cumsum(relevant, axis=1)
+        total += float(((hits / ranks * relevant).sum(axis=1) / np.maximum(hits[:, -1], 1)).sum())
+    return total / len(Z)
+
+
+def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random_state: int = 0) -> float | None:
+    """Mean silhouette of the codes under the clusters, on at most `max_samples` samples; None for a single cluster."""
+    from sklearn.metrics import silhouette_score
+
+    labels = np.asarray(labels).ravel()
+    if len(labels) > max_samples:
+        chosen = np.random.default_rng(random_state).choice(len(labels), max_samples, replace=False)
+        Z, labels = Z[chosen], labels[chosen]
+    if not 2 <= np.unique(labels).size < len(labels):
+        return None
+    return float(silhouette_score(Z, labels))
+
+
+def diagonal_mass(C: NDArray) -> float:
+    """sum_i |C_ii| / sum_ij |C_ij|: near 1 when every sample explains only itself (the identity solution)."""
+    total = float(np.abs(C).sum())
+    return float(np.abs(np.diagonal(C)).sum()) / total if total else 0.0
+
+
+def block_diagonality(A: NDArray, labels: ArrayLike) -> float:
+    """Share of the off-diagonal affinity that lies inside the clusters, in [0, 1]; 1 is perfectly block-diagonal."""
+    labels = np.asarray(labels).ravel()
+    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(A.dtype)
+    diagonal = float(np.diagonal(A).sum())
+    inside = float(np.einsum("ik,ik->", indicator, A @ indicator)) - diagonal
+    total = float(A.sum()) - diagonal
+    return inside / total if total > 0 else 0.0

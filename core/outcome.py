@@ -1,0 +1,116 @@
+"""How a run ends: its scores with their spread, its arrays and weights, and its checkpoints on the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import observe
+from core.base import Clusterer, Stages, to_host
+from core.datasets import Dataset
+from core.recording import Recorder
+from core.runs import RunStore, atomic_write
+
+SPREAD_SEEDS = 10
+MAX_RECONSTRUCTED_VALUES = 20_000_000
+
+
+def conclude(
+    store: RunStore, run_id: str, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
+    record: Recorder, facts: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Score the final state, store what can be explored later, and return the result of the run.
+
+    A run that was stopped before its method had anything to read clusters from ends without labels and scores.
+    """
+    host = to_host(arrays)
+    stored = {"indices": np.arange(data.n_samples)} | _storable(host)
+    if data.y is not None:
+        stored["y"] = data.y
+    result: dict[str, Any] = {"metrics": {}, "spread": {}}
+    if hasattr(method, "labels_"):
+        stored["labels"] = method.labels_
+        affinity = getattr(method, "affinity_matrix_", None)
+        view = observe.View(host, method.labels_, affinity, observe.score(data, host, method.labels_, affinity))
+        result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
+        record.alarms(observe.alarms(view, method.clusters(data.X), "final", 1))
+        record.consider(view.scores, "final", 1)
+        store.save_arrays(run_id, "live", observe.LivePicture(data, method.random_state).draw(view))
+    store.save_arrays(run_id, "final", stored)
+    _save_weights(store, run_id, stages)
+    record.flush()
+    (store.folder(run_id) / "checkpoint.pt").unlink(missing_ok=True)
+    return {**facts, **result, "params": method.get_params(), "n_clusters": method.n_clusters, **record.facts()}
+
+
+def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, NDArray], affinity: NDArray | None) -> dict[str, Any]:
+    """Mean and standard deviation of the scores when only the seed of the last step changes.
+
+    Returns
+    -------
+    dict
+        Score name to ``{mean, std, min, max, n}``; empty without labels.
+    """
+    if data.y is None:
+        return {}
+    from core.metrics import evaluate
+
+    seeds = [method.random_state + s for s in range(SPREAD_SEEDS)]
+    scores = [evaluate(data.y, method.assign(arrays, affinity, random_state=seed)) for seed in seeds]
+    return {name: summarize([s[name] for s in scores]) for name in scores[0]}
+
+
+def summarize(values: list[float]) -> dict[str, float]:
+    return {
+        "mean": float(np.mean(values)), "std": float(np.std(values)),
+        "min": min(values), "max": max(values), "n": len(values),
+    }  # fmt: skip
+
+
+def _storable(arrays: Mapping[str, Any]) -> dict[str, NDArray]:
+    """Arrays as .npz holds them: float32, a sparse graph as its triplets, large reconstructions left out."""
+    stored: dict[str, NDArray] = {}
+    for name, value in arrays.items():
+        if hasattr(value, "tocoo"):
+            triplets = value.tocoo()
+            stored |= {f"{name}.row": triplets.row, f"{name}.col": triplets.col, f"{name}.val": triplets.data}
+        elif name != "X_hat" or value.size <= MAX_RECONSTRUCTED_VALUES:
+            stored[name] = np.asarray(value, dtype=np.float32)
+    return stored
+
+
+def _save_weights(store: RunStore, run_id: str, stages: Stages) -> None:
+    weights = stages.weights()
+    if weights:
+        from safetensors.torch import save
+
+        with atomic_write(store.folder(run_id) / "weights.safetensors") as file:
+            file.write(save(weights))
+
+
+def save_checkpoint(store: RunStore, run_id: str, stages: Stages, record: Recorder) -> None:
+    """Write the state of the stages and of the diary, if there is anything to go on from."""
+    state = stages.state_dict()
+    if not state:
+        return
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({"stages": state, "record": record.state()}, buffer)
+    with atomic_write(store.folder(run_id) / "checkpoint.pt") as file:
+        file.write(buffer.getbuffer())
+
+
+def load_checkpoint(store: RunStore, run_id: str) -> dict[str, Any] | None:
+    """The last checkpoint, on the CPU; None if the run has none."""
+    path = store.folder(run_id) / "checkpoint.pt"
+    if not path.exists():
+        return None
+    import torch
+
+    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return saved

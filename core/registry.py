@@ -1,0 +1,94 @@
+"""Which methods there are, and how to build one.
+
+Declarations are light: listing methods imports neither torch nor scikit-learn, because a method's module imports what
+is heavy where its training starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar, dataclass_transform
+
+from core.base import Clusterer, Preset
+from core.errors import UnknownName
+from core.params import check_all, choice, flag, integer, real, sizes
+
+_METHODS: dict[str, type[Clusterer]] = {}
+
+
+T = TypeVar("T", bound=Clusterer)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(real, integer, flag, choice, sizes, field))
+def register(cls: type[T]) -> type[T]:
+    """Turn a class of declared hyperparameters into a dataclass and list it under its `name`."""
+    made = dataclass(kw_only=True, repr=True, eq=False)(cls)
+    if not made.name:
+        raise TypeError(f"{cls.__name__} must set the class attribute 'name'.")
+    known = _METHODS.get(made.name)
+    if known is not None and known.__module__ != made.__module__:
+        raise TypeError(f"The name {made.name!r} is taken by {known.__module__}.")
+    _METHODS[made.name] = made
+    return made
+
+
+def methods() -> Mapping[str, type[Clusterer]]:
+    """All registered methods by name: deep ones first, then by title."""
+    import core.methods
+
+    for module in pkgutil.iter_modules(core.methods.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"core.methods.{module.name}")
+    ordered = sorted(_METHODS.values(), key=lambda method: (method.learns != "deep", method.title))
+    return MappingProxyType({method.name: method for method in ordered})
+
+
+def method(name: str) -> type[Clusterer]:
+    """The class of a method.
+
+    Raises
+    ------
+    UnknownName
+        If there is none of that name; the message lists the names there are.
+    """
+    known = methods()
+    if name not in known:
+        raise UnknownName("method", name, known)
+    return known[name]
+
+
+def build(name: str, **params: Any) -> Clusterer:
+    """An instance of a method with the given hyperparameters, all checked.
+
+    Raises
+    ------
+    UnknownName
+        If the method or a parameter does not exist.
+    ParameterError
+        If a value is out of its bounds.
+    """
+    cls = method(name)
+    device = params.pop("device", "cpu")
+    return cls(**check_all(cls.declared(), params, name), device=device)
+
+
+def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
+    """The preset to use: the named one, or the one called like the data set, or none (the defaults).
+
+    Returns
+    -------
+    (str, Preset or None)
+        Its name ("defaults" when there is none) and the preset.
+    """
+    presets = method(name).presets
+    if preset in (None, "auto"):
+        preset = dataset if dataset in presets else "defaults"
+    if preset == "defaults":
+        return "defaults", None
+    if preset not in presets:
+        raise UnknownName(f"preset of {name}", str(preset), [*presets, "defaults"])
+    return str(preset), presets[str(preset)]

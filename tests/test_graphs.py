@@ -1,0 +1,114 @@
+"""Adaptive neighbours against an independent solver of the problem they solve in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from core import graphs
+from core.errors import DataError, ParameterError
+from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
+
+
+def project_onto_simplex(v: NDArray) -> NDArray:
+    """Nearest point of {a >= 0, sum a = 1} by bisection on the shift."""
+    low, high = v.min() - 1, v.max()
+    for _ in range(200):
+        shift = 0.5 * (low + high)
+        low, high = (shift, high) if np.maximum(v - shift, 0).sum() > 1 else (low, shift)
+    return np.maximum(v - shift, 0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 7])
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_solve_the_regularised_problem(k: int, seed: int) -> None:
+    """min sum_i m_i a_i + lambda a_i^2 on the simplex is the projection of -m / (2 lambda)."""
+    Z = np.random.default_rng(seed).normal(size=(25, 4))
+    A = adaptive_neighbors(Z, k).toarray()
+    m = cdist(Z, Z, "sqeuclidean")
+    for i, row in enumerate(A):
+        others = np.delete(np.arange(len(Z)), i)
+        nearest = np.sort(m[i, others])
+        penalty = 0.5 * (k * nearest[k] - nearest[:k].sum())
+        expected = project_onto_simplex(-m[i, others] / (2 * penalty))
+        np.testing.assert_allclose(row[others], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_rows_are_distributions_over_k_others(k: int) -> None:
+    A = adaptive_neighbors(np.random.default_rng(0).random((40, 3)), k)
+    np.testing.assert_allclose(A.sum(axis=1), 1, atol=1e-12)
+    assert A.nnz == 40 * k
+    assert A.data.min() >= 0
+    assert not A.diagonal().any()
+
+
+def test_duplicates_do_not_point_at_themselves() -> None:
+    """The sample itself is left out by its index; with duplicates it need not sort first."""
+    Z = np.repeat(np.random.default_rng(0).normal(size=(6, 3)) * 50 + 1000, 4, axis=0)
+    A = adaptive_neighbors(Z, 5)
+    assert not A.diagonal().any()
+    np.testing.assert_allclose(A.sum(axis=1), 1, atol=1e-12)
+    twins = np.kron(np.eye(6), np.ones((4, 4))) - np.eye(24)
+    heaviest = np.where(twins > 0, A.toarray(), 0).sum(axis=1)
+    assert (heaviest > 3 / 5).all()  # three duplicates at distance 0 outweigh the rest
+
+
+@pytest.mark.parametrize("Z", [np.zeros((6, 2)), np.full((6, 2), 0.1), np.eye(6) * 0.3])
+def test_equal_distances_give_equal_weights(Z: NDArray) -> None:
+    A = adaptive_neighbors(Z, 3)
+    np.testing.assert_allclose(A.data, 1 / 3, atol=1e-9)
+    np.testing.assert_allclose(A.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e6])
+def test_weights_do_not_depend_on_scale_or_origin(scale: float) -> None:
+    Z = np.random.default_rng(0).random((30, 5))
+    A, B = adaptive_neighbors(Z, 4), adaptive_neighbors((Z + 3) * scale, 4)
+    np.testing.assert_allclose(A.toarray(), B.toarray(), atol=1e-8)
+
+
+def test_chunks_do_not_change_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    Z = np.random.default_rng(0).random((50, 3)).astype(np.float32)
+    whole = adaptive_neighbors(Z, 3)
+    monkeypatch.setattr(graphs, "_CHUNK_ENTRIES", 50 * 7)
+    np.testing.assert_allclose(adaptive_neighbors(Z, 3).toarray(), whole.toarray(), atol=1e-12)
+
+
+def test_maps_are_flattened() -> None:
+    Z = np.random.default_rng(0).random((12, 2, 3))
+    np.testing.assert_array_equal(adaptive_neighbors(Z, 2).toarray(), adaptive_neighbors(Z.reshape(12, 6), 2).toarray())
+
+
+@pytest.mark.parametrize("k", [0, -1, 9, 10])
+def test_neighbour_count_out_of_range(k: int) -> None:
+    with pytest.raises(ParameterError, match=rf"'n_neighbors' must be between 1 and n - 2 = 8\. Got {k} instead"):
+        adaptive_neighbors(np.random.default_rng(0).random((10, 2)), k)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_codes_must_be_finite(bad: float) -> None:
+    Z = np.zeros((10, 2))
+    Z[3, 1] = bad
+    with pytest.raises(DataError, match="finite"):
+        adaptive_neighbors(Z, 2)
+
+
+def test_codes_need_a_sample_axis() -> None:
+    with pytest.raises(DataError, match="shape"):
+        adaptive_neighbors(np.zeros(10), 2)
+
+
+def test_laplacian_is_the_quadratic_form_of_the_graph() -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(20, 3))
+    A = adaptive_neighbors(rng.normal(size=(20, 3)), 4)
+    S = symmetrized_graph(A)
+    L = laplacian(S)
+    np.testing.assert_allclose(S.toarray(), 0.5 * (A.toarray() + A.toarray().T))
+    np.testing.assert_allclose(L.sum(axis=1), 0, atol=1e-12)
+    assert np.linalg.eigvalsh(L.toarray()).min() > -1e-12
+    double_sum = (A.toarray() * cdist(Z, Z, "sqeuclidean")).sum()
+    np.testing.assert_allclose(2 * np.trace(Z.T @ (L @ Z)), double_sum)
