@@ -8,9 +8,11 @@ layer  modules                                                      owns
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``plots``                        arrays or figures out
-2      ``base`` ``registry`` ``selfexpressive`` ``methods``         the estimator contract, the methods
+2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
+       ``methods``                                                  and what they share
 3      ``runs``                                                     the run store
-4      ``execute`` ``analysis``                                     the one way to train, to look closer
+4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
+       ``execute`` ``estimates`` ``analysis``                       of it, and closer looks afterwards
 5      ``jobs``                                                     queue, workers
 6      ``cli`` ``bench`` ``__main__``                               the command line
 ====== ============================================================ =====================================

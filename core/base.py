@@ -134,13 +134,14 @@ class Stages:
         return saved
 
     def weights(self) -> dict[str, Any]:
-        """Parameters of everything trained, as it is now, by ``<part>.<parameter>``; optimisers are left out."""
+        """Every trained tensor as it is now, by ``<part>.<parameter>``; optimisers are left out."""
         return {
             f"{name}.{key}": value.contiguous()
             for saved in self._saved.values()
             for name, state in saved["state"].items()
             if isinstance(state, Mapping)
             for key, value in state.items()
+            if hasattr(value, "contiguous")
         }
 
 
@@ -160,8 +161,9 @@ class Clusterer:
     """Base of every method; a subclass is decorated with ``core.registry.register``.
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
-    `objective` (LaTeX), `symbols` (LaTeX of each reported scalar), `presets`, `learns` ("instant" or "deep"),
-    `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
+    `objective` (LaTeX), `symbols` (LaTeX of each reported scalar), `published` (the paper's ACC by data set),
+    `presets`, `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or
+    "Z"), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -176,6 +178,7 @@ class Clusterer:
     reads: ClassVar[str] = "Z"
     uses_gpu: ClassVar[bool] = False
     symbols: ClassVar[Mapping[str, str]] = {}
+    published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
 
     n_clusters: int | None = integer(

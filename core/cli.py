@@ -336,7 +336,7 @@ def _end_with_the_app() -> None:
         return
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(sys.stdin.fileno(), 4096):  # unbuffered: a buffer's lock would be held while the process ends
             pass
         os._exit(EXIT_STOPPED)  # the record stays active without a process, so it will be shown as lost
 

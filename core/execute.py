@@ -161,7 +161,8 @@ class _Execution:
             self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
-            return outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record, self.facts())
+            result = outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record)
+        return {**result, **self.facts()}
 
     def facts(self) -> dict[str, Any]:
         """The part of the result that holds however the run ends."""

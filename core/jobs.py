@@ -195,10 +195,9 @@ class JobQueue:
             return
         waiting = self._waiting()
         active = self.store.runs(status=ACTIVE)
-        if self._standby is None or not self._standby.alive:
-            # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
-            if waiting or not active:
-                self._standby = WorkerProcess(self.store, "--standby", threads=training_threads())
+        # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
+        if (waiting or not active) and (self._standby is None or not self._standby.alive):
+            self._standby = WorkerProcess(self.store, "--standby", threads=training_threads())
         for run in waiting:
             kind = self._kind(run)
             if sum(self._kind(other) == kind for other in active) < self.limits[kind]:

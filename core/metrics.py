@@ -44,6 +44,22 @@ def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
     return names[columns]
 
 
+def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray]:
+    """Count table with the clusters in the order of the classes they match.
+
+    Returns
+    -------
+    table : (n_classes, n_clusters)
+    clusters : (n_clusters,)
+        Label of the cluster in each column; those that match no class come last.
+    """
+    table = contingency(y, labels)
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    matched = columns[np.argsort(rows)]
+    order = np.concatenate([matched, np.setdiff1d(np.arange(table.shape[1]), matched)])
+    return table[:, order], np.unique(np.asarray(labels).ravel())[order]
+
+
 def clustering_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     """Hit rate under the best one-to-one map of clusters to classes."""
     table = contingency(y, labels)
@@ -139,3 +155,9 @@ def block_diagonality(A: NDArray, labels: ArrayLike) -> float:
     inside = float(np.einsum("ik,ik->", indicator, A @ indicator)) - diagonal
     total = float(A.sum()) - diagonal
     return inside / total if total > 0 else 0.0
+
+
+def reconstruction_error(X: NDArray, X_hat: NDArray) -> NDArray:
+    """Mean squared error of each sample, (n,)."""
+    n = len(X)
+    return np.asarray(np.square(X.reshape(n, -1) - X_hat.reshape(n, -1)).mean(axis=1))

@@ -21,7 +21,7 @@ MAX_RECONSTRUCTED_VALUES = 20_000_000
 
 def conclude(
     store: RunStore, run_id: str, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
-    record: Recorder, facts: Mapping[str, Any],
+    record: Recorder,
 ) -> dict[str, Any]:  # fmt: skip
     """Score the final state, store what can be explored later, and return the result of the run.
 
@@ -44,7 +44,7 @@ def conclude(
     _save_weights(store, run_id, stages)
     record.flush()
     (store.folder(run_id) / "checkpoint.pt").unlink(missing_ok=True)
-    return {**facts, **result, "params": method.get_params(), "n_clusters": method.n_clusters, **record.facts()}
+    return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
 
 
 def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, NDArray], affinity: NDArray | None) -> dict[str, Any]:

@@ -13,21 +13,23 @@ from core.params import Param, check_all
 _WIDE = 50  # t-SNE and UMAP start from at most this many principal components, as their authors advise
 
 
-def _param(name: str, kind: Any, default: Any, symbol: str, help: str, low: float, high: float, soft: tuple) -> Param:
-    return Param(name=name, kind=kind, default=default, symbol=symbol, help=help, low=low, high=high, soft=soft)
-
-
 PROJECTIONS: Mapping[str, tuple[Param, ...]] = {
     "pca": (),
     "tsne": (
-        _param(
-            "perplexity", "real", 30.0, r"\mathrm{perp}",
-            "Effective number of neighbours that keep their distance.", 2, 500, (5, 100),
+        Param(
+            name="perplexity", kind="real", default=30.0, symbol=r"\mathrm{perp}", low=2, high=500, soft=(5, 100),
+            help="Effective number of neighbours that keep their distance.",
         ),
     ),
     "umap": (
-        _param("n_neighbors", "integer", 15, "k", "Neighbours of the graph: small shows detail, large shows the whole.", 2, 500, (2, 100)),
-        _param("min_dist", "real", 0.1, "d_{min}", "How closely points may be packed.", 0, 0.99, (0, 0.99)),
+        Param(
+            name="n_neighbors", kind="integer", default=15, symbol="k", low=2, high=500, soft=(2, 100),
+            help="Neighbours of the graph: few show detail, many show the whole.",
+        ),
+        Param(
+            name="min_dist", kind="real", default=0.1, symbol="d_{min}", low=0, high=0.99, soft=(0, 0.99),
+            help="How closely points may be packed.",
+        ),
     ),
 }  # fmt: skip
 """Each projection with its hyperparameters."""

@@ -67,9 +67,8 @@ class Recorder:
             self.flush()
 
     def alarms(self, found: Iterable[Alarm]) -> None:
-        """Keep the first of each kind."""
-        for alarm in found:
-            self._alarms.setdefault(alarm.kind, alarm)
+        """Replace the alarms by those of the latest look; one that goes on keeps the step at which it began."""
+        self._alarms = {alarm.kind: self._alarms.get(alarm.kind, alarm) for alarm in found}
 
     def consider(self, scores: Mapping[str, float], stage: str, step: int) -> None:
         """Remember the scores of the most accurate snapshot: an oracle's choice, and marked so."""

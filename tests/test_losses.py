@@ -93,9 +93,7 @@ def our_gradients(step: Step) -> list[Tensor]:
 def port_gradients(program: torch.nn.Module) -> list[Tensor]:
     sum(program.losses().values(), torch.zeros(())).backward()
     groups = [
-        [getattr(layer, kind) for layer in part]
-        for part in (program.encoder, program.decoder)
-        for kind in ("weight", "bias")
+        [getattr(layer, kind) for layer in part] for part in (program.encoder, program.decoder) for kind in ("weight", "bias")
     ]
     return [p.grad for group in groups for p in group] + [program.Coef.grad]
 
@@ -111,7 +109,7 @@ def test_step_agrees_with_the_published_program(name: str) -> None:
         port.Coef.copy_(C)
     scale = ours.task.loss_scale  # Eq. 18 is the script's loss up to this factor
     for term, value in port.losses().items():
-        assert float(value) == pytest.approx(scale * float(ours.terms()[term]), rel=1e-10), term
+        assert value.item() == pytest.approx(scale * ours.terms()[term].item(), rel=1e-10), term
     for mine, theirs in zip(our_gradients(ours), port_gradients(port), strict=True):
         assert theirs.abs().max() > 0
         torch.testing.assert_close(scale * mine, theirs, rtol=1e-8, atol=1e-8 * float(theirs.abs().max()))

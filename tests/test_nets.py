@@ -49,10 +49,7 @@ def oracle(net: ConvAutoEncoder, X: Tensor) -> tuple[Tensor, Tensor]:
     x = maps[-1]
     for W, b, goal in zip(net.decoder_weights, net.decoder_biases, maps[-2::-1], strict=True):
         k = W.shape[-1]
-        extra = [
-            size - (2 * (coarse - 1) - 2 * (k // 2) + k)
-            for size, coarse in zip(goal.shape[2:], x.shape[2:], strict=True)
-        ]
+        extra = [size - (2 * (coarse - 1) - 2 * (k // 2) + k) for size, coarse in zip(goal.shape[2:], x.shape[2:], strict=True)]
         x = F.conv_transpose2d(x, W, b, stride=2, padding=k // 2, output_padding=extra).relu()
     return maps[-1].flatten(1), x[:, 0] if X.ndim == 3 else x.permute(0, 2, 3, 1)
 

@@ -106,3 +106,9 @@ def _read(name: str, image_shape: tuple[int, ...] | None) -> tuple[RawData, str]
     if "\0" not in name and (Path(name).suffix.lower() in SUFFIXES or len(Path(name).parts) > 1):
         return read_file(name, image_shape=image_shape), tidy(Path(name).stem)
     raise UnknownName("data set", name, dataset_names())
+
+
+def modified(name: str) -> float:
+    """Time at which the file behind a name changed last; 0 for what is bundled or not there."""
+    path = find_upload(name) or (find(name) if name in dataset_names() else Path(name))
+    return path.stat().st_mtime if path is not None and path.is_file() else 0.0

@@ -300,7 +300,7 @@ _ENTRIES = (
             70_000,
             (28, 28),
             9,
-            "Source: sklearn.datasets.fetch_openml('Fashion-MNIST', version=1, as_frame=False), reshaped to 70000 x 28 x 28.",
+            "Source: sklearn.datasets.fetch_openml('Fashion-MNIST', version=1, as_frame=False), as 70000 x 28 x 28.",
         ),
         demo=DataSpec("fashion_mnist", per_class=100),
         classes=_FASHION,

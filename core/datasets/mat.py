@@ -1,7 +1,7 @@
-"""Read MATLAB files: version 5 to 7 through SciPy, version 7.3 (which is HDF5) through h5py.
+"""Read MATLAB files: version 5 to 7 (see `mat5`), and version 7.3, which is HDF5, through h5py.
 
-Only plain numeric arrays are opened. `whosmat` names what a variable is before anything of it is loaded; an HDF5
-variable may not live in another file, and its compressed chunks may not be larger than they declare.
+Only plain numeric arrays are opened, and what a variable is and how large is checked before anything of it is loaded.
+An HDF5 variable may not live in another file, and its compressed chunks may not be larger than they declare.
 
 MATLAB stores arrays by columns. A row that holds a flattened image is therefore folded by columns, which turns the
 image upright; this concerns the field's own files (`KNOWN`) and an `image_shape` that the user gives.
@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.datasets.mat5 import NUMERIC, read_variable, variables
 from core.datasets.raw import (
-    MAX_BYTES,
     RawData,
     assemble,
     check_image_shape,
-    check_kind,
     check_size,
     choose_keys,
     quoted,
@@ -42,20 +41,15 @@ KNOWN: dict[str, tuple[int, int]] = {
 }
 """Files of the field whose rows are images, and the height and width of those."""
 _YALE = "yalebcrop025.mat"
-_NUMERIC = ("double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-MAX_ELEMENTS = 10_000
-_COMPRESSED = 15
-_CHUNK = 2**20
+_CHUNK, _PIECE = 2**20, 2**14
 
 
 def read_mat(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
     """Read samples and labels of a MATLAB file."""
-    from scipy.io.matlab import MatReadError
-
     source = quoted(path)
     known = KNOWN.get(path.name.lower())
     yale = path.name.lower() == _YALE
-    with refusing_damage(source, "a MATLAB file", MatReadError):
+    with refusing_damage(source, "a MATLAB file"):
         data, labels = _read_hdf5(path, source, yale) if _is_hdf5(path) else _read_v5(path, source, yale)
         if yale and labels is None:
             data, labels = _unfold_yale(source, data)
@@ -101,55 +95,30 @@ def _upright(source: str, data: NDArray[Any], shape: tuple[int, ...]) -> NDArray
 
 
 def _read_v5(path: Path, source: str, yale: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    import scipy.io
-
-    if scipy.io.matlab.matfile_version(str(path))[0] != 1:
-        raise DataError(f"{source} must be a MATLAB file of version 5 or later. Write it with save(..., '-v7').")
-    _check_inflated(path, source)
-    variables = scipy.io.whosmat(str(path))
-    data_key, label_key = _keys(source, [name for name, _, _ in variables], yale)
-    wanted = [key for key in (data_key, label_key) if key is not None]
-    for name, shape, kind in variables:
-        if name in wanted:
-            if kind not in _NUMERIC:
-                raise _not_numeric(source, name, kind)
-            check_size(source, f"the variable {name!r}", shape, 8)
-    loaded = scipy.io.loadmat(str(path), variable_names=wanted)
-    for key in wanted:
-        check_kind(source, f"the variable {key!r}", loaded[key].dtype, "biuf")
-    return loaded[data_key], None if label_key is None else loaded[label_key]
+    listed = variables(path, source)
+    data_key, label_key = _keys(source, [variable.name for variable in listed if variable.name], yale)
+    by_name = {variable.name: variable for variable in listed}
+    wanted = [by_name[key] for key in (data_key, label_key) if key is not None]
+    for variable in wanted:
+        if variable.kind not in NUMERIC:
+            raise _not_numeric(source, variable.name, variable.kind)
+        check_size(source, f"the variable {variable.name!r}", variable.shape, 8)
+    arrays = [read_variable(path, source, variable) for variable in wanted]
+    return arrays[0], arrays[1] if label_key is not None else None
 
 
 def _not_numeric(source: str, name: str, kind: str) -> DataError:
-    return DataError(
-        f"{source}: the variable {tidy(name)!r} must be a full array of real numbers. It is of the MATLAB class {tidy(kind)!r}."
-    )
-
-
-def _check_inflated(path: Path, source: str) -> None:
-    """Refuse a file whose compressed elements hold more than they may; their inflated bytes are counted, not kept."""
-    total = elements = 0
-    with path.open("rb") as stream:
-        order = "little" if stream.read(128)[126:128] == b"IM" else "big"
-        while tag := stream.read(8):
-            kind = int.from_bytes(tag[:4], order)  # type: ignore[arg-type]
-            size = int.from_bytes(tag[4:], order)  # type: ignore[arg-type]
-            following = stream.tell() + size
-            elements += 1
-            total += _inflated(stream.read(size), MAX_BYTES - total) if kind == _COMPRESSED else size
-            if total > MAX_BYTES or elements > MAX_ELEMENTS:
-                raise DataError(
-                    f"{source} would take more than {MAX_BYTES / 2**30:g} GiB once expanded, or has more than "
-                    f"{MAX_ELEMENTS} variables."
-                )
-            stream.seek(following)
+    return DataError(f"{source}: {tidy(name)!r} must hold real numbers in a full array, not {tidy(kind)!r}.")
 
 
 def _inflated(packed: bytes, limit: int) -> int:
+    """Number of bytes that a zlib stream inflates to, counted until it is beyond `limit`."""
     inflater, total = zlib.decompressobj(), 0
-    while packed and not inflater.eof and total <= limit:
-        total += len(inflater.decompress(packed, _CHUNK))
-        packed = inflater.unconsumed_tail
+    for start in range(0, len(packed), _PIECE):
+        piece = packed[start : start + _PIECE]
+        while piece and not inflater.eof and total <= limit:
+            total += len(inflater.decompress(piece, _CHUNK))
+            piece = inflater.unconsumed_tail
     return total
 
 
@@ -178,8 +147,8 @@ def _hdf5_array(store: h5py.File, source: str, name: str) -> NDArray[Any]:
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
     if item.dtype.kind == "V":
         raise _not_numeric(source, name, "complex")
-    if kind not in _NUMERIC or item.dtype.kind not in "biuf":
-        raise _not_numeric(source, name, kind if kind not in _NUMERIC else "cell")
+    if kind not in NUMERIC or item.dtype.kind not in "biuf":
+        raise _not_numeric(source, name, kind if kind not in NUMERIC else "cell")
     check_size(source, f"the variable {name!r}", item.shape, item.dtype.itemsize)
     _check_chunks(item, source, name)
     return np.asarray(item[()]).T  # HDF5 keeps MATLAB's axes in reverse

@@ -5,8 +5,10 @@ A 1.5 MB archive can hold a 1.6 GB array, and a pickled one can run code: both a
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from core.datasets.raw import (
     choose_keys,
     quoted,
     refusing_damage,
+    tidy,
 )
 from core.errors import DataError
 
@@ -35,7 +38,7 @@ CLASSES_KEY = "classes"
 def read_npz(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
     """Read samples, labels and, where the key ``classes`` holds them, the names of the classes."""
     source = quoted(path)
-    with refusing_damage(source, "an .npz archive"):
+    with refusing_damage(source, "an .npz archive", TokenError):
         _check_directory(path, source)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, source)
@@ -71,7 +74,7 @@ def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo
             raise DataError(f"{source} is compressed in a way that NumPy does not write.")
         key = info.filename.removesuffix(".npy")
         if key in members:
-            raise DataError(f"{source} holds {key!r} twice.")
+            raise DataError(f"{source} holds {tidy(key)!r} twice.")
         members[key] = info
     total = sum(info.file_size for info in members.values())
     if total > MAX_BYTES:
@@ -87,7 +90,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, allowed
         shape, dtype = _header(stream, source, what)
         check_kind(source, what, dtype, allowed)
         check_size(source, what, shape, dtype.itemsize)
-        expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+        expected = stream.tell() + math.prod(shape) * dtype.itemsize
         if expected != info.file_size:
             raise DataError(f"{source}: {what} takes {info.file_size} bytes where its header asks for {expected}.")
     with archive.open(info) as stream:

@@ -34,7 +34,7 @@ def choose_rows(raw: RawData, spec: DataSpec) -> Rows:
         rows = _per_class(_needed_labels(raw, spec, "per_class"), rows, spec, raw.classes, random)
     if spec.n_samples is not None:
         if spec.n_samples > len(rows):
-            raise DataError(f"n_samples must be at most {len(rows)} here: {spec.name!r} has no more. Got {spec.n_samples}.")
+            raise DataError(f"n_samples must be at most {len(rows)} for {spec.name!r}. Got {spec.n_samples}.")
         rows = np.sort(random.choice(rows, spec.n_samples, replace=False))
     return rows
 
@@ -52,7 +52,7 @@ def _checked_classes(raw: RawData, spec: DataSpec) -> int:
     return wanted
 
 
-def _per_class(y: NDArray[np.int64], rows: Rows, spec: DataSpec, classes: tuple[str, ...], random: np.random.Generator) -> Rows:
+def _per_class(y: Rows, rows: Rows, spec: DataSpec, classes: tuple[str, ...], random: np.random.Generator) -> Rows:
     chosen: list[Rows] = []
     for label in np.unique(y[rows]).tolist():
         members = rows[y[rows] == label]

@@ -33,7 +33,7 @@ CHANNELS = (1, 3, 4)
 DATA_KEYS = ("images", "fea", "X", "img")
 LABEL_KEYS = ("labels", "gnd", "y", "Y", "label")
 
-_DAMAGED = (
+_DAMAGED: tuple[type[Exception], ...] = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, SyntaxError, ArithmeticError),
     *(MemoryError, RuntimeError, UnicodeError, struct.error, csv.Error, zlib.error, zipfile.BadZipFile),
 )
@@ -85,13 +85,14 @@ def tidy(text: str) -> str:
 @contextmanager
 def refusing_damage(source: str, form: str, *also: type[Exception]) -> Iterator[None]:
     """Turn whatever a parsing library raises on a damaged file into a `DataError`."""
+    damaged = _DAMAGED + also
     try:
         yield
     except DataError:
         raise
-    except (*_DAMAGED, *also) as error:
+    except damaged as error:
         reason = tidy(str(error)) or type(error).__name__
-        raise DataError(f"{source} cannot be read as {form}: it is truncated, damaged or something else ({reason}).") from error
+        raise DataError(f"{source} cannot be read as {form}: cut off, damaged or another kind ({reason}).") from error
 
 
 def check_size(source: str, what: str, shape: Sequence[int], itemsize: int) -> None:
@@ -174,7 +175,7 @@ def _features(
     check_size(source, "the array of samples", data.shape, data.itemsize)
     shape = _image_shape(source, data.shape, image_shape)
     flat = data.reshape(len(data), -1)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(flat, dtype=np.uint8 if data.dtype == np.uint8 else np.float32)
     _check_finite(source, flat, X)
     if X.min() == X.max():
@@ -246,7 +247,7 @@ def _encode_values(source: str, values: NDArray[Any]) -> tuple[NDArray[np.int64]
             raise DataError(f"{source}: {missing} of {values.size} labels are missing or infinite.")
         broken = values[values != np.floor(values)]
         if broken.size:
-            raise DataError(f"{source}: labels must be whole numbers or text. {broken.size} are not, such as {broken[0]:g}.")
+            raise DataError(f"{source}: labels must be whole numbers or text. {broken.size} are not: {broken[0]:g}.")
     found, y = np.unique(values, return_inverse=True)
     if found.dtype.kind == "S":
         return y.astype(np.int64), [name.decode("latin-1") for name in found[: MAX_CLASSES + 1].tolist()]

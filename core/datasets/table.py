@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.datasets.raw import (
     MAX_CLASSES,
     MAX_COLUMNS,
+    MIN_SAMPLES,
     Coded,
     RawData,
     assemble,
@@ -68,7 +69,7 @@ def _csv_header(path: Path, source: str) -> tuple[list[str], str]:
 def _check_names(source: str, names: Sequence[str]) -> None:
     for place, name in enumerate(names, start=1):
         if not name.strip() or name == "__index_level_0__":
-            raise DataError(f"{source}: column {place} has no name; most likely it is a pandas index. Write without one.")
+            raise DataError(f"{source}: column {place} has no name; if it is a pandas index, write without it.")
     counted = [str(place) for place in range(len(names))]
     if list(names) != counted and all(_is_number(name) for name in names):
         shown = ", ".join(tidy(name) for name in names[:5])
@@ -104,6 +105,8 @@ def _parse_csv(path: Path, source: str, names: Sequence[str], separator: str) ->
     frame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", compression=None, low_memory=False)
     if not isinstance(frame.index, pd.RangeIndex) or len(frame.columns) != len(names):
         raise DataError(f"{source}: its rows must have as many fields as its first row, {len(names)}.")
+    if len(frame) < MIN_SAMPLES:
+        raise DataError(f"{source}: at least {MIN_SAMPLES} samples are needed. Got {frame.shape}.")
     return frame
 
 
@@ -162,9 +165,11 @@ def _check_parquet(table: pq.ParquetFile, source: str) -> tuple[list[str], int |
     n_rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
     check_size(source, "the table", (n_rows, n_columns), 8)
     for place, field in enumerate(schema):
-        if place != label and not _is_numeric(field.type):
-            shown = tidy(str(field.type))
-            raise DataError(f"{source}: features must be real numbers. Column {tidy(field.name)!r} holds {shown}.")
+        what = "features must be real numbers"
+        if place == label:
+            what = "labels must be whole numbers or text"
+        if not (_is_numeric(field.type) or (place == label and _is_text(field.type))):
+            raise DataError(f"{source}: {what}. Column {tidy(field.name)!r} holds {tidy(str(field.type))}.")
     return names, label
 
 
@@ -172,11 +177,10 @@ def _parquet_labels(table: pq.ParquetFile, source: str, name: str) -> NDArray[An
     import pyarrow as pa
 
     column = table.read(columns=[name]).column(0)
+    column.validate(full=True)  # PyArrow itself does not compare codes with the length of their dictionary
     if pa.types.is_dictionary(column.type) and _is_numeric(column.type.value_type):
         column = column.cast(column.type.value_type)
     if not pa.types.is_dictionary(column.type):
-        if not _is_numeric(column.type):
-            raise DataError(f"{source}: labels must be whole numbers or text. They are {tidy(str(column.type))}.")
         return _numbers(column)
     unified = column.unify_dictionaries()
     names = unified.chunk(0).dictionary if unified.num_chunks else []
@@ -190,6 +194,14 @@ def _is_numeric(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _is_numeric(kind.value_type) or _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _parquet_features(table: pq.ParquetFile, names: list[str]) -> NDArray[Any]:

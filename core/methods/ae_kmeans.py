@@ -26,7 +26,7 @@ class AutoencoderKMeans(Autoencoding):
     title = "Auto-encoder + k-means"
     summary = "Learns codes that reconstruct the data, then groups the codes: the start of every deep method."
     paper = "Hinton and Salakhutdinov, Science 2006"
-    objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2,\quad \text{then k-means on } Z"
+    objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2"
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
 
     n_init: int = integer(

@@ -1,0 +1,11 @@
+"""Affinity Lab: navigation and the shared sidebar."""
+
+import streamlit as st
+
+from pages.ui.navigation import navigation
+from pages.ui.sidebar import sidebar
+
+page = navigation()
+st.logo("assets/logo.svg", size="large")
+sidebar()
+page.run()

@@ -1,0 +1,172 @@
+"""Figures of the app: arrays in, Plotly figures out.
+
+Points carry their sample index as ``customdata``, so that a selection can be traced back to samples. Large arrays are
+sent as float32, int32 or uint8, which Plotly packs as binary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized
+
+MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+
+
+def embedding(
+    points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str], *, texts: Sequence[str] | None = None
+) -> go.Figure:
+    """Scatter of an embedding, one trace per group.
+
+    Parameters
+    ----------
+    points : (n, 2) or (n, 3)
+    samples : (n,)
+        Index of each point in the data set.
+    groups : (n,)
+        Index into `names`.
+    """
+    figure = go.Figure()
+    spatial = points.shape[1] == 3
+    palette = [CORRECT, WRONG] if list(names) == ["correct", "wrong"] else colours(len(names))
+    points = points.astype(np.float32)
+    for group, name in enumerate(names):
+        here = groups == group
+        if not here.any():
+            continue
+        shared = {
+            "mode": "markers",
+            "name": name,
+            "customdata": samples[here].astype(np.int32),
+            "text": None if texts is None else [texts[i] for i in np.flatnonzero(here)],
+            "hovertemplate": "sample %{customdata}<br>" + ("%{text}" if texts else "") + "<extra>%{fullData.name}</extra>",
+        }
+        if spatial:
+            x, y, z = points[here].T
+            figure.add_scatter3d(x=x, y=y, z=z, marker={"size": 3, "color": palette[group]}, **shared)
+        else:
+            x, y = points[here].T
+            marker = {"size": 6 if len(points) <= 2000 else 4, "color": palette[group], "opacity": 0.8}
+            figure.add_scattergl(x=x, y=y, marker=marker, **shared)
+    figure.update_layout(
+        margin=MARGIN,
+        height=560,
+        dragmode="orbit" if spatial else "lasso",
+        legend={"itemsizing": "constant", "title": None},
+        uirevision="embedding",
+    )
+    if not spatial:
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False, scaleanchor="x")
+    return figure
+
+
+def blocks(
+    values: NDArray,
+    borders: NDArray,
+    n: int,
+    *,
+    log: bool = False,
+    labels: Sequence[str] = (),
+) -> go.Figure:
+    """Heatmap of an ordered matrix with the borders of its blocks.
+
+    Parameters
+    ----------
+    values : (m, m)
+        Block means of an (n, n) matrix.
+    borders : positions in 0..n where a block begins
+    labels : one name per block, shown on both axes while there are few
+    """
+    level = np.rint(255 * normalized(values, log=log)).astype(np.uint8)
+    m = len(values)
+    figure = go.Figure(go.Heatmap(z=level, colorscale=BLOCKS, showscale=False, hoverinfo="skip"))
+    edges = np.concatenate([[0], np.asarray(borders), [n]]) * (m / n) - 0.5
+    for first, last in pairwise(edges):
+        figure.add_shape(
+            type="rect", x0=first, x1=last, y0=first, y1=last, line={"color": "rgba(255,255,255,0.75)", "width": 1}
+        )
+    ticks: dict[str, object] = {"visible": False}
+    if 0 < len(labels) <= 40:
+        centres = (edges[:-1] + edges[1:]) / 2
+        ticks = {"tickvals": centres, "ticktext": list(labels), "showgrid": False, "zeroline": False, "tickfont": {"size": 10}}
+    figure.update_xaxes(range=[-0.5, m - 0.5], constrain="domain", **ticks)
+    figure.update_yaxes(range=[m - 0.5, -0.5], constrain="domain", scaleanchor="x", **ticks)
+    figure.update_layout(margin=MARGIN, height=560, dragmode="zoom")
+    return figure
+
+
+def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str]) -> go.Figure:
+    """Count table of classes (rows) against matched clusters (columns)."""
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    few = max(table.shape) <= 25
+    figure = go.Figure(
+        go.Heatmap(
+            z=share.astype(np.float32),
+            customdata=table.astype(np.int32),
+            text=np.where(table > 0, table, "").astype(str) if few else None,
+            texttemplate="%{text}" if few else None,
+            colorscale="Blues",
+            zmin=0,
+            zmax=1,
+            colorbar={"title": "share of the class", "tickformat": ".0%"},
+            hovertemplate="class %{y}, cluster %{x}: %{customdata}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="cluster", ticktext=list(clusters), tickvals=list(range(len(clusters))), showgrid=False)
+    figure.update_yaxes(
+        title="class", ticktext=list(classes), tickvals=list(range(len(classes))), autorange="reversed", showgrid=False
+    )
+    figure.update_layout(margin=MARGIN, height=max(420, min(900, 22 * len(classes) + 120)))
+    return figure
+
+
+def curves(
+    series: Mapping[str, tuple[NDArray, NDArray]], *, references: Mapping[str, float] | None = None, height: int = 320
+) -> go.Figure:
+    """Lines over steps, name to (steps, values), with dashed reference lines, name to value."""
+    figure = go.Figure()
+    for (name, (steps, values)), colour in zip(series.items(), colours(len(TEN)), strict=False):
+        mode = "lines+markers" if len(steps) < 40 else "lines"
+        figure.add_scatter(x=steps, y=values, name=name, mode=mode, line={"color": colour, "width": 2})
+    for name, value in (references or {}).items():
+        figure.add_hline(y=value, line={"dash": "dot", "width": 1, "color": "#888888"}, annotation_text=name)
+    figure.update_layout(margin=MARGIN, height=height, hovermode="x unified", legend={"orientation": "h", "y": -0.2})
+    figure.update_xaxes(title="step")
+    return figure
+
+
+def score_dots(rows: Sequence[tuple[str, float, float]], title: str) -> go.Figure:
+    """One dot with its spread per row (name, mean, standard deviation), the first row emphasised."""
+    names, means, spreads = zip(*rows, strict=True)
+    tint = [TEN[0]] + ["#888888"] * (len(rows) - 1)
+    figure = go.Figure(
+        go.Scatter(
+            x=means,
+            y=names,
+            mode="markers+text",
+            text=[f"{mean:.3f}" for mean in means],
+            textposition="middle right",
+            marker={"size": 11, "color": tint},
+            error_x={"type": "data", "array": spreads, "color": "#888888"},
+            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(range=[0, 1.4], tickvals=[0, 0.25, 0.5, 0.75, 1], title=title)
+    figure.update_layout(margin=MARGIN, height=90 + 34 * len(rows))
+    return figure
+
+
+def class_counts(counts: Mapping[str, int]) -> go.Figure:
+    """Bars of how many samples each class has."""
+    figure = go.Figure(go.Bar(x=list(counts), y=list(counts.values()), marker_color=colours(len(counts))))
+    figure.update_layout(margin=MARGIN, height=240, bargap=0.2)
+    figure.update_xaxes(type="category", title="class")
+    figure.update_yaxes(title="samples")
+    return figure

@@ -1,0 +1,138 @@
+"""Data: choose a data set, take a part of it, see what it is, or bring your own."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from core import datasets
+from core.datasets import SCALINGS, Dataset, DataSpec
+from core.errors import InvalidInput
+from core.plots import figures
+from core.plots.montage import montage
+from pages.ui.navigation import through_app
+from pages.ui.state import choose_data, chosen_data, load_data
+
+SCALING_NAMES = {
+    "unit": "0 to 1",
+    "standard": "zero mean, unit variance per feature",
+    "l2": "unit norm per sample",
+    "none": "as stored",
+}
+SHEET_ROWS, SHEET_COLUMNS = 10, 18
+
+
+def choose() -> DataSpec:
+    """The widgets that make a data spec."""
+    names = datasets.dataset_names()
+    titles = {entry.name: entry.title for entry in datasets.entries()}
+    spec = chosen_data()
+    options = sorted(names, key=lambda name: not names[name])
+    name = st.selectbox(
+        "Data set",
+        options,
+        index=options.index(spec.name) if spec.name in options else 0,
+        format_func=lambda n: titles.get(n, f"{n} (uploaded)") + ("" if names[n] else " (not on this machine)"),
+        key="data_name",
+    )
+    demo = next((entry.demo for entry in datasets.entries() if entry.name == name), DataSpec(name))
+    start = spec if spec.name == name else demo
+    with st.expander("Take a part, or rescale", expanded=start != DataSpec(name)):
+        return DataSpec(
+            name=name,
+            n_classes=_limit("Only the first classes", start.n_classes, 2, f"{name}:classes"),
+            per_class=_limit("Samples per class", start.per_class, 1, f"{name}:per_class"),
+            n_samples=_limit("Samples in all, drawn at random", start.n_samples, 4, f"{name}:n"),
+            seed=int(st.number_input("Seed of the draw", 0, 2**31 - 1, start.seed, key=f"{name}:seed")),
+            scaling=st.selectbox(
+                "Scaling", SCALINGS, SCALINGS.index(start.scaling), format_func=SCALING_NAMES.get, key=f"{name}:scaling"
+            ),
+        )
+
+
+def _limit(label: str, value: int | None, low: int, key: str) -> int | None:
+    return st.number_input(label, min_value=low, value=value, placeholder="all", key=key)
+
+
+def show(data: Dataset) -> None:
+    """What the data set is: numbers, classes, a contact sheet."""
+    shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
+    facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
+    for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
+        column.metric(label, value, border=True)
+    if data.image_shape:
+        _contact_sheet(data)
+    else:
+        st.subheader("First rows")
+        st.dataframe(data.X[:20, :50], alt="First rows of the data")
+    counts = data.class_counts()
+    if counts:
+        st.subheader("Samples per class")
+        st.plotly_chart(figures.class_counts(counts), key="counts", alt="Bar chart of samples per class")
+
+
+def _contact_sheet(data: Dataset) -> None:
+    st.subheader("Contact sheet")
+    if data.y is None:
+        shown = np.linspace(0, data.n_samples - 1, min(data.n_samples, SHEET_ROWS * SHEET_COLUMNS)).astype(int)
+        st.caption("Samples in their order.")
+    else:
+        classes = np.linspace(0, len(data.classes) - 1, min(len(data.classes), SHEET_ROWS)).astype(int)
+        rows = [np.resize(np.flatnonzero(data.y == c), SHEET_COLUMNS) for c in classes if (data.y == c).any()]
+        shown = np.concatenate(rows)
+        listed = ", ".join(data.classes[c] for c in classes)
+        st.caption(
+            f"One class per row: {listed}." + ("" if len(classes) == len(data.classes) else " Other classes are not shown.")
+        )
+    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt=f"Contact sheet of {data.title}")
+
+
+def upload() -> None:
+    """Take a file; it is read completely before anything is kept."""
+    with st.expander("Bring your own data", icon=":material/upload:"):
+        st.markdown(
+            "**.npz** and **.mat** with the keys `X`/`y`, `images`/`labels`, `fea`/`gnd` or `img`/`label`; "
+            "**.csv** and **.parquet** with numeric columns and, if there are labels, a column `label`. "
+            "Files stay on this machine."
+        )
+        with st.form("upload", clear_on_submit=True, border=False):
+            file = st.file_uploader("File", type=[suffix.strip(".") for suffix in datasets.SUFFIXES])
+            sent = st.form_submit_button("Read the file")
+        if sent and file is not None:
+            try:
+                path = datasets.store_upload(file.name, file.getvalue())
+            except InvalidInput as error:
+                st.error(str(error), icon=":material/error:")
+                return
+            choose_data(DataSpec(path.stem))
+            del st.session_state["data_name"]
+            st.rerun()
+
+
+through_app()
+st.title("Data")
+st.caption("What shall be clustered? Labels, where there are any, are used for scores only: no method ever sees them.")
+left, right = st.columns([1, 2.4], gap="large")
+with left:
+    spec = choose()
+    upload()
+with right:
+    entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
+    if entry is not None and not datasets.available(spec.name):
+        st.info(f"**{entry.title} is not on this machine.**\n\n{entry.how_to_get}", icon=":material/download:")
+        st.caption(entry.terms)
+        st.stop()
+    try:
+        chosen = load_data(spec)
+    except InvalidInput as problem:
+        st.error(str(problem), icon=":material/error:")
+        st.stop()
+    choose_data(spec)
+    if entry is not None:
+        st.markdown(f"**{entry.title}.** {entry.summary}")
+    show(chosen)
+    if entry is not None:
+        st.caption(entry.terms)
+with left:
+    if st.button("Train on this data", type="primary", icon=":material/arrow_forward:", width="stretch"):
+        st.switch_page("pages/train.py")

@@ -1,0 +1,66 @@
+"""Explore: look closely at a run that is over."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import InvalidInput
+from core.runs import Status
+from pages.ui import views
+from pages.ui.live import badge, trouble
+from pages.ui.navigation import through_app
+from pages.ui.scorecard import score_card
+from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
+
+VIEWS = {
+    "Embedding": views.embedding_view,
+    "Affinity": views.affinity_view,
+    "Workbench": views.workbench_view,
+    "Confusion": views.confusion_view,
+    "Reconstructions": views.reconstruction_view,
+    "Curves": views.curves_view,
+    "Record": views.record_view,
+}
+
+through_app()
+st.title("Explore")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    references = st.session_state.get("with_references", False)
+    runs = [run for run in store().runs(references=True) if run.over and run.result.get("metrics")]
+    shown = [run for run in runs if references or not run.reference]
+    run = chosen_run(runs)
+    if run is not None and run not in shown:
+        shown.append(run)
+    if run is None:
+        st.info("There is no finished run yet.", icon=":material/info:")
+        st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
+        st.stop()
+    names = {other.id: run_name(other) for other in shown}
+    picked = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=names.get)
+    st.toggle("Reference runs too", key="with_references", help="k-means, spectral and ridge runs made as references.")
+if picked != run.id:
+    choose_run(picked)
+    st.rerun()
+
+try:
+    data = load_data(run.spec.data)
+except InvalidInput as problem:
+    st.error(f"The data of this run cannot be loaded any more. {problem}", icon=":material/error:")
+    st.stop()
+with st.container(horizontal=True, vertical_alignment="center"):
+    badge(run)
+    about = f"**{run.spec.method}** on **{data.title}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}"
+    st.caption(f"{about}, seed {run.spec.seed}, preset {run.spec.preset}")
+if data.fingerprint != run.result["fingerprint"]:
+    st.warning(
+        "The data set has changed since this run: images and classes below may not be those it saw.", icon=":material/warning:"
+    )
+trouble(run)
+if run.status == Status.STOPPED:
+    st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
+score_card(run)
+st.divider()
+view = st.segmented_control(
+    "View", list(VIEWS), default="Embedding", required=True, key="view", bind="query-params", label_visibility="collapsed"
+)
+VIEWS[view](run, data)

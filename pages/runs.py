@@ -1,0 +1,161 @@
+"""Runs: all of them, to sort, filter, annotate, open, repeat with changes, download and delete."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import AffinityLabError
+from core.runs import Run, Status
+from pages.ui.live import live_panel
+from pages.ui.navigation import through_app
+from pages.ui.state import choose_data, choose_run, queue, store
+
+
+def row(run: Run) -> dict[str, Any]:
+    metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
+    return {
+        "Status": str(run.status),
+        "Method": run.spec.method,
+        "Data": run.spec.data.name,
+        "n": run.result.get("n_samples"),
+        "K": run.result.get("n_clusters"),
+        "ACC": metrics.get("acc"),
+        "± seeds": spread.get("acc", {}).get("std"),
+        "NMI": metrics.get("nmi_geometric"),
+        "Silhouette": metrics.get("silhouette"),
+        "Seconds": run.result.get("seconds", {}).get("total"),
+        "Preset": run.spec.preset,
+        "Seed": run.spec.seed,
+        "Alarms": len(run.alarms),
+        "Tags": run.tags,
+        "Notes": run.notes,
+        "Created": pd.Timestamp(run.created, unit="s"),
+        "Id": run.id,
+    }
+
+
+def filtered() -> list[Run]:
+    """The runs that match what is typed and ticked."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Filter", placeholder="method, data, tag, note, id", key="filter", persist_state="session")
+        statuses = st.multiselect("Status", list(Status), placeholder="any", key="statuses", persist_state="session")
+        references = st.toggle("Reference runs too", key="runs_references", persist_state="session")
+    runs = store().runs(references=references, status=statuses or None)
+    words = text.lower().split()
+    return [run for run in runs if all(word in _haystack(run) for word in words)]
+
+
+def _haystack(run: Run) -> str:
+    return " ".join([run.id, run.spec.method, run.spec.data.name, run.spec.preset, run.tags, run.notes, run.status]).lower()
+
+
+def table(runs: list[Run]) -> list[Run]:
+    """Show the runs and return those that are ticked."""
+    number = st.column_config.NumberColumn
+    columns = {name: number(format="%.4f") for name in ("ACC", "± seeds", "NMI", "Silhouette")}
+    columns |= {"Seconds": number(format="%.1f"), "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")}
+    event: Any = st.dataframe(
+        pd.DataFrame([row(run) for run in runs]),
+        column_config=columns,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="table",
+        alt="Table of runs",
+    )
+    return [runs[i] for i in event.selection.rows if i < len(runs)]
+
+
+def actions(chosen: list[Run]) -> None:
+    """What can be done with the ticked runs."""
+    one = chosen[0] if len(chosen) == 1 else None
+    with st.container(horizontal=True):
+        if one is not None:
+            if st.button("Open", icon=":material/scatter_plot:", type="primary", disabled=not one.result.get("metrics")):
+                choose_run(one.id)
+                st.switch_page("pages/explore.py", query_params={"run": one.id})
+            if st.button("Duplicate with changes", icon=":material/content_copy:"):
+                duplicate(one)
+            st.download_button(
+                "Download .zip",
+                data=exporter(one.id),
+                file_name=f"{one.id}.zip",
+                mime="application/zip",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            if one.status == Status.LOST and st.button("Resume", icon=":material/play_arrow:"):
+                queue().resume(one.id)
+                st.rerun()
+        with st.popover(f"Delete {len(chosen)}", icon=":material/delete:"):
+            st.markdown(f"Delete {len(chosen)} runs with all their files? This cannot be undone.")
+            if st.button("Delete for good", type="primary", key="delete"):
+                delete(chosen)
+    if one is not None:
+        annotate(one)
+
+
+def duplicate(run: Run) -> None:
+    """Open the training form with the values of a run."""
+    st.session_state["method"] = run.spec.method
+    st.session_state["draft"] = {
+        "run": run.id,
+        "preset": run.spec.preset,
+        "params": dict(run.spec.params),
+        "seed": run.spec.seed,
+        "snapshots": run.spec.snapshots,
+    }
+    choose_data(run.spec.data)
+    st.switch_page("pages/train.py")
+
+
+def exporter(run_id: str) -> Callable[[], bytes]:
+    """A function that packs the run when the user clicks."""
+    records = store()
+
+    def pack() -> bytes:
+        target = io.BytesIO()
+        records.export(run_id, target)
+        return target.getvalue()
+
+    return pack
+
+
+def delete(chosen: list[Run]) -> None:
+    for run in chosen:
+        try:
+            store().delete(run.id)
+        except AffinityLabError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+    st.rerun()
+
+
+def annotate(run: Run) -> None:
+    with st.form(f"annotate:{run.id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        tags = st.text_input("Tags", run.tags, max_chars=200)
+        notes = st.text_input("Notes", run.notes, max_chars=2000)
+        if st.form_submit_button("Save", icon=":material/save:"):
+            store().annotate(run.id, tags=tags, notes=notes)
+            st.rerun()
+
+
+through_app()
+st.title("Runs")
+found = filtered()
+if not found:
+    st.info("No run matches." if store().runs() else "There are no runs yet.", icon=":material/info:")
+    st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
+    st.stop()
+ticked = table(found)
+if ticked:
+    actions(ticked)
+    if len(ticked) == 1 and (ticked[0].active or not ticked[0].result.get("metrics")):
+        live_panel(ticked[0].id)
+else:
+    st.caption("Tick a run to open, repeat, annotate, download or delete it.")

@@ -1,0 +1,80 @@
+"""Forms made from declared hyperparameters: one widget each, with its symbol, its meaning and its range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from math import ceil, floor, log10
+from typing import Any
+
+import streamlit as st
+
+from core.params import Param
+
+_LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
+_SLIDER_STEPS = 200
+
+
+def parameter_form(declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+    """Widgets for all parameters by group; returns what they hold, unchecked.
+
+    Widget keys contain `key`, so that another method or preset starts with its own values.
+    """
+    chosen: dict[str, Any] = {}
+    ordered = sorted(declared.values(), key=lambda param: list(_groups(declared)).index(param.group))
+    for position, (group, params) in enumerate(groupby(ordered, key=lambda param: param.group)):
+        with st.expander(group, expanded=position == 0):
+            for param in params:
+                chosen[param.name] = widget(param, values.get(param.name, param.default), key=f"{key}:{param.name}")
+    return chosen
+
+
+def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
+    """Group names, those of the method itself before what it shares with others."""
+    shared = ["Clusters", "Affinity", "Network", "Pretraining", "Run"]
+    names = dict.fromkeys(param.group for param in declared.values())
+    own = [name for name in names if name not in shared]
+    return dict.fromkeys([*own, *(name for name in shared if name in names)])
+
+
+def widget(param: Param, value: Any, *, key: str) -> Any:
+    """The widget of one parameter, holding `value` at first."""
+    label = f"${param.symbol}$ {param.name.replace('_', ' ')}" + (f" ({param.unit})" if param.unit else "")
+    about = {"label": label, "help": f"{param.help} Allowed: {param.allowed}.", "key": key}
+    if param.kind == "flag":
+        return st.toggle(value=bool(value), **about)
+    if param.kind == "choice":
+        return st.selectbox(options=param.choices, index=param.choices.index(value), **about)
+    if param.kind == "sizes":
+        return st.text_input(value="-".join(map(str, value)), **about)
+    if param.optional:
+        return st.number_input(
+            min_value=int(param.low or 0), max_value=int(param.high or 0), value=value, placeholder="automatic", **about
+        )
+    if param.log:
+        options = log_options(param, float(value))
+        return st.select_slider(options=options, value=float(value), format_func=lambda v: f"{v:g}", **about)
+    return _linear(param, value, about)
+
+
+def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:
+    """A slider over the soft range; a number field where that range is long or does not hold the value."""
+    assert param.soft is not None and param.low is not None and param.high is not None
+    number = int if param.kind == "integer" else float
+    low, high = number(param.soft[0]), number(param.soft[1])
+    if low <= value <= high and (number is float or high - low <= _SLIDER_STEPS):
+        step = 1 if number is int else (high - low) / _SLIDER_STEPS
+        return st.slider(min_value=low, max_value=high, value=number(value), step=step, **about)
+    shown = None if number is int else "%g"
+    return st.number_input(
+        min_value=number(param.low), max_value=number(param.high), value=number(value), format=shown, **about
+    )
+
+
+def log_options(param: Param, value: float) -> list[float]:
+    """Six values per decade of the soft range, zero if it is allowed, and the present value."""
+    assert param.soft is not None
+    low, high = param.soft
+    grid = {round(m * 10.0**e, 12) for e in range(floor(log10(low)), ceil(log10(high)) + 1) for m in _LOG_STEPS}
+    inside = {v for v in grid if low <= v <= high} | {value, float(param.default)}
+    return sorted(inside | ({0.0} if param.low == 0 else set()))

@@ -1,0 +1,33 @@
+"""Pictures of chosen samples with what is known about each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.datasets import Dataset
+from core.plots.montage import montage
+
+SHOWN = 60
+
+
+def class_name(data: Dataset, sample: int) -> str:
+    return "" if data.y is None else data.classes[data.y[sample]]
+
+
+def gallery(data: Dataset, samples: Sequence[int], labels: NDArray) -> None:
+    """Up to 60 samples: image, index, class, cluster."""
+    shown = list(samples)[:SHOWN]
+    more = f", the first {SHOWN} shown" if len(samples) > SHOWN else ""
+    st.caption(f"{len(samples)} samples chosen{more}.")
+    if data.image_shape:
+        images = [montage(image[None], 1, min_side=64) for image in data.images(shown)]
+        captions = [f"{i} · {class_name(data, i)} → {labels[i]}" if data.y is not None else f"{i} → {labels[i]}" for i in shown]
+        st.image(images, caption=captions, width=72, alt="Chosen samples")
+        st.caption("Under each: sample · class → cluster.")
+        return
+    rows = {"sample": shown, "class": [class_name(data, i) for i in shown], "cluster": labels[shown]}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Chosen samples")

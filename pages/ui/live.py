@@ -1,0 +1,220 @@
+"""The live panel: one run while it trains, read from the store once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from core import registry
+from core.errors import AffinityLabError
+from core.plots import figures
+from core.plots.montage import montage
+from core.plots.palette import heat_image
+from core.runs import HistoryRow, Run, RunStore, Status
+from pages.ui.state import load_data, queue, run_name, store
+
+SCORES = {
+    "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
+    "nmi_geometric": ("NMI", "Normalised mutual information, geometric mean. Uses the labels to score."),
+    "silhouette": ("Silhouette", "How well clusters are apart in the codes, -1 to 1. Needs no labels."),
+    "diagonal_mass": (
+        "Diagonal",
+        "Diagonal mass: share of C on its diagonal; near 1 means that samples explain only themselves.",
+    ),
+    "block_diagonality": ("Blocks", "Block-diagonality: share of the affinity inside the clusters. Needs no labels."),
+}
+BADGES = {
+    Status.QUEUED: ("gray", ":material/schedule:"),
+    Status.STARTING: ("blue", ":material/hourglass_top:"),
+    Status.RUNNING: ("blue", ":material/sync:"),
+    Status.PAUSED: ("orange", ":material/pause:"),
+    Status.DONE: ("green", ":material/check:"),
+    Status.STOPPED: ("orange", ":material/stop:"),
+    Status.FAILED: ("red", ":material/error:"),
+    Status.LOST: ("violet", ":material/help:"),
+}
+MAX_CURVE_POINTS = 400
+
+
+def live_panel(run_id: str) -> None:
+    """Show a run; polls only while there is something to wait for."""
+    run = store().get(run_id)
+    waiting = run.active or run.status == Status.QUEUED
+    st.fragment(_panel, run_every=1 if waiting else None)(run_id)
+
+
+def _panel(run_id: str) -> None:
+    run = store().get(run_id)
+    st.markdown(f"##### {run_name(run)}")
+    status_line(run)
+    controls(run)
+    trouble(run)
+    rows = store().history(run_id)
+    score_row(rows, run)
+    pictures(store(), run)
+    loss_curves(rows, run)
+    if run.over:
+        st.session_state.setdefault("seen_over", set())
+        if run_id not in st.session_state["seen_over"]:  # the page around the panel has to learn of the end, once
+            st.session_state["seen_over"].add(run_id)
+            st.rerun()
+
+
+def badge(run: Run) -> None:
+    colour, icon = BADGES[run.status]
+    st.badge(run.status, color=colour, icon=icon)
+
+
+def status_line(run: Run) -> None:
+    """Stage, step and remaining time, with a progress bar."""
+    progress = run.progress
+    with st.container(horizontal=True, vertical_alignment="center"):
+        badge(run)
+        if run.status == Status.QUEUED:
+            ahead = queue().position(run.id)
+            st.caption("Starts next." if ahead == 0 else f"{ahead} runs start before this one.")
+        elif progress.get("total"):
+            left = progress.get("remaining")
+            text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
+            text += f", {progress['elapsed']:.0f} s so far" + (f", about {left:.0f} s left in this stage" if left else "")
+            st.caption(
+                text if run.active else f"{run.result.get('seconds', {}).get('total', progress['elapsed']):.1f} s in all"
+            )
+        else:
+            st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
+    if run.active and progress.get("total"):
+        st.progress(min(progress["step"] / progress["total"], 1.0))
+
+
+def controls(run: Run) -> None:
+    """Pause, one step, stop, resume: requests in the store, which the worker obeys."""
+    if run.status == Status.LOST:
+        st.button(
+            "Resume from the last checkpoint", icon=":material/play_arrow:", key="resume_lost", on_click=_resume, args=(run.id,)
+        )
+        return
+    if not (run.active or run.status == Status.QUEUED):
+        return
+    with st.container(horizontal=True):
+        if run.active:
+            paused = run.request in ("pause", "step") or run.status == Status.PAUSED
+            if paused:
+                st.button("Resume", icon=":material/play_arrow:", key="resume", on_click=_ask, args=(run.id, None))
+            else:
+                st.button("Pause", icon=":material/pause:", key="pause", on_click=_ask, args=(run.id, "pause"))
+            st.button(
+                "One step", icon=":material/skip_next:", key="step", on_click=_ask, args=(run.id, "step"), disabled=not paused
+            )
+        st.button(
+            "Stop", icon=":material/stop:", key="stop", on_click=_ask, args=(run.id, "stop"), help="Keeps what was reached."
+        )
+
+
+def _ask(run_id: str, what: str | None) -> None:
+    try:
+        store().request(run_id, what)
+    except AffinityLabError as error:  # it ended between the last look and the click
+        st.toast(str(error))
+
+
+def _resume(run_id: str) -> None:
+    try:
+        queue().resume(run_id)
+    except AffinityLabError as error:
+        st.toast(str(error))
+
+
+def trouble(run: Run) -> None:
+    """Alarms and errors, where they cannot be overlooked."""
+    for alarm in run.alarms:
+        st.warning(f"{alarm['message']} (seen at {alarm['stage']} {alarm['step']})", icon=":material/warning:")
+    if run.status == Status.LOST:
+        st.info("The process of this run is gone. This is the last that was seen of it.", icon=":material/help:")
+    if run.error:
+        st.error(run.error["message"], icon=":material/error:")
+        with st.expander("Traceback"):
+            st.code(run.error["traceback"])
+
+
+def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
+    """The latest scores with their course so far."""
+    scored = {name: [row.scalars[name] for row in rows if name in row.scalars] for name in SCORES}
+    final = run.result.get("metrics", {})
+    present = {name: values + ([final[name]] if name in final else []) for name, values in scored.items()}
+    present = {name: values for name, values in present.items() if values}
+    if not present:
+        return
+    for column, (name, values) in zip(st.columns(len(present)), present.items(), strict=True):
+        title, meaning = SCORES[name]
+        column.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None)
+
+
+def pictures(records: RunStore, run: Run) -> None:
+    """The affinity and the codes as they are now."""
+    frame = records.arrays(run.id, "live")
+    if not frame:
+        if run.active:
+            st.skeleton(height=300)
+        return
+    left, right = st.columns(2) if "blocks" in frame else (st.container(), st.container())
+    if "blocks" in frame:
+        with left:
+            st.caption("Affinity, ordered by predicted cluster")
+            scale = max(1, 480 // len(frame["blocks"]))
+            st.image(heat_image(frame["blocks"], scale=scale), width="stretch", alt="Affinity heatmap ordered by cluster")
+    if "points" in frame:
+        with right:
+            st.caption("Codes, two principal components")
+            groups, names = _groups(frame, run)
+            figure = figures.embedding(frame["points"], frame["shown"], groups, names)
+            legend = {"orientation": "h", "y": 0, "yanchor": "top"}
+            figure.update_layout(height=420, showlegend=len(names) <= 12, legend=legend, dragmode="pan")
+            figure.update_yaxes(scaleanchor=None)
+            st.plotly_chart(figure, key=f"live_{run.id}", alt="Projection of the codes", config={"displayModeBar": False})
+    if "reconstructions" in frame and frame["reconstructions"].ndim > 2:
+        st.caption("Originals above, reconstructions below")
+        st.image(reconstruction_sheet(frame["originals"], frame["reconstructions"]), alt="Originals and reconstructions")
+
+
+def _groups(frame: Mapping[str, NDArray], run: Run) -> tuple[NDArray, list[str]]:
+    """Colours of the points: clusters once there are some, classes before that."""
+    if "labels" in frame:
+        labels = frame["labels"][frame["shown"]]
+        return labels, [f"cluster {c}" for c in range(int(frame["labels"].max()) + 1)]
+    try:
+        data = load_data(run.spec.data)
+    except AffinityLabError:
+        return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
+    if data.y is None or data.n_samples <= int(frame["shown"].max()):
+        return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
+    return data.y[frame["shown"]], [f"class {name}" for name in data.classes]
+
+
+def reconstruction_sheet(originals: NDArray, reconstructions: NDArray) -> NDArray[np.uint8]:
+    """Two rows: images, and what the network makes of them; one grey scale for both, the originals'."""
+    low, high = float(originals.min()), float(originals.max())
+    both = np.concatenate([originals, reconstructions])
+    grey = np.clip(np.rint((both - low) * (255 / ((high - low) or 1))), 0, 255).astype(np.uint8)
+    return montage(grey, len(originals), min_side=64)
+
+
+def loss_curves(rows: Sequence[HistoryRow], run: Run) -> None:
+    """One small chart for each loss term of each stage, under its symbol."""
+    symbols = registry.method(run.spec.method).symbols
+    for stage in dict.fromkeys(row.stage for row in rows):
+        here = [row for row in rows if row.stage == stage]
+        names = [name for name in dict.fromkeys(n for row in here for n in row.scalars) if name in symbols]
+        if not names or len(here) < 2:
+            continue
+        st.caption(f"Loss terms, stage {stage}")
+        thin = here[:: max(1, len(here) // MAX_CURVE_POINTS)]
+        for column, name in zip(st.columns(max(len(names), 2)), names, strict=False):
+            with column:
+                st.markdown(f"${symbols[name]}$")
+                values: dict[str, Any] = {"step": [r.step for r in thin], name: [r.scalars.get(name) for r in thin]}
+                st.line_chart(pd.DataFrame(values), x="step", y=name, height=150, y_label="", x_label="")

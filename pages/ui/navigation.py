@@ -1,0 +1,33 @@
+"""The pages of the app, and the way to them."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_state = {"app_has_run": False}
+
+
+def navigation() -> StreamlitPage:
+    """Configure the app, declare its pages, and return the one that is asked for."""
+    _state["app_has_run"] = True
+    st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
+    return st.navigation(
+        [
+            st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data", default=True),
+            st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
+            st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", url_path="explore"),
+            st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
+        ]
+    )
+
+
+def through_app() -> None:
+    """Make sure that app.py runs around the page.
+
+    Until a server has declared its navigation once, Streamlit treats every script in pages/ as a page of its own, so a
+    deep link that is the first visit of all would show a bare page. Declaring and starting over mends that.
+    """
+    if not _state["app_has_run"]:
+        navigation()
+        st.rerun()

@@ -1,0 +1,101 @@
+"""The score card of a run: its scores with their spread, and what simple methods reach on the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import registry
+from core.analysis import REFERENCES, Answer, reference_runs
+from core.plots import figures
+from core.runs import Run
+from pages.ui.awaiting import answered
+from pages.ui.live import SCORES
+from pages.ui.state import store
+
+WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
+WITHOUT_LABELS = ("silhouette", "diagonal_mass", "block_diagonality")
+
+
+def score_card(run: Run) -> None:
+    """Final scores first; what was chosen with the labels says so."""
+    metrics: Mapping[str, float] = run.result.get("metrics", {})
+    if not metrics:
+        st.info("This run ended before there were clusters to score.", icon=":material/info:")
+        return
+    spread = run.result.get("spread", {})
+    shown = [(title, name) for name, title in WITH_LABELS.items() if name in metrics]
+    shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
+    for column, (title, name) in zip(st.columns(max(len(shown), 4)), shown, strict=False):
+        beside = spread.get(name)
+        column.metric(title, f"{metrics[name]:.3f}", help=SCORES.get(name, (title, title))[1])
+        if beside:
+            column.caption(f"{beside['mean']:.3f} ± {beside['std']:.3f}")
+    st.caption(
+        "Scores of the final epoch. "
+        + ("Below: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
+        + "Silhouette, diagonal mass and blocks need no labels."
+    )
+    notes(run)
+    compare(run)
+
+
+def notes(run: Run) -> None:
+    """What a reader must know about where the numbers come from."""
+    best = run.result.get("best") or {}
+    if best.get("acc", 0) > run.result["metrics"].get("acc", 0):
+        st.caption(
+            f":material/visibility: Best over the run: ACC {best['acc']:.3f} at {best['stage']} step {best['step']}, "
+            "**chosen with the labels**."
+        )
+    cls = registry.method(run.spec.method)
+    preset = cls.presets.get(run.spec.preset)
+    if preset is not None and preset.note:
+        st.caption(f":material/tune: Preset {preset.title} ({preset.source}): {preset.note}")
+    paper = cls.published.get(run.spec.data.name)
+    if paper is not None:
+        st.caption(f":material/article: The paper reports ACC {paper:.4f} on this data set, under its own protocol.")
+
+
+def compare(run: Run) -> None:
+    """References: other methods on the same data, worked out in the background."""
+
+    def draw(_: Answer) -> None:
+        known = reference_runs(store(), run)
+        own = registry.method(run.spec.method).title
+        found = [(f"{own} (this run)", run)] + [
+            (registry.method(name).title, known[name]) for name in REFERENCES if name in known
+        ]
+        left, right = st.columns([1.35, 1])
+        with left:
+            st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
+            if "spectral" not in known or "ridge" not in known:
+                st.caption("Spectral clustering and ridge need n × n matrices and are left out for more than 5,000 samples.")
+        scored = [(name, other.result["spread"]["acc"]) for name, other in found if "acc" in other.result.get("spread", {})]
+        if scored:
+            dots = [(name, value["mean"], value["std"]) for name, value in scored]
+            right.plotly_chart(figures.score_dots(dots, "ACC"), key="dots", alt="ACC of this run and of the references")
+
+    answered("references", draw, waiting="Running k-means, spectral clustering and ridge on the same data", run=run.id)
+
+
+def _row(name: str, run: Run) -> dict[str, Any]:
+    row: dict[str, Any] = {"Method": name}
+    for score in ("acc", "nmi_geometric", "ari"):
+        value = run.result.get("spread", {}).get(score)
+        if value:
+            row[WITH_LABELS[score]] = f"{value['mean']:.3f}" + (f" ± {value['std']:.3f}" if value["std"] >= 5e-4 else "")
+    if "acc" not in run.result.get("spread", {}):
+        row["Silhouette"] = run.result.get("metrics", {}).get("silhouette")
+    row["Seconds"] = f"{run.result.get('seconds', {}).get('total', 0):.1f}"
+    return row
+
+
+def reference_lines(run: Run, score: str) -> dict[str, float]:
+    """Reference method to its mean score, as far as they are known."""
+    known = reference_runs(store(), run)
+    lines = {name: known[name].result.get("spread", {}).get(score) for name in REFERENCES if name in known}
+    return {registry.method(name).title: value["mean"] for name, value in lines.items() if value}

@@ -1,0 +1,70 @@
+"""What the pages share between reruns: the store, the queue, and what this user has chosen."""
+
+from __future__ import annotations
+
+from time import localtime, strftime
+from typing import Any
+
+import streamlit as st
+
+from core import datasets
+from core.datasets import Dataset, DataSpec
+from core.jobs import JobQueue
+from core.runs import Run, RunStore
+
+DEFAULT_DATA = DataSpec("digits")
+
+
+@st.cache_resource(show_spinner=False)
+def queue() -> JobQueue:
+    """The one queue of this server; if the cache is cleared, a new one finds the workers again through the store."""
+    return JobQueue(RunStore())
+
+
+def store() -> RunStore:
+    return queue().store
+
+
+@st.cache_resource(show_spinner="Loading the data …", max_entries=4)
+def _load(plain: tuple[tuple[str, Any], ...], stamp: float) -> Dataset:
+    return datasets.load(DataSpec.from_dict(dict(plain)))
+
+
+def load_data(spec: DataSpec) -> Dataset:
+    """The data set of a spec, kept for all users; a file that changes is read again.
+
+    Raises
+    ------
+    DataError
+        If it is not here or cannot be used.
+    """
+    return _load(tuple(spec.to_dict().items()), datasets.modified(spec.name))
+
+
+def chosen_data() -> DataSpec:
+    """The data this user works on."""
+    plain = st.session_state.get("data")
+    return DEFAULT_DATA if plain is None else DataSpec.from_dict(plain)
+
+
+def choose_data(spec: DataSpec) -> None:
+    st.session_state["data"] = spec.to_dict()
+
+
+def chosen_run(runs: list[Run]) -> Run | None:
+    """The run this user looks at: the one of the link, else the one chosen last, else the newest."""
+    wanted = st.query_params.get("run") or st.session_state.get("run")
+    return next((run for run in runs if run.id == wanted), runs[0] if runs else None)
+
+
+def choose_run(run_id: str) -> None:
+    st.session_state["run"] = run_id
+    st.query_params["run"] = run_id
+
+
+def run_name(run: Run) -> str:
+    """A run in one line: method, data, when, and its score once it has one."""
+    when = strftime("%d %b %H:%M:%S", localtime(run.created))
+    accuracy = run.result.get("metrics", {}).get("acc")
+    score = f" · ACC {accuracy:.3f}" if accuracy is not None else ""
+    return f"{run.spec.method} on {run.spec.data.name} · {when}{score}"

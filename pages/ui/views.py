@@ -1,0 +1,271 @@
+"""The views of a finished run: one function each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import metrics, registry
+from core.analysis import Answer
+from core.datasets import Dataset
+from core.plots import figures
+from core.plots.palette import TEN
+from core.projections import PROJECTIONS
+from core.runs import Run
+from pages.ui.awaiting import answered
+from pages.ui.forms import widget
+from pages.ui.gallery import gallery
+from pages.ui.live import loss_curves, reconstruction_sheet
+from pages.ui.scorecard import reference_lines
+from pages.ui.state import store
+
+SOURCES = {"Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
+KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "prior": "Prior graph"}
+PIXELS = 480
+
+
+def embedding_view(run: Run, data: Dataset) -> None:
+    """Projection of raw samples or codes; a selection shows the samples behind the points."""
+    final = store().arrays(run.id, "final", ("labels", "y"))
+    stored = store().array_names(run.id, "final")
+    deep = registry.method(run.spec.method).learns == "deep"
+    sources = [name for name in SOURCES if name == "raw" or (deep and name in stored)]
+    with st.container(horizontal=True):
+        source = st.segmented_control("Of", sources, default=sources[0], required=True, format_func=SOURCES.get, key="e_source")
+        kind = st.segmented_control("By", list(KINDS), default="pca", required=True, format_func=KINDS.get, key="e_kind")
+        dims = st.segmented_control("In", [2, 3], default=2, required=True, format_func=lambda d: f"{d}-D", key="e_dims")
+        colourings = ["cluster", *(["class", "correct"] if data.y is not None else [])]
+        names = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
+        colouring = st.segmented_control(
+            "Colour", colourings, default="cluster", required=True, format_func=names.get, key="e_colour"
+        )
+    options = {}
+    for column, param in zip(st.columns(4), PROJECTIONS[kind], strict=False):
+        with column:
+            options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
+    waiting = "UMAP compiles once per start of the app, about 25 s, then projects" if kind == "umap" else "Projecting"
+
+    def draw(answer: Answer) -> None:
+        points, shown = answer.arrays["points"], answer.arrays["shown"]
+        groups, group_names = _groups(colouring, final["labels"], data)
+        figure = figures.embedding(points, shown, groups[shown], group_names)
+        key = f"embedding:{run.id}:{source}:{kind}:{dims}:{colouring}:{sorted(options.items())}"
+        event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{KINDS[kind]} of {SOURCES[source]}")
+        if len(shown) < data.n_samples:
+            st.caption(f"A random {len(shown):,} of {data.n_samples:,} samples.")
+        chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
+        if chosen:
+            gallery(data, sorted(set(chosen)), final["labels"])
+        else:
+            st.caption(
+                "Click a point, or draw a lasso or box around some, to see the samples." if dims == 2 else "Drag to turn."
+            )
+
+    answered(
+        "embedding",
+        draw,
+        waiting=waiting,
+        run=run.id,
+        source=source,
+        kind=kind,
+        n_components=dims,
+        options=options,
+        random_state=0,
+    )
+
+
+def _groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarray, list[str]]:
+    """Group of each sample and the names of the groups, for one way of colouring."""
+    if colouring == "cluster" or data.y is None:
+        return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
+    if colouring == "class":
+        return data.y, list(data.classes)
+    wrong = metrics.match_clusters(data.y, labels) != data.y
+    return wrong.astype(int), ["correct", "wrong"]
+
+
+def affinity_view(run: Run, data: Dataset) -> None:
+    """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
+    stored = store().array_names(run.id, "final")
+    present = {"C": "C" in stored, "prior": "prior.row" in stored, "affinity": "C" in stored or "A" in stored}
+    which_ones = [name for name in MATRICES if present[name]]
+    if not which_ones:
+        st.info("This method clusters samples or codes directly: it has no affinity matrix.", icon=":material/info:")
+        return
+    with st.container(horizontal=True):
+        which = st.segmented_control(
+            "Matrix", which_ones, default=which_ones[0], required=True, format_func=MATRICES.get, key="a_which"
+        )
+        orders = ["cluster", *(["class"] if data.y is not None else [])]
+        order = st.segmented_control("Order by", orders, default="cluster", required=True, key="a_order")
+        scale = st.segmented_control("Scale", ["linear", "log"], default="linear", required=True, key="a_scale")
+    labels = store().arrays(run.id, "final", ["labels"])["labels"]
+    groups = data.y if order == "class" and data.y is not None else labels
+    names = list(data.classes) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
+    zoom = st.multiselect(
+        "Zoom to", sorted(set(groups.tolist())), format_func=lambda g: names[g], placeholder="all blocks", key=f"a_zoom_{order}"
+    )
+    if order == "class":
+        st.caption(":material/visibility: Ordered with the labels; the order by cluster needs none.")
+
+    def draw(answer: Answer) -> None:
+        arrays = answer.arrays
+        n = len(arrays["order"])
+        shown = [names[g] for g in dict.fromkeys(arrays["groups"].tolist())]
+        figure = figures.blocks(arrays["blocks"], arrays["borders"], n, log=scale == "log", labels=shown)
+        st.plotly_chart(
+            figure, key=f"affinity:{run.id}:{which}:{order}:{scale}:{zoom}", alt=f"{MATRICES[which]} ordered by {order}"
+        )
+        if n > len(arrays["blocks"]):
+            pixels = len(arrays["blocks"])
+            st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail; the download holds every value.")
+
+    answered("matrix", draw, run=run.id, which=which, order=order, pixels=PIXELS, clusters=zoom or None)
+
+
+def workbench_view(run: Run, data: Dataset) -> None:
+    """Cluster the stored C again under other affinity constants, at once and without training."""
+    if "C" not in store().array_names(run.id, "final"):
+        st.info("The workbench re-clusters a stored self-expression matrix; this method has none.", icon=":material/info:")
+        return
+    declared = registry.method(run.spec.method).declared()
+    params = {**run.spec.params, "n_clusters": run.result["n_clusters"]}
+    left, right = st.columns([1, 2], gap="large")
+    constants: dict[str, Any] = {}
+    with left:
+        st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
+        for name in ("threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
+            constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
+        constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
+        constants["n_clusters"] = int(
+            st.number_input("$K$ clusters", 2, data.n_samples - 1, params["n_clusters"], key=f"w:{run.id}:K")
+        )
+        constants["random_state"] = int(
+            st.number_input("$s$ seed of the last step", 0, 10_000, run.spec.seed, key=f"w:{run.id}:seed")
+        )
+
+    def draw(answer: Answer) -> None:
+        scores, before = answer.facts["scores"], run.result["metrics"]
+        wanted = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "block_diagonality": "Blocks"}
+        present = {name: title for name, title in wanted.items() if name in scores}
+        for column, (name, title) in zip(st.columns(len(present)), present.items(), strict=True):
+            change = scores[name] - before[name]
+            column.metric(
+                title, f"{scores[name]:.3f}", delta=f"{change:+.3f}" if abs(change) >= 5e-4 else None, delta_color="off"
+            )
+        arrays = answer.arrays
+        figure = figures.blocks(arrays["blocks"], arrays["borders"], len(arrays["order"]))
+        st.plotly_chart(figure, key="workbench", alt="Affinity under the chosen constants")
+        seconds = f"Worked out in {answer.facts['seconds']:.1f} s from the stored C; changes are against the run."
+        st.caption(f"{seconds} Constants that are chosen by their ACC are chosen with the labels.")
+
+    with right:
+        answered("recluster", draw, run=run.id, pixels=PIXELS, **constants)
+
+
+def _reset_workbench(run_id: str) -> None:
+    for key in [key for key in st.session_state if str(key).startswith(f"w:{run_id}:")]:
+        del st.session_state[key]
+
+
+def confusion_view(run: Run, data: Dataset) -> None:
+    """Classes against clusters after the best one-to-one match."""
+    if data.y is None:
+        st.info("There are no labels to compare with.", icon=":material/info:")
+        return
+    labels = store().arrays(run.id, "final", ["labels"])["labels"]
+    table, clusters = metrics.confusion(data.y, labels)
+    figure = figures.confusion(table, list(data.classes), [str(c) for c in clusters])
+    st.plotly_chart(figure, key="confusion", alt="Confusion matrix of classes and matched clusters")
+    pairs = [(data.classes[i], str(clusters[j]), int(table[i, j])) for i, j in zip(*np.nonzero(table), strict=True) if i != j]
+    if pairs:
+        st.caption("The largest confusions")
+        worst = sorted(pairs, key=lambda pair: -pair[2])[:10]
+        st.dataframe(pd.DataFrame(worst, columns=["class", "cluster", "samples"]), hide_index=True, alt="Largest confusions")
+
+
+def reconstruction_view(run: Run, data: Dataset) -> None:
+    """What the network makes of samples: a draw, or those it does worst."""
+    X_hat = store().arrays(run.id, "final", ["X_hat"]).get("X_hat")
+    if X_hat is None or data.image_shape is None:
+        st.info("There are no reconstructions of images in this run.", icon=":material/info:")
+        return
+    error = metrics.reconstruction_error(data.samples, X_hat)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        which = st.segmented_control(
+            "Show", ["a draw", "the worst", "the best"], default="a draw", required=True, key="r_which"
+        )
+        seed = st.number_input("Draw", 0, 10_000, 0, disabled=which != "a draw", width=140)
+    if which == "a draw":
+        shown = np.sort(np.random.default_rng(int(seed)).choice(data.n_samples, min(36, data.n_samples), replace=False))
+    else:
+        shown = np.argsort(-error if which == "the worst" else error)[:36]
+    for part in np.array_split(shown, max(1, len(shown) // 12)):
+        st.image(reconstruction_sheet(data.samples[part], X_hat[part]), width="stretch", alt="Originals and reconstructions")
+    st.caption(f"Originals above, reconstructions below. Mean squared error over all samples: {error.mean():.5f}.")
+
+
+def curves_view(run: Run, data: Dataset) -> None:
+    """Scores over the run with the references, and every loss term."""
+    rows = store().history(run.id)
+    named = {
+        "acc": "ACC",
+        "nmi_geometric": "NMI",
+        "silhouette": "Silhouette",
+        "block_diagonality": "Block-diagonality",
+        "diagonal_mass": "Diagonal mass",
+    }
+    series = {}
+    for name, title in named.items():
+        points = [(row.seq, row.scalars[name]) for row in rows if name in row.scalars]
+        if points:
+            steps, values = zip(*points, strict=True)
+            series[title] = (np.array(steps), np.array(values))
+    if series:
+        st.caption("Scores while training; dotted, the mean ACC of the references")
+        figure = figures.curves(series, references=reference_lines(run, "acc"))
+        st.plotly_chart(figure, key="score_curves", alt="Scores over the steps of the run")
+    loss_curves(rows, run)
+    if not rows or (not series and len(rows) < 3):
+        st.info("This method has no training to draw.", icon=":material/info:")
+
+
+def record_view(run: Run, data: Dataset) -> None:
+    """Hyperparameters, how long each stage took, and everything else that is recorded."""
+    left, right = st.columns(2, gap="large")
+    declared = registry.method(run.spec.method).declared()
+    with left:
+        st.caption("Hyperparameters")
+        values = {**run.spec.params, "n_clusters": run.result.get("n_clusters"), "random_state": run.spec.seed}
+        table = [
+            {"Parameter": param.name, "Value": _text(values.get(name)), "Default": _text(param.default), "Meaning": param.help}
+            for name, param in declared.items()
+        ]
+        st.dataframe(pd.DataFrame(table), hide_index=True, alt="Hyperparameters of the run")
+    with right:
+        seconds = {k: v for k, v in run.result.get("seconds", {}).items() if v and k not in ("total", "cpu")}
+        st.caption(
+            f"Seconds by stage, {run.result['seconds']['total']:.1f} s in all, {run.result['seconds']['cpu']:.1f} s of CPU"
+        )
+        st.bar_chart(
+            pd.DataFrame({"stage": list(seconds), "seconds": list(seconds.values())}),
+            x="stage",
+            y="seconds",
+            horizontal=True,
+            color=TEN[0],
+            height=240,
+        )
+        device, memory = run.result.get("device"), run.result.get("peak_rss_mb", 0)
+        st.caption(f"Device {device}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
+        with st.expander("Spec as JSON"):
+            st.json(run.spec.to_dict())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,98 @@
+"""What the tests share: a home of their own, the benchmark files where they are, one thread, and waiting."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from core.runs import RunStore
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "AFFINITY_LAB_THREADS")
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Sums of floats depend on the number of threads; with one, equal runs are equal to the last bit."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for every test, for this process and for those that it starts."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("AFFINITY_LAB_HOME", str(home))
+    monkeypatch.delenv("AFFINITY_LAB_METHODS", raising=False)
+    if not os.environ.get("AFFINITY_LAB_DATA") and DATA.is_dir():
+        monkeypatch.setenv("AFFINITY_LAB_DATA", str(DATA))
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")
+    return home
+
+
+@pytest.fixture
+def benchmark_data() -> Path:
+    """The folder of the benchmark files; without it a test is skipped, but fails where CI runs it."""
+    places = [Path(part) for part in os.environ.get("AFFINITY_LAB_DATA", "").split(os.pathsep) if part]
+    folder = next((place for place in places if (place / "coil20.npz").is_file()), None)
+    if folder is None:
+        reason = "the benchmark files are not here: set AFFINITY_LAB_DATA to their folder"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture
+def store(lab_home: Path) -> RunStore:
+    return RunStore(lab_home)
+
+
+@pytest.fixture
+def worker_env(lab_home: Path) -> Callable[..., dict[str, str]]:
+    """The environment of a child process: this test's home and data, one thread, and what is added."""
+
+    def environment(**added: str) -> dict[str, str]:
+        return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **added}
+
+    return environment
+
+
+@pytest.fixture
+def command(worker_env: Callable[..., dict[str, str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``python -m core ...`` to its end."""
+
+    def run(*arguments: object, **added: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "core", *map(str, arguments)],
+            cwd=ROOT, env=worker_env(**added), capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def last_json(stdout: str) -> Any:
+    """The JSON value on the last line."""
+    return json.loads(stdout.strip().splitlines()[-1])
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 60.0, every: float = 0.05) -> T:
+    """Look again and again until `condition` gives something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while not (seen := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"still {seen!r} after {timeout:g} s")
+        time.sleep(every)
+    return seen
