@@ -120,11 +120,12 @@ def embedding(
     """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``); at most 5,000 samples."""
     record = store.get(run)
     if source == "raw":
-        X = datasets.load(record.spec.data).X
+        X: NDArray | None = datasets.load(record.spec.data).X
     else:
         X = store.arrays(run, "final", [source]).get(source)
         if X is None:
             raise DataError(f"The run {run} has no codes named {source!r}.")
+    assert X is not None
     rng = np.random.default_rng(random_state)
     shown = np.sort(rng.choice(len(X), min(len(X), MAX_POINTS), replace=False))
     with warnings.catch_warnings():

@@ -71,7 +71,7 @@ class Autoencoding(Clusterer):
                 f"Got {len(self.kernel_sizes)} entries instead."
             )
 
-    def start(self, X: NDArray) -> tuple[torch.Tensor, AutoEncoder, torch.Generator]:
+    def begin(self, X: NDArray) -> tuple[torch.Tensor, AutoEncoder, torch.Generator]:
         """The data on the device, a fresh network, and the generator of every random number that follows.
 
         Weights are drawn on the CPU, so that a seed means the same start on every device.

@@ -85,7 +85,8 @@ class Param:
         checked = _CHECKS[self.kind](self, value)
         if checked is None:
             raise ParameterError(f"The {self.name!r} parameter of {owner} must be {self.allowed}. Got {value!r} instead.")
-        return checked
+        # A value that needs no conversion stays the same object, as scikit-learn's clone demands of constructors.
+        return value if repr(value) == repr(checked) else checked
 
     def parse(self, text: str, owner: str) -> Any:
         """Read a value from the command line, then `check` it."""

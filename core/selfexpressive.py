@@ -60,12 +60,8 @@ class SelfExpressive(Clusterer):
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         assert affinity is not None and self.n_clusters is not None
-        return spectral.spectral_labels(
-            affinity,
-            self.n_clusters,
-            assign_labels=self.assign_labels,
-            random_state=random_state,  # type: ignore[arg-type]
-        )
+        assigner: spectral.AssignLabels = self.assign_labels  # type: ignore[assignment]
+        return spectral.spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
 
 
 def square_bytes(n: int, copies: Mapping[str, int]) -> dict[str, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from core import datasets
-from core.datasets import SCALINGS, Dataset, DataSpec
+from core.datasets import Dataset, DataSpec
 from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.montage import montage
@@ -38,15 +40,20 @@ def choose() -> DataSpec:
     demo = next((entry.demo for entry in datasets.entries() if entry.name == name), DataSpec(name))
     start = spec if spec.name == name else demo
     with st.expander("Take a part, or rescale", expanded=start != DataSpec(name)):
+        scaling: Any = st.selectbox(
+            "Scaling",
+            list(SCALING_NAMES),
+            list(SCALING_NAMES).index(start.scaling),
+            format_func=lambda scaling: SCALING_NAMES[scaling],
+            key=f"{name}:scaling",
+        )
         return DataSpec(
             name=name,
             n_classes=_limit("Only the first classes", start.n_classes, 2, f"{name}:classes"),
             per_class=_limit("Samples per class", start.per_class, 1, f"{name}:per_class"),
             n_samples=_limit("Samples in all, drawn at random", start.n_samples, 4, f"{name}:n"),
             seed=int(st.number_input("Seed of the draw", 0, 2**31 - 1, start.seed, key=f"{name}:seed")),
-            scaling=st.selectbox(
-                "Scaling", SCALINGS, SCALINGS.index(start.scaling), format_func=SCALING_NAMES.get, key=f"{name}:scaling"
-            ),
+            scaling=scaling,
         )
 
 

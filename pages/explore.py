@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import InvalidInput
 from core.runs import Status
 from pages.ui import views
+from pages.ui.forms import segments
 from pages.ui.live import badge, trouble
 from pages.ui.navigation import through_app
 from pages.ui.scorecard import score_card
@@ -36,7 +37,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
         st.stop()
     names = {other.id: run_name(other) for other in shown}
-    picked = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=names.get)
+    picked = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=lambda run_id: names[run_id])
     st.toggle("Reference runs too", key="with_references", help="k-means, spectral and ridge runs made as references.")
 if picked != run.id:
     choose_run(picked)
@@ -60,7 +61,5 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-view = st.segmented_control(
-    "View", list(VIEWS), default="Embedding", required=True, key="view", bind="query-params", label_visibility="collapsed"
-)
+view = segments("View", {name: name for name in VIEWS}, key="view", bind="query-params", label_visibility="collapsed")
 VIEWS[view](run, data)

@@ -66,6 +66,7 @@ def table(runs: list[Run]) -> list[Run]:
         on_select="rerun",
         selection_mode="multi-row",
         key="table",
+        placeholder="–",
         alt="Table of runs",
     )
     return [runs[i] for i in event.selection.rows if i < len(runs)]

@@ -128,7 +128,7 @@ def watch() -> None:
         st.info("Nothing has been trained yet. Choose a method, then **Launch**.", icon=":material/rocket_launch:")
         return
     names = {other.id: run_name(other) for other in runs[:50]} | {run.id: run_name(run)}
-    picked: Any = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=names.get)
+    picked: Any = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=lambda run_id: names[run_id])
     if picked != run.id:
         choose_run(picked)
         st.rerun()

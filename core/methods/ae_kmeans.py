@@ -46,7 +46,7 @@ class AutoencoderKMeans(Autoencoding):
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         stages = stages or Stages()
         self.clusters(X)
-        data, net, generator = self.start(X)
+        data, net, generator = self.begin(X)
         yield from self.pretrain(net, data, generator, stages)
         yield self.conclude(self.views(net, data))
 

@@ -30,6 +30,7 @@ from core.base import Arrays, Cost, Stages, Step
 from core.errors import ParameterError
 from core.params import choice, flag, integer, real
 from core.registry import register
+from core.representation import ridge_representation
 from core.selfexpressive import SelfExpressive, square_bytes
 
 if TYPE_CHECKING:
@@ -107,6 +108,14 @@ class UDLL(SelfExpressive, Autoencoding):
         1e-3, symbol=r"\eta_\theta", low=0, high=1, soft=(1e-4, 1e-1), log=True, group=TRAINING,
         help="Learning rate of Adam for the network; the paper uses the same for both.",
     )  # fmt: skip
+    start: str = choice(
+        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge"), group=TRAINING,
+        help="C begins as a constant (the paper), or as the ridge solution on the pretrained codes with a zero diagonal.",
+    )  # fmt: skip
+    ridge_strength: float = real(
+        0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
+        help="Penalty of the ridge start, relative to the mean squared norm of a code.",
+    )  # fmt: skip
     initial_c: float = real(
         0.0,
         symbol="C_0",
@@ -135,14 +144,14 @@ class UDLL(SelfExpressive, Autoencoding):
         """Stages: pretrain, graph, finetune, spectral."""
         stages = stages or Stages()
         self.clusters(X)
-        data, net, generator = self.start(X)
+        data, net, generator = self.begin(X)
         yield from self.pretrain(net, data, generator, stages)
 
         prior, laplacian, Z = self._prior_graph(net, data)
         known = {"prior": prior, "Z_pretrained": Z}
         yield Step("graph", 1, 1, {"edges": prior.nnz}, known)
 
-        C = self._representation(len(data))
+        C = self._representation(Z)
         yield from self._finetune(net, C, data, laplacian, stages)
         if stages.reached("finetune"):
             yield self.conclude({**known, **self._views(net, C, data)})
@@ -160,13 +169,17 @@ class UDLL(SelfExpressive, Autoencoding):
         rows, columns, values = (torch.from_numpy(part) for part in (L.indptr, L.indices, L.data))
         return A, torch.sparse_csr_tensor(rows, columns, values, L.shape).to(self.device), Z
 
-    def _representation(self, n: int) -> torch.nn.ParameterDict:
+    def _representation(self, Z: NDArray) -> torch.nn.ParameterDict:
+        """C before the first step."""
         import torch
 
-        C = torch.full((n, n), self.initial_c, device=self.device)
+        if self.start == "ridge":
+            C = torch.from_numpy(ridge_representation(Z, self.ridge_strength).astype(np.float32))
+        else:
+            C = torch.full((len(Z), len(Z)), self.initial_c)
         if self.zero_diagonal:
             C.fill_diagonal_(0)
-        return torch.nn.ParameterDict({"C": C})
+        return torch.nn.ParameterDict({"C": C.to(self.device)})
 
     def _finetune(
         self,

@@ -39,4 +39,4 @@ def block_mean(A: NDArray, order: NDArray[np.intp], pixels: int) -> NDArray[np.f
     rows = np.add.reduceat(np.asarray(A, dtype=np.float32)[order], edges, axis=0)
     sums = np.add.reduceat(rows[:, order], edges, axis=1)
     counts = np.diff(np.append(edges, n)).astype(np.float32)
-    return sums / np.outer(counts, counts)
+    return np.asarray(sums / np.outer(counts, counts), dtype=np.float32)

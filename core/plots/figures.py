@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized
 
-MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
 def embedding(
@@ -43,7 +43,7 @@ def embedding(
             "mode": "markers",
             "name": name,
             "customdata": samples[here].astype(np.int32),
-            "text": None if texts is None else [texts[i] for i in np.flatnonzero(here)],
+            "text": None if texts is None else [texts[i] for i in np.flatnonzero(here).tolist()],
             "hovertemplate": "sample %{customdata}<br>" + ("%{text}" if texts else "") + "<extra>%{fullData.name}</extra>",
         }
         if spatial:

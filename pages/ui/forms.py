@@ -40,7 +40,7 @@ def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
 def widget(param: Param, value: Any, *, key: str) -> Any:
     """The widget of one parameter, holding `value` at first."""
     label = f"${param.symbol}$ {param.name.replace('_', ' ')}" + (f" ({param.unit})" if param.unit else "")
-    about = {"label": label, "help": f"{param.help} Allowed: {param.allowed}.", "key": key}
+    about: dict[str, Any] = {"label": label, "help": f"{param.help} Allowed: {param.allowed}.", "key": key}
     if param.kind == "flag":
         return st.toggle(value=bool(value), **about)
     if param.kind == "choice":
@@ -78,3 +78,11 @@ def log_options(param: Param, value: float) -> list[float]:
     grid = {round(m * 10.0**e, 12) for e in range(floor(log10(low)), ceil(log10(high)) + 1) for m in _LOG_STEPS}
     inside = {v for v in grid if low <= v <= high} | {value, float(param.default)}
     return sorted(inside | ({0.0} if param.low == 0 else set()))
+
+
+def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) -> Any:
+    """A row of exclusive choices, value to title; the first one is chosen at the start."""
+    values = list(names)
+    return st.segmented_control(
+        label, values, default=values[0], required=True, format_func=lambda value: names[value], key=key, **options
+    )

@@ -28,7 +28,7 @@ SCORES = {
     ),
     "block_diagonality": ("Blocks", "Block-diagonality: share of the affinity inside the clusters. Needs no labels."),
 }
-BADGES = {
+BADGES: dict[str, tuple[Any, str]] = {
     Status.QUEUED: ("gray", ":material/schedule:"),
     Status.STARTING: ("blue", ":material/hourglass_top:"),
     Status.RUNNING: ("blue", ":material/sync:"),

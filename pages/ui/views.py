@@ -16,7 +16,7 @@ from core.plots.palette import TEN
 from core.projections import PROJECTIONS
 from core.runs import Run
 from pages.ui.awaiting import answered
-from pages.ui.forms import widget
+from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.live import loss_curves, reconstruction_sheet
 from pages.ui.scorecard import reference_lines
@@ -34,16 +34,15 @@ def embedding_view(run: Run, data: Dataset) -> None:
     stored = store().array_names(run.id, "final")
     deep = registry.method(run.spec.method).learns == "deep"
     sources = [name for name in SOURCES if name == "raw" or (deep and name in stored)]
+    colourings = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
+    if data.y is None:
+        colourings = {"cluster": "Cluster"}
     with st.container(horizontal=True):
-        source = st.segmented_control("Of", sources, default=sources[0], required=True, format_func=SOURCES.get, key="e_source")
-        kind = st.segmented_control("By", list(KINDS), default="pca", required=True, format_func=KINDS.get, key="e_kind")
-        dims = st.segmented_control("In", [2, 3], default=2, required=True, format_func=lambda d: f"{d}-D", key="e_dims")
-        colourings = ["cluster", *(["class", "correct"] if data.y is not None else [])]
-        names = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
-        colouring = st.segmented_control(
-            "Colour", colourings, default="cluster", required=True, format_func=names.get, key="e_colour"
-        )
-    options = {}
+        source = segments("Of", {name: SOURCES[name] for name in sources}, key="e_source")
+        kind = segments("By", KINDS, key="e_kind")
+        dims = segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
+        colouring = segments("Colour", colourings, key="e_colour")
+    options: dict[str, Any] = {}
     for column, param in zip(st.columns(4), PROJECTIONS[kind], strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
@@ -92,17 +91,15 @@ def affinity_view(run: Run, data: Dataset) -> None:
     """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
     stored = store().array_names(run.id, "final")
     present = {"C": "C" in stored, "prior": "prior.row" in stored, "affinity": "C" in stored or "A" in stored}
-    which_ones = [name for name in MATRICES if present[name]]
-    if not which_ones:
+    matrices = {name: title for name, title in MATRICES.items() if present[name]}
+    if not matrices:
         st.info("This method clusters samples or codes directly: it has no affinity matrix.", icon=":material/info:")
         return
+    orders = {"cluster": "Cluster", "class": "Class"} if data.y is not None else {"cluster": "Cluster"}
     with st.container(horizontal=True):
-        which = st.segmented_control(
-            "Matrix", which_ones, default=which_ones[0], required=True, format_func=MATRICES.get, key="a_which"
-        )
-        orders = ["cluster", *(["class"] if data.y is not None else [])]
-        order = st.segmented_control("Order by", orders, default="cluster", required=True, key="a_order")
-        scale = st.segmented_control("Scale", ["linear", "log"], default="linear", required=True, key="a_scale")
+        which = segments("Matrix", matrices, key="a_which")
+        order = segments("Order by", orders, key="a_order")
+        scale = segments("Scale", {"linear": "Linear", "log": "Log"}, key="a_scale")
     labels = store().arrays(run.id, "final", ["labels"])["labels"]
     groups = data.y if order == "class" and data.y is not None else labels
     names = list(data.classes) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]

@@ -1,0 +1,330 @@
+"""What every registered method promises, whoever wrote it: run over all of them."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from core import datasets, registry
+from core.base import Clusterer, Stages, Step, to_host
+from core.errors import ParameterError, UnknownName
+from core.execute import make_spec
+from core.params import check_all
+
+ROOT = Path(__file__).resolve().parent.parent
+METHODS = list(registry.methods())
+DEEP = [name for name, cls in registry.methods().items() if cls.learns == "deep"]
+COUNTERS = {"edges", "residual", "converged"}
+SMALL: Mapping[str, Any] = {
+    "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
+}  # fmt: skip
+
+
+def digits() -> NDArray[np.float32]:
+    return datasets.load("digits", per_class=12).samples
+
+
+def vectors() -> NDArray[np.float32]:
+    """Three planes in 20 dimensions, 24 samples each: no images."""
+    rng = np.random.default_rng(5)
+    parts = [rng.uniform(0.2, 1, (24, 2)) @ rng.uniform(0, 1, (2, 20)) for _ in range(3)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+CASES = [(name, "digits") for name in METHODS] + [(name, "vectors") for name in METHODS]
+DATA: Mapping[str, Callable[[], NDArray[np.float32]]] = {"digits": digits, "vectors": vectors}
+
+
+def small(name: str, kind: str = "digits", **params: Any) -> Clusterer:
+    """A method that trains in a moment."""
+    declared = registry.method(name).declared()
+    chosen = {key: value for key, value in SMALL.items() if key in declared} | {"n_clusters": 10 if kind == "digits" else 3}
+    return registry.build(name, **{**chosen, **params})
+
+
+def steps_of(method: Clusterer, X: NDArray, stages: Stages | None = None) -> list[Step]:
+    return list(method.iter_fit(X, stages))
+
+
+# ---- what comes out --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_labels_affinity_and_losses_are_what_the_contract_says(name: str, kind: str) -> None:
+    X, method = DATA[kind](), small(name, kind)
+    before = X.copy()
+    steps = steps_of(method, X)
+    np.testing.assert_array_equal(X, before, err_msg="a method must not write into its data")
+
+    labels = method.labels_
+    assert labels.shape == (len(X),) and labels.dtype == np.int64
+    assert labels.min() >= 0 and labels.max() < method.clusters(X)
+    assert np.unique(labels).size > 1
+
+    affinity = getattr(method, "affinity_matrix_", None)
+    assert (affinity is None) == (method.reads == "Z")
+    if affinity is not None:
+        assert affinity.shape == (len(X), len(X))
+        assert np.isfinite(affinity).all() and (affinity >= 0).all() and affinity.max() > 0
+        np.testing.assert_array_equal(affinity, affinity.T)
+
+    assert steps and steps[-1].stage == "spectral"
+    for step in steps:
+        assert 1 <= step.step <= step.total
+        assert all(math.isfinite(float(value)) for value in step.scalars.values()), (step.stage, step.scalars)
+    for name_, value in to_host(steps[-1].arrays).items():
+        rows = value.shape[0]
+        assert rows == len(X), name_
+        assert np.isfinite(value.data if hasattr(value, "tocsr") else value).all(), name_
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_the_losses_of_deep_methods_have_symbols_and_move(name: str) -> None:
+    method = small(name)
+    steps = steps_of(method, digits())
+    named = {key for step in steps for key in step.scalars} - COUNTERS
+    assert named and named == set(method.symbols)
+    assert all(symbol and symbol.count("{") == symbol.count("}") for symbol in method.symbols.values())
+    for key in named:
+        assert len({float(step.scalars[key]) for step in steps if key in step.scalars}) > 1, f"{key} never changes"
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_steps_are_counted_stage_by_stage(name: str) -> None:
+    method = small(name)
+    counts: dict[str, list[int]] = {}
+    for step in steps_of(method, digits()):
+        counts.setdefault(step.stage, []).append(step.step)
+    planned = {"pretrain": method.get_params()["pretrain_epochs"], "finetune": method.get_params().get("epochs")}
+    for stage, seen in counts.items():
+        assert seen == list(range(1, len(seen) + 1))
+        assert planned.get(stage) in (None, len(seen))
+
+
+# ---- the same again --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_seed_alone_decides(name: str) -> None:
+    X = digits()
+    np.random.seed(1)
+    torch.manual_seed(1)
+    first = small(name, random_state=3).fit_predict(X)
+    np.random.seed(2)
+    torch.manual_seed(2)
+    again = small(name, random_state=3).fit(X)
+    np.testing.assert_array_equal(first, again.labels_)
+    np.testing.assert_array_equal(first, clone(again).fit_predict(X))
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_another_seed_starts_from_another_network(name: str) -> None:
+    losses = [float(next(small(name, random_state=seed).iter_fit(digits())).scalars["reconstruction"]) for seed in (0, 1)]
+    assert losses[0] != losses[1]
+
+
+def test_another_process_finds_the_same_labels(worker_env: Callable[..., dict[str, str]]) -> None:
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from tests.test_contract import METHODS, digits, small\n"
+        "for name in METHODS: print('LABELS', name, *small(name, random_state=3).fit_predict(digits()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=worker_env(PYTHONHASHSEED="77"), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = {line.split()[1]: line.split()[2:] for line in done.stdout.splitlines() if line.startswith("LABELS")}
+    assert set(found) == set(METHODS)
+    for name, labels in found.items():
+        assert [int(label) for label in labels] == small(name, random_state=3).fit_predict(digits()).tolist(), name
+
+
+# ---- declarations ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_clone_and_get_params_reproduce_the_method(name: str) -> None:
+    method = small(name, random_state=9)
+    copy = clone(method)
+    assert copy is not method and copy.get_params() == method.get_params()
+    assert {**method.get_params(), "device": "cpu"} == method.get_params()
+    assert not hasattr(copy, "labels_")
+    assert method.set_params(n_clusters=4).n_clusters == 4 and copy.n_clusters == 10
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_says_what_it_is(name: str) -> None:
+    cls = registry.method(name)
+    for text in (cls.title, cls.summary, cls.paper, cls.objective, cls.__doc__ or ""):
+        assert text.strip()
+    assert cls.summary.endswith(".") and re.search(r"\d{4}", cls.paper)
+    assert cls.reads in {"Z", "C", "A"} and cls.learns in {"instant", "deep"}
+
+
+@pytest.mark.parametrize(("name", "param"), [(n, p) for n in METHODS for p in registry.method(n).declared().values()],
+                         ids=lambda v: getattr(v, "name", v))  # fmt: skip
+def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, param: Any) -> None:
+    assert param.symbol.strip() and param.group and param.help.endswith(".") and len(param.help) > 10
+    assert param.default is None if param.optional and param.default is None else True
+    checked = param.check(param.default, name)
+    assert checked == param.default
+    if param.kind in ("real", "integer"):
+        assert param.low < param.high
+        low, high = param.soft
+        assert param.low <= low < high <= param.high
+        assert not param.log or low > 0, "a slider in powers of ten cannot show 0"
+        for outside in (param.low - 1, param.high + 1, math.nan):
+            with pytest.raises(ParameterError, match=re.escape(repr(param.name))):
+                registry.build(name, **{param.name: outside})
+    elif param.kind == "choice":
+        assert len(set(param.choices)) >= 2
+    elif param.kind == "sizes":
+        for outside in ((), (param.low - 1,), (param.high + 1,)):
+            with pytest.raises(ParameterError, match=re.escape(repr(param.name))):
+                registry.build(name, **{param.name: outside})
+
+
+@pytest.mark.parametrize(("name", "key"), [(n, k) for n in METHODS for k in registry.method(n).presets])
+def test_a_preset_fits_the_declarations_and_names_a_data_set(name: str, key: str) -> None:
+    cls = registry.method(name)
+    preset = cls.presets[key]
+    assert preset.title and preset.params and preset.source in {"paper", "code", "ours"}
+    assert check_all(cls.declared(), preset.params, name) == dict(preset.params)
+    assert preset.dataset in {entry.name for entry in datasets.entries()}
+    spec = make_spec(name, datasets.DataSpec(preset.dataset), preset=key)
+    assert spec.preset == key and {k: spec.params[k] for k in preset.params} == dict(preset.params)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_unusable_requests_are_refused_by_name(name: str) -> None:
+    with pytest.raises(UnknownName, match="bogus"):
+        registry.build(name, bogus=1)
+    with pytest.raises(ParameterError, match="n_clusters"):
+        registry.build(name).fit(digits())
+    with pytest.raises(ParameterError, match=r"n_clusters.*10"):
+        small(name).fit(digits()[:10])
+
+
+def parameters_of(stages: Stages) -> int:
+    return sum(value.numel() for value in stages.weights().values() if value.is_floating_point())
+
+
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n in DEEP for k in DATA])
+def test_the_announced_cost_is_that_of_the_network(name: str, kind: str) -> None:
+    X, method, stages = DATA[kind](), small(name, kind), Stages()
+    steps_of(method, X, stages)
+    cost = type(method).cost(X.shape, method.get_params())
+    trained = {key: value for key, value in stages.weights().items() if value.is_floating_point()}
+    assert cost.parameters == pytest.approx(sum(value.numel() for value in trained.values()), rel=0.02)
+    assert cost.bytes >= X.nbytes and all(size > 0 for size in cost.matrices.values())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_more_samples_never_cost_less(name: str) -> None:
+    cls = registry.method(name)
+    params = {key: param.default for key, param in cls.declared().items()}
+    few, many = cls.cost((100, 8, 8), params), cls.cost((1000, 8, 8), params)
+    assert many.bytes >= few.bytes >= 0 and many.parameters >= few.parameters
+    assert cls.learns != "deep" or (few.parameters > 0 and many.bytes > few.bytes > 0)
+
+
+# ---- stop, close, resume ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_training_can_be_closed_after_the_first_step(name: str) -> None:
+    steps = small(name).iter_fit(digits())
+    assert isinstance(steps, Iterator)
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert next(steps, None) is None
+    assert torch.is_grad_enabled(), "a yield inside no_grad leaks into the caller"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_gradients_stay_on_between_steps(name: str) -> None:
+    assert all(torch.is_grad_enabled() for _ in small(name).iter_fit(digits()))
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_a_stop_skips_the_rest_and_still_concludes(name: str) -> None:
+    X, stages = digits(), Stages()
+    method = small(name, **({"epochs": 50} if "epochs" in registry.method(name).declared() else {"pretrain_epochs": 50}))
+    last = "finetune" if "epochs" in method.declared() else "pretrain"
+    seen = []
+    for step in method.iter_fit(X, stages):
+        seen.append(step.stage)
+        if step.stage == last and step.step == 2:
+            stages.stop()
+    assert seen.count(last) == 2 and seen[-1] == "spectral"
+    assert method.labels_.shape == (len(X),)
+
+
+def stop_before(stage: str, step: int, method: Clusterer, X: NDArray) -> bytes:
+    """Train up to a step, write the checkpoint as a run does, and go away."""
+    stages, buffer = Stages(), io.BytesIO()
+    steps = method.iter_fit(X, stages)
+    for seen in steps:
+        if (seen.stage, seen.step) == (stage, step):
+            break
+    else:
+        pytest.fail(f"{stage} {step} was never reached")
+    torch.save(stages.state_dict(), buffer)
+    for _ in range(2):  # what was done after the checkpoint is lost
+        next(steps, None)
+    steps.close()  # type: ignore[attr-defined]
+    return buffer.getvalue()
+
+
+RESUMED = [
+    ("udll", "pretrain", 2, {}),
+    ("udll", "pretrain", 4, {}),
+    ("udll", "graph", 1, {}),
+    ("udll", "finetune", 1, {}),
+    ("udll", "finetune", 3, {"penalty": "symmetric", "zero_diagonal": True}),
+    ("udll", "finetune", 5, {}),
+    ("ae_kmeans", "pretrain", 1, {}),
+    ("ae_kmeans", "pretrain", 3, {"batch_size": 32}),
+    ("ae_kmeans", "pretrain", 4, {"pretrain_schedule": "constant"}),
+]
+
+
+@pytest.mark.parametrize(("name", "stage", "step", "params"), RESUMED)
+def test_a_resumed_run_ends_as_if_nothing_had_happened(name: str, stage: str, step: int, params: dict[str, Any]) -> None:
+    X = digits()
+    longer = {**params, "pretrain_epochs": 4, **({"epochs": 5} if name == "udll" else {})}
+    whole, whole_stages = small(name, **longer), Stages()
+    expected = steps_of(whole, X, whole_stages)
+
+    saved = torch.load(io.BytesIO(stop_before(stage, step, small(name, **longer), X)), weights_only=True)
+    resumed, stages = small(name, **longer, random_state=0), Stages(saved)
+    steps = steps_of(resumed, X, stages)
+
+    trained = ("pretrain", "finetune")
+    done = [(s.stage, s.step) for s in expected if s.stage in trained]
+    rest = [(s.stage, s.step) for s in steps if s.stage in trained]
+    at = done.index((stage, step)) + 1 if stage in trained else longer["pretrain_epochs"]
+    assert rest == done[at:], "exactly the steps that were missing are made"
+    np.testing.assert_array_equal(resumed.labels_, whole.labels_)
+    ours, theirs = to_host(steps[-1].arrays), to_host(expected[-1].arrays)
+    assert set(ours) == set(theirs) and ("C" in ours) == (name == "udll")
+    for key in ("C", "Z", "X_hat", "Z_pretrained"):
+        if key in ours:
+            np.testing.assert_array_equal(ours[key], theirs[key], err_msg=key)
+            assert np.any(ours[key]), key
+    weights, whole_weights = stages.weights(), whole_stages.weights()
+    assert set(weights) == set(whole_weights)
+    assert all(torch.equal(weights[key], whole_weights[key]) for key in weights)
