@@ -7,7 +7,7 @@ layer  modules                                                      owns
 ====== ============================================================ =====================================
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
-       ``metrics`` ``projections`` ``plots``                        arrays or figures out
+       ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``methods``                                                  and what they share
 3      ``runs``                                                     the run store

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,74 +19,35 @@ from torch import Tensor
 from core import losses
 from core.errors import DataError, ParameterError, UnknownName
 from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
+from core.methods.udll import UDLL, FineTuning
 from core.nets import ConvAutoEncoder, batch_last
+from core.registry import build
 
 REFERENCE = Path(__file__).resolve().parent.parent / "tests" / "reference_udll.py"
-N_NEIGHBORS = 3
 WARM_UP = 2
 
 
 @dataclass(frozen=True)
 class Task:
-    """Size of a data set, and the weights of Eq. 18 that equal those of its published script."""
+    """A published script: the size of its data, its preset here, its constants in the port."""
 
     shape: tuple[int, int, int]  # (n, h, w)
-    pixel_range: float
-    constants: str  # name in the port
+    preset: str
+    constants: str
     loss_scale: float  # what the script minimises is this times Eq. 18
-    alpha: float
-    beta: float
-    gamma: float
 
 
 TASKS = {
-    "orl": Task((400, 32, 32), 255.0, "ORL", 1.0, 5.0, 1.0, 4.0),
-    "coil20": Task((1440, 32, 32), 1.0, "COIL20", 2.0, 500.0, 0.5, 4.5),
+    "orl": Task((400, 32, 32), "orl-code", "ORL", 1.0),
+    "coil20": Task((1440, 32, 32), "coil20-code", "COIL20", 2.0),
 }
 
 
-class Step:
-    """One fine-tuning step of UDLL on the building blocks of this package.
-
-    Minimises 0.5||X - X_hat||^2 + alpha||Z - C Z||^2 + beta||C||^2 + gamma 2 Tr(Z^T L Z), X_hat = decoder(C Z), over
-    the auto-encoder and C with Adam. With `symmetric`, beta weighs the symmetric part of C without its diagonal.
-    """
-
-    def __init__(
-        self, net: ConvAutoEncoder, X: Tensor, L: Tensor, C: Tensor, task: Task, *, symmetric: bool, lr: float = 1e-3
-    ) -> None:
-        self.net, self.X, self.L, self.task, self.symmetric = net, batch_last(X), L, task, symmetric
-        self.C = torch.nn.Parameter(C)
-        self.optimizer = torch.optim.Adam([*net.parameters(), self.C], lr=lr, fused=True)
-
-    def terms(self) -> dict[str, Tensor]:
-        """The four weighted terms of Eq. 18."""
-        Z = self.net.encode(self.X)
-        Z_hat = losses.combine(self.C, Z)
-        penalised = losses.symmetric_part(self.C) if self.symmetric else self.C
-        return {
-            "reconstruction": losses.reconstruction(self.X, self.net.decode(Z_hat)),
-            "self_expression": self.task.alpha * losses.self_expression(Z, Z_hat),
-            "regularization": self.task.beta * losses.squared_frobenius(penalised),
-            "locality": self.task.gamma * losses.locality(Z, self.L),
-        }
-
-    def __call__(self) -> dict[str, float]:
-        """One update; the values of the terms before it."""
-        terms = self.terms()
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
-        self.optimizer.step()
-        return {name: float(term.detach()) for name, term in terms.items()}
-
-
-def sparse_tensor(A: Any, dtype: torch.dtype = torch.float32) -> Tensor:
-    """SciPy CSR -> torch CSR."""
-    with warnings.catch_warnings():  # torch announces that its CSR layout is in beta
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(A.indptr), torch.from_numpy(A.indices), torch.from_numpy(A.data).to(dtype), A.shape
-        )
+def method_of(name: str) -> UDLL:
+    """The method with the constants of a published script."""
+    method = build("udll", **UDLL.presets[TASKS[name].preset].params)
+    assert isinstance(method, UDLL)
+    return method
 
 
 def load_reference(path: Path = REFERENCE) -> ModuleType:
@@ -104,7 +64,7 @@ def load_reference(path: Path = REFERENCE) -> ModuleType:
 
 def contenders(
     name: str, images: Tensor | None = None, *, dtype: torch.dtype = torch.float32, random_state: int = 0
-) -> tuple[Step, Any]:
+) -> tuple[FineTuning, Any]:
     """Our step and the port's session on the same images, graph and initial weights.
 
     Parameters
@@ -119,21 +79,21 @@ def contenders(
     """
     if name not in TASKS:
         raise UnknownName("benchmark", name, TASKS)
-    task, reference = TASKS[name], load_reference()
+    task, reference, method = TASKS[name], load_reference(), method_of(name)
     constants = getattr(reference, task.constants)
     generator = torch.Generator().manual_seed(random_state)
     if images is None:
-        images = torch.rand(task.shape, generator=generator) * task.pixel_range
+        images = torch.rand(task.shape, generator=generator) * method.pixel_range
     images = images.to(dtype)
     h, w = images.shape[1:]
-    net = ConvAutoEncoder((h, w), constants.channels, constants.kernel_sizes, generator=generator).to(dtype)
+    net = ConvAutoEncoder((h, w), method.channels, method.kernel_sizes, generator=generator).to(dtype)
     with torch.no_grad():
         codes = net.encode(images)
-    L = laplacian(symmetrized_graph(adaptive_neighbors(codes.numpy(), N_NEIGHBORS)))
+    L = laplacian(symmetrized_graph(adaptive_neighbors(codes.numpy(), method.n_neighbors)))
     program = reference.Program(images[:, None], torch.from_numpy(L.toarray()).to(dtype), constants).to(dtype)
     copy_weights(net, program)
     C = program.Coef.detach().clone()
-    ours = Step(net, images, sparse_tensor(L, dtype), C, task, symmetric=constants.symmetric)
+    ours = FineTuning(method, net, C, batch_last(images), losses.sparse_tensor(L, dtype=dtype))
     return ours, reference.Session(program)
 
 
@@ -146,6 +106,11 @@ def copy_weights(net: ConvAutoEncoder, program: Any) -> None:
             for W, b, layer in zip(weights, biases, layers, strict=True):
                 layer.weight.copy_(W)
                 layer.bias.copy_(b)
+
+
+def host_scalars(problem: FineTuning) -> dict[str, float]:
+    """One step with its scalars on the host, as a run takes it."""
+    return {name: float(term) for name, term in problem.descend().items()}
 
 
 def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | None = None) -> dict[str, Any]:
@@ -168,7 +133,7 @@ def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | Non
     torch.set_num_threads(threads)
     try:
         ours, port = contenders(name, images)
-        rivals: dict[str, Callable[[], Any]] = {"ours": ours, "port": port.step}
+        rivals: dict[str, Callable[[], Any]] = {"ours": lambda: host_scalars(ours), "port": port.step}
         times: dict[str, list[float]] = {rival: [] for rival in rivals}
         for _ in range(WARM_UP + steps):
             for rival, step in rivals.items():
@@ -201,4 +166,4 @@ def _stored_images(name: str, data_dir: Path | None) -> Tensor | None:
     if data_dir is None or name not in TASKS or not (data_dir / f"{name}.npz").is_file():
         return None
     with np.load(data_dir / f"{name}.npz") as stored:
-        return torch.from_numpy(stored["images"]).float() * (TASKS[name].pixel_range / 255)
+        return torch.from_numpy(stored["images"]).float() * (method_of(name).pixel_range / 255)

@@ -269,7 +269,7 @@ def _bench(options: argparse.Namespace) -> int:
 
     rows = bench_epoch(("orl", "coil20"), steps=options.steps)
     for row in rows:
-        print(f"{row['name']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
+        print(f"{row['dataset']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
     if options.json:
         print(json.dumps(rows))
     return EXIT_DONE

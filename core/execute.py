@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from core import datasets, observe, outcome, registry
-from core.base import Clusterer, Stages, Step
+from core.base import Arrays, Clusterer, Stages, Step, to_host
 from core.datasets import Dataset, DataSpec
 from core.errors import AffinityLabError, DeviceError, Diverged, InvalidInput
 from core.params import check_all
@@ -113,9 +115,11 @@ def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, o
         result = execution.train()
         store.finish(run_id, Status.STOPPED if execution.stages.stopping else Status.DONE, result)
     except KeyboardInterrupt:
+        execution.record.flush()
         store.finish(run_id, Status.STOPPED, execution.facts())
         raise
     except Exception as error:  # a worker's last words belong into the record, whatever they are
+        execution.record.flush()  # the steps just before are the ones that explain it
         store.finish(run_id, Status.FAILED, execution.facts(), _describe(error))
     return store.get(run_id)
 
@@ -130,6 +134,13 @@ def _describe(error: Exception) -> dict[str, Any]:
     if isinstance(error, Diverged):
         record |= {"term": error.term, "stage": error.stage, "step": error.step}
     return record
+
+
+def _demand_finite(arrays: Arrays, step: Step) -> None:
+    for name, value in arrays.items():
+        values = value.data if hasattr(value, "tocoo") else value
+        if not np.isfinite(values).all():
+            raise Diverged(name, step.stage, step.step, math.nan)
 
 
 class _Execution:
@@ -150,7 +161,8 @@ class _Execution:
         self.record.announce("load")
         ready = self.prepared or prepare(self.spec)
         self.data, self.method = data, method = ready.data, ready.method
-        self.record.charge("load", ready.seconds)
+        note = self.record.include if self.prepared else self.record.charge
+        note("load", ready.seconds)
         self.stages = self._restored()
         picture = observe.LivePicture(data, self.spec.seed)
         arrays: dict[str, Any] = {}
@@ -190,7 +202,9 @@ class _Execution:
                 raise Diverged(name, step.stage, step.step, value)
         if self._is_snapshot(step):
             with self.record.clock("watch"):
-                view = observe.look(method, data, step.arrays)
+                arrays = to_host(step.arrays)
+                _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
+                view = observe.look(method, data, arrays)
                 self.record.alarms(observe.alarms(view, method.clusters(data.X), step.stage, step.step))
                 self.record.consider(view.scores, step.stage, step.step)
                 self.store.save_arrays(self.run.id, "live", picture.draw(view))

@@ -34,12 +34,12 @@ def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
 def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
     """Rename clusters to the classes they match best (Hungarian, one to one).
 
-    Clusters beyond the number of classes match nothing; they keep a name that no class has: -1 - cluster rank.
+    Clusters beyond the number of classes match nothing; they get names below zero and below those of all classes.
     """
     y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
     classes, (clusters, columns) = np.unique(y), np.unique(labels, return_inverse=True)
     rows, matched = linear_sum_assignment(contingency(y, labels), maximize=True)
-    names = -1 - np.arange(clusters.size)
+    names = min(0, classes.min()) - 1 - np.arange(clusters.size)
     names[matched] = classes[rows]
     return names[columns]
 

@@ -110,7 +110,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return type(value)(_plain(part) for part in value)
     return value.item() if isinstance(value, np.generic) else value
 
 

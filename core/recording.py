@@ -44,6 +44,11 @@ class Recorder:
     def charge(self, stage: str, seconds: float) -> None:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
+    def include(self, stage: str, seconds: float) -> None:
+        """Count time that was spent before this diary was opened."""
+        self.charge(stage, seconds)
+        self._began -= seconds
+
     def announce(self, stage: str) -> None:
         """Say what is going on where there are no steps to count."""
         self._progress = {

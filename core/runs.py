@@ -160,6 +160,18 @@ class RunStore:
         finally:
             db.close()
 
+    @contextmanager
+    def _open_run(self, run_id: str) -> Iterator[sqlite3.Connection]:
+        """A transaction on a run that may still change; an error in it undoes it."""
+        with self._connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            row = db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
+            if row is None or row["status"] not in (*ACTIVE, Status.QUEUED):
+                db.execute("ROLLBACK")
+                raise RunConflict(f"The run {run_id} is {self.get(run_id).status}, so nothing can be written to it.")
+            yield db
+            db.execute("COMMIT")
+
     # ---- records -----------------------------------------------------------------------------------------------
 
     def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "") -> Run:
@@ -267,7 +279,7 @@ class RunStore:
             return
         if not run.active:
             raise RunConflict(f"The run {run_id} is {run.status}; there is nothing to {what or 'resume'}.")
-        with self._connect() as db:
+        with self._open_run(run_id) as db:
             db.execute("UPDATE runs SET request = ? WHERE id = ?", (what, run_id))
 
     def requested(self, run_id: str) -> str | None:
@@ -282,9 +294,8 @@ class RunStore:
         rows: Iterable[HistoryRow] = (),
         alarms: list[dict[str, Any]] | None = None,
     ) -> None:
-        """Write progress and new history in one transaction."""
-        with self._connect() as db:
-            db.execute("BEGIN IMMEDIATE")
+        """Write progress and new history in one transaction; refused once the run is over."""
+        with self._open_run(run_id) as db:
             db.execute("UPDATE runs SET progress = ? WHERE id = ?", (json.dumps(dict(progress)), run_id))
             if alarms is not None:
                 db.execute("UPDATE runs SET alarms = ? WHERE id = ?", (json.dumps(alarms), run_id))
@@ -292,7 +303,6 @@ class RunStore:
                 "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?, ?)",
                 [(run_id, r.seq, r.stage, r.step, r.seconds, json.dumps(dict(r.scalars))) for r in rows],
             )
-            db.execute("COMMIT")
 
     def history(self, run_id: str, *, after: int = 0) -> list[HistoryRow]:
         """Scalars of all steps with seq > `after`, in order."""
@@ -303,7 +313,7 @@ class RunStore:
 
     def rewind_history(self, run_id: str, seq: int) -> None:
         """Forget what a lost run wrote after its checkpoint."""
-        with self._connect() as db:
+        with self._open_run(run_id) as db:
             db.execute("DELETE FROM history WHERE run = ? AND seq > ?", (run_id, seq))
 
     # ---- notices between processes -------------------------------------------------------------------------------

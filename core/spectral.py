@@ -80,7 +80,9 @@ def decompose(S: NDArray, rank: int | None = None) -> Decomposition:
     S = S.astype(np.float32, copy=False)
     n = len(S)
     if rank is not None and rank <= n / LANCZOS_SHARE and S.any():
-        values, vectors = eigsh(S, k=rank, which="LM", v0=np.ones(n, dtype=np.float32))
+        # A start vector alone is not enough: where the iteration breaks down (equal blocks) ARPACK draws another.
+        start = np.ones(n, dtype=np.float32)
+        values, vectors = eigsh(S, k=rank, which="LM", v0=start, rng=np.random.default_rng(0))
     else:
         values, vectors = eigh(S, check_finite=False)
     order = np.argsort(-np.abs(values), kind="stable")[:rank]

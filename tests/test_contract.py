@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import subprocess
@@ -21,7 +20,10 @@ from core import datasets, registry
 from core.base import Clusterer, Stages, Step, to_host
 from core.errors import ParameterError, UnknownName
 from core.execute import make_spec
+from core.outcome import load_checkpoint, save_checkpoint
 from core.params import check_all
+from core.recording import Recorder
+from core.runs import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = list(registry.methods())
@@ -166,6 +168,12 @@ def test_clone_and_get_params_reproduce_the_method(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_defaults_and_large_numbers_can_be_cloned_too(name: str) -> None:
+    method = registry.build(name, random_state=123_456, n_clusters=321)
+    assert clone(method).get_params() == method.get_params()
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_a_method_says_what_it_is(name: str) -> None:
     cls = registry.method(name)
     for text in (cls.title, cls.summary, cls.paper, cls.objective, cls.__doc__ or ""):
@@ -178,7 +186,7 @@ def test_a_method_says_what_it_is(name: str) -> None:
                          ids=lambda v: getattr(v, "name", v))  # fmt: skip
 def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, param: Any) -> None:
     assert param.symbol.strip() and param.group and param.help.endswith(".") and len(param.help) > 10
-    assert param.default is None if param.optional and param.default is None else True
+    assert param.optional or param.default is not None
     checked = param.check(param.default, name)
     assert checked == param.default
     if param.kind in ("real", "integer"):
@@ -216,10 +224,6 @@ def test_unusable_requests_are_refused_by_name(name: str) -> None:
         registry.build(name).fit(digits())
     with pytest.raises(ParameterError, match=r"n_clusters.*10"):
         small(name).fit(digits()[:10])
-
-
-def parameters_of(stages: Stages) -> int:
-    return sum(value.numel() for value in stages.weights().values() if value.is_floating_point())
 
 
 @pytest.mark.parametrize(("name", "kind"), [(n, k) for n in DEEP for k in DATA])
@@ -273,20 +277,21 @@ def test_a_stop_skips_the_rest_and_still_concludes(name: str) -> None:
     assert method.labels_.shape == (len(X),)
 
 
-def stop_before(stage: str, step: int, method: Clusterer, X: NDArray) -> bytes:
-    """Train up to a step, write the checkpoint as a run does, and go away."""
-    stages, buffer = Stages(), io.BytesIO()
+def stop_before(store: RunStore, stage: str, step: int, method: Clusterer, X: NDArray) -> str:
+    """Train up to a step, write the checkpoint of a run, and go away; returns the run."""
+    run = store.create(make_spec(method.name, datasets.DataSpec("digits")))
+    stages = Stages()
     steps = method.iter_fit(X, stages)
     for seen in steps:
         if (seen.stage, seen.step) == (stage, step):
             break
     else:
         pytest.fail(f"{stage} {step} was never reached")
-    torch.save(stages.state_dict(), buffer)
+    save_checkpoint(store, run.id, stages, Recorder(store, run.id))
     for _ in range(2):  # what was done after the checkpoint is lost
         next(steps, None)
     steps.close()  # type: ignore[attr-defined]
-    return buffer.getvalue()
+    return run.id
 
 
 RESUMED = [
@@ -303,14 +308,17 @@ RESUMED = [
 
 
 @pytest.mark.parametrize(("name", "stage", "step", "params"), RESUMED)
-def test_a_resumed_run_ends_as_if_nothing_had_happened(name: str, stage: str, step: int, params: dict[str, Any]) -> None:
+def test_a_resumed_run_ends_as_if_nothing_had_happened(
+    store: RunStore, name: str, stage: str, step: int, params: dict[str, Any]
+) -> None:
     X = digits()
     longer = {**params, "pretrain_epochs": 4, **({"epochs": 5} if name == "udll" else {})}
     whole, whole_stages = small(name, **longer), Stages()
     expected = steps_of(whole, X, whole_stages)
 
-    saved = torch.load(io.BytesIO(stop_before(stage, step, small(name, **longer), X)), weights_only=True)
-    resumed, stages = small(name, **longer, random_state=0), Stages(saved)
+    saved = load_checkpoint(store, stop_before(store, stage, step, small(name, **longer), X))
+    assert saved is not None
+    resumed, stages = small(name, **longer), Stages(saved["stages"])
     steps = steps_of(resumed, X, stages)
 
     trained = ("pretrain", "finetune")

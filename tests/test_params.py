@@ -60,6 +60,7 @@ ACCEPTED = [
     ("layers", (2,) * 8, (2,) * 8),
 ]
 
+UNCHANGED = [("rate", 0.37), ("steps", 12345), ("count", None), ("open", True), ("colour", "blue"), ("layers", (300 // 5, 3))]
 HUGE = 10**400
 REFUSED = {
     "rate": [None, True, math.nan, math.inf, -math.inf, "nan", "inf", "", "fast", 0.0009, 10.01, -1, HUGE, [1.0], {}, 1j],
@@ -79,6 +80,11 @@ def test_values_within_the_bounds_come_back_in_the_declared_type(name: str, give
     assert type(checked) is type(expected)
     assert checked is None or DECLARED[name].check(checked, "example") == checked
     json.dumps(checked)
+
+
+@pytest.mark.parametrize(("name", "given"), UNCHANGED, ids=repr)
+def test_a_value_of_the_declared_type_stays_the_same_object(name: str, given: Any) -> None:
+    assert DECLARED[name].check(given, "example") is given
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def gallery(data: Dataset, samples: Sequence[int], labels: NDArray) -> None:
     if data.image_shape:
         images = [montage(image[None], 1, min_side=64) for image in data.images(shown)]
         captions = [f"{i} · {class_name(data, i)} → {labels[i]}" if data.y is not None else f"{i} → {labels[i]}" for i in shown]
-        st.image(images, caption=captions, width=72, alt="Chosen samples")
+        st.image(images, caption=captions, width=72, alt=[f"sample {i}" for i in shown])
         st.caption("Under each: sample · class → cluster.")
         return
     rows = {"sample": shown, "class": [class_name(data, i) for i in shown], "cluster": labels[shown]}

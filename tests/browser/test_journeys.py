@@ -1,0 +1,177 @@
+"""Whole journeys, from a click to a block-diagonal heatmap, as a user makes them."""
+
+from __future__ import annotations
+
+import re
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from core.runs import Run, RunStore, Status
+from tests.browser.conftest import Server, settle
+
+pytestmark = pytest.mark.browser
+
+
+def wait_until(happens: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def own_run(store: RunStore) -> Run:
+    return store.runs(references=False)[0]
+
+
+def launch(page: Page, server: Server, *, per_class: int) -> None:
+    """Choose a part of digits and launch the method that is chosen at first, UDLL."""
+    page.goto(server.url)
+    page.get_by_text("Take a part, or rescale").click()
+    field = page.get_by_label("Samples per class")
+    field.fill(str(per_class))
+    field.press("Enter")
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text(f"{10 * per_class:,}")
+    settle(page)
+    page.get_by_role("button", name="Train on this data").click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Launch").click()
+
+
+def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, store: RunStore, tmp_path: Path) -> None:
+    launch(page, server, per_class=40)
+
+    # watch progress move, survive a refresh
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).progress.get("seq", 0) > 3, 60)
+    expect(page.get_by_text(re.compile("Stage"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(re.compile("udll on digits")).first).to_be_visible()
+    first = own_run(store).progress["seq"]
+    wait_until(lambda: own_run(store).progress["seq"] > first or own_run(store).over, 60)
+    wait_until(lambda: own_run(store).over, 180)
+    assert own_run(store).status == Status.DONE
+    expect(page.get_by_role("button", name="Explore this run")).to_be_visible(timeout=15_000)
+    expect(page.get_by_alt_text("Affinity heatmap ordered by cluster")).to_be_visible()
+
+    # explore: lasso some points and see them
+    page.get_by_role("button", name="Explore this run").click()
+    expect(page.get_by_role("heading", name="Explore", exact=True)).to_be_visible()
+    settle(page)
+    references = page.get_by_role("figure", name="ACC of this run and of the references")
+    expect(references).to_be_visible(timeout=60_000)
+    chart = page.get_by_test_id("stPlotlyChart").last
+    lasso(page, chart)
+    assert page.get_by_test_id("stImage").locator("img").count() > 0
+
+    # re-cluster the stored C without training
+    page.get_by_text("Workbench", exact=True).click()
+    expect(page.get_by_text("Worked out in")).to_be_visible(timeout=60_000)
+    clusters = page.get_by_label("clusters", exact=False).last
+    clusters.fill("5")
+    clusters.press("Enter")
+    wait_until(lambda: len(list((server.home / "cache").glob("recluster-*.npz"))) == 2, 60)
+    expect(page.get_by_text("Worked out in")).to_be_visible(timeout=60_000)
+
+    # the heatmap
+    page.get_by_text("Affinity", exact=True).click()
+    expect(page.get_by_test_id("stPlotlyChart").last).to_be_visible(timeout=60_000)
+
+    # download from the table of runs
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    settle(page)
+    table = page.get_by_test_id("stDataFrame")
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download .zip").click()
+    saved = tmp_path / "run.zip"
+    download.value.save_as(saved)
+    with zipfile.ZipFile(saved) as archive:
+        assert {"spec.json", "run.json", "history.csv", "arrays.npz", "labels.csv", "weights.safetensors"} <= set(
+            archive.namelist()
+        )
+        assert len(archive.read("labels.csv").splitlines()) == 401
+
+
+def lasso(page: Page, chart: Locator) -> None:
+    """Draw a loop over the middle of a chart; a chart that is still being laid out does not take it, so try again."""
+    chosen = page.get_by_text(re.compile(r"\d+ samples chosen"))
+    corners = [(0.15, 0.2), (0.75, 0.2), (0.75, 0.8), (0.15, 0.8), (0.15, 0.2)]
+    for _ in range(3):
+        settle(page)
+        chart.scroll_into_view_if_needed()
+        time.sleep(1)
+        box = chart.bounding_box()
+        assert box is not None
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=12)
+        page.mouse.up()
+        try:
+            expect(chosen).to_be_visible(timeout=8_000)
+            return
+        except AssertionError:
+            continue
+    expect(chosen).to_be_visible()
+
+
+def test_pause_one_step_stop_and_a_second_tab(page: Page, server: Server, store: RunStore) -> None:
+    launch(page, server, per_class=100)
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).progress.get("step", 0) > 2, 60)
+    page.get_by_role("button", name="Pause").click()
+    wait_until(lambda: own_run(store).status == Status.PAUSED, 30)
+    held = own_run(store).progress["seq"]
+
+    other = page.context.new_page()  # somebody else looks at the same run and takes one step
+    other.goto(f"{server.url}/train?run={own_run(store).id}")
+    other.get_by_role("button", name="One step").click()
+    wait_until(lambda: own_run(store).progress["seq"] == held + 1, 30)
+    wait_until(lambda: own_run(store).status == Status.PAUSED, 30)
+    assert own_run(store).progress["seq"] == held + 1
+    other.close()
+
+    page.get_by_role("button", name="Resume").click()
+    wait_until(lambda: own_run(store).progress["seq"] > held + 2, 30)
+    page.get_by_role("button", name="Stop").click()
+    wait_until(lambda: own_run(store).over, 60)
+    assert own_run(store).status == Status.STOPPED
+
+
+def test_a_killed_server_leaves_a_run_that_can_be_resumed(page: Page, server: Server, store: RunStore) -> None:
+    launch(page, server, per_class=60)
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).progress.get("step", 0) > 2, 60)
+    server.kill()
+    server.start()
+    page.goto(f"{server.url}/train?run={own_run(store).id}")
+    expect(page.get_by_text("The process of this run is gone.")).to_be_visible()
+    assert own_run(store).status == Status.LOST
+    page.get_by_role("button", name="Resume from the last checkpoint").click()
+    wait_until(lambda: own_run(store).status == Status.DONE, 180)
+
+
+def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/runs")
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Explore")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_narrow_window(browser: Browser, server: Server, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    for path in ("data", "train", "runs", "explore"):
+        page.goto(f"{server.url}/{path}")
+        settle(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path
+    context.close()

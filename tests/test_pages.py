@@ -1,0 +1,267 @@
+"""Every page as a user sees it, without a browser: jobs run inline, so each click ends in a result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core import datasets, execute, registry
+from core.datasets import DataSpec
+from core.jobs import JobQueue
+from core.runs import RunSpec, RunStore, Status
+from tests.conftest import ROOT
+
+SMALL = DataSpec("digits", per_class=12, n_classes=4)
+QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,)}
+
+
+@pytest.fixture(autouse=True)
+def inline_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Jobs run in the page's own thread; the queue of one test is not seen by the next."""
+    st.cache_resource.clear()
+    monkeypatch.setattr("pages.ui.state.JobQueue", partial(JobQueue, immediate=True))
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def visit() -> Callable[..., AppTest]:
+    """Open a page with the small data set chosen; whatever it raises fails the test."""
+
+    def open_page(name: str, **state: Any) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app.session_state["data"] = SMALL.to_dict()
+        for key, value in state.items():
+            app.session_state[key] = value
+        if "run" in state:
+            app.query_params["run"] = state["run"]
+        app.run()
+        app.switch_page(f"pages/{name}.py").run()
+        return healthy(app)
+
+    return open_page
+
+
+def healthy(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def texts(app: AppTest) -> str:
+    shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(element.value) for element in shown)
+
+
+def quick_spec(method: str, **overrides: Any) -> RunSpec:
+    declared = registry.method(method).declared()
+    quick = {name: value for name, value in QUICK.items() if name in declared}
+    return execute.make_spec(method, SMALL, overrides=quick | overrides, device="cpu")
+
+
+@pytest.fixture
+def finished(store: RunStore) -> Callable[..., str]:
+    """A finished run of a method, by id."""
+
+    def train(method: str, **overrides: Any) -> str:
+        return JobQueue(store, immediate=True).submit(quick_spec(method, **overrides)).id
+
+    return train
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_page_shows_what_was_chosen(visit: Callable[..., AppTest]) -> None:
+    app = visit("data")
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Samples"] == "48" and shown["Each"] == "8×8" and shown["Classes"] == "4"
+    assert app.get("image") and app.get("plotly_chart")
+
+
+def test_a_data_set_that_is_not_here_says_how_to_get_it(visit: Callable[..., AppTest]) -> None:
+    app = visit("data")
+    app.selectbox(key="data_name").set_value("umist").run()
+    assert "umist-32-32.mat" in texts(healthy(app)) and "not on this machine" in texts(app)
+
+
+def test_an_impossible_part_is_refused_in_words_and_the_last_good_choice_stays(visit: Callable[..., AppTest]) -> None:
+    app = visit("data")
+    app.number_input(key="digits:per_class").set_value(5000).run()
+    assert app.error and "5000" in app.error[0].value
+    assert app.session_state["data"]["per_class"] == 12
+
+
+def test_hostile_class_names_are_shown_as_text(visit: Callable[..., AppTest], tmp_path: Path, lab_home: Path) -> None:
+    rows = "\n".join(f"{i % 7},{i % 3},{'<img src=x onerror=alert(1)>' if i % 2 else '**b**'}" for i in range(40))
+    path = datasets.store_upload("../../evil <b>.csv", f"a,b,label\n{rows}\n".encode())
+    assert path.parent == lab_home / "data" / "uploads"
+    app = visit("data", data=DataSpec(path.stem).to_dict())
+    assert not any(element.proto.allow_html for element in [*app.markdown, *app.caption])
+
+
+# ---- train -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callable[..., AppTest]) -> None:
+    shown = texts(visit("train"))
+    for cls in registry.methods().values():
+        assert cls.summary in shown and cls.paper in shown and cls.objective in shown
+
+
+@pytest.mark.parametrize("method", sorted(registry.methods()))
+def test_the_form_has_one_widget_for_each_declared_parameter(visit: Callable[..., AppTest], method: str) -> None:
+    app = visit("train", method=method)
+    kinds = ("slider", "select_slider", "number_input", "text_input", "selectbox", "toggle")
+    keys = [element.key for kind in kinds for element in getattr(app, kind) if element.key]
+    for name, param in registry.method(method).declared().items():
+        ours = [key for key in keys if key.startswith(f"{method}:") and key.endswith(f":{name}")]
+        assert len(ours) == (0 if name == "random_state" else 1), name
+        if ours:
+            label = next(e.label for kind in kinds for e in getattr(app, kind) if e.key == ours[0])
+            assert f"${param.symbol}$" in label
+
+
+def test_bounds_are_checked_on_the_server(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("train", method="udll")
+    key = next(e.key for e in app.text_input if e.key and e.key.endswith(":channels"))
+    app.text_input(key=key).set_value("16-x")
+    button(app, "Launch").click().run()
+    assert "'channels'" in app.error[0].value and "16-x" in app.error[0].value
+    assert store.runs() == []
+
+
+def test_fewer_samples_than_clusters_leaves_no_record(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("train", method="ridge", draft={"preset": "defaults", "params": {"n_clusters": 48}})
+    button(app, "Launch").click().run()
+    assert "n_clusters" in healthy(app).error[0].value and "48" in app.error[0].value
+    assert store.runs() == []
+
+
+def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    app = visit("train", method="udll")
+    before = {metric.label: metric.value for metric in app.metric}
+    assert before["Time"] == "unknown" and before["Memory"].endswith("MB")
+    assert int(before["Parameters"].replace(",", "")) > 48**2
+    finished("udll")
+    after = {metric.label: metric.value for metric in visit("train", method="udll").metric}
+    assert re.fullmatch(r"\d+ s", after["Time"])
+
+
+def test_launch_trains_and_the_panel_shows_scores_and_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("train", method="ridge")
+    button(app, "Launch").click().run()
+    healthy(app)
+    run = next(run for run in store.runs() if not run.reference)
+    assert run.status == Status.DONE and run.spec.data == SMALL
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["ACC"] == f"{run.result['metrics']['acc']:.3f}"
+    assert app.get("image"), "the heatmap is an image"
+    assert {other.spec.method for other in store.runs() if other.reference} == {"kmeans", "spectral", "ridge"}
+
+
+def test_every_loss_term_has_a_curve_under_its_symbol(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    app = visit("train", method="udll", run=finished("udll"))
+    for symbol in registry.method("udll").symbols.values():
+        assert f"${symbol}$" in texts(app)
+
+
+def test_a_failed_run_shows_its_reason(visit: Callable[..., AppTest], store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.losses.locality", lambda Z, L: Z.sum() * float("nan"))
+    run = JobQueue(store, immediate=True).submit(quick_spec("udll"))
+    shown = texts(visit("train", run=run.id))
+    assert store.get(run.id).status == Status.FAILED
+    assert "'locality' became nan at epoch 1 of the stage 'finetune'" in shown
+
+
+def test_a_lost_run_can_be_resumed_from_the_page(visit: Callable[..., AppTest], store: RunStore) -> None:
+    run = store.create(quick_spec("udll"))
+    store.claim(run.id, 2**22 + 1, 0.0)  # a process that is not there
+    app = visit("train", run=run.id)
+    assert store.get(run.id).status == Status.LOST
+    app.button(key="resume_lost").click().run()
+    assert store.get(run.id).status == Status.DONE
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(b for b in app.button if b.label == label)
+
+
+# ---- explore ---------------------------------------------------------------------------------------------------------
+
+VIEWS = ("Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Record")
+
+
+@pytest.mark.parametrize("method", sorted(registry.methods()))
+def test_every_view_of_every_method_draws(visit: Callable[..., AppTest], finished: Callable[..., str], method: str) -> None:
+    app = visit("explore", run=finished(method))
+    for view in VIEWS:
+        app.session_state["view"] = view
+        healthy(app.run())
+    assert "Scores of the final epoch" in texts(app)
+
+
+def test_the_score_card_names_spread_references_and_choices_by_labels(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = store.get(finished("udll"))
+    app = visit("explore", run=run.id)
+    assert "10 seeds of the last step" in texts(app)
+    table = next(frame.value for frame in app.dataframe if "Method" in frame.value)
+    assert {"k-means", "Spectral clustering", "Ridge self-expression", "UDLL (this run)"} == set(table["Method"])
+    if run.result["best"]["acc"] > run.result["metrics"]["acc"]:
+        assert "chosen with the labels" in texts(app)
+
+
+def test_the_workbench_reclusters_without_training(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("ridge")
+    runs_before = len(store.runs())
+    app = visit("explore", run=run, view="Workbench")
+    assert app.metric and app.get("plotly_chart")
+    app.number_input(key=f"w:{run}:K").set_value(3).run()
+    healthy(app)
+    assert len(store.runs()) == runs_before
+    labels = [np.load(path)["labels"] for path in (store.home / "cache").glob("recluster-*.npz")]
+    assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_filtered_and_references_hidden(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    finished("kmeans")
+    finished("ae_kmeans")
+    app = visit("runs")
+    assert sorted(app.dataframe[0].value["Method"]) == ["ae_kmeans", "kmeans"]
+    app.text_input(key="filter").set_value("AE_").run()
+    assert list(app.dataframe[0].value["Method"]) == ["ae_kmeans"]
+    app.text_input(key="filter").set_value("nothing like it").run()
+    assert "No run matches" in texts(app)
+
+
+def test_a_duplicate_starts_from_the_values_of_the_run(visit: Callable[..., AppTest]) -> None:
+    draft = {"run": "x", "preset": "defaults", "params": {"strength": 3.0, "dim": 7}, "seed": 5, "snapshots": 4}
+    app = visit("train", method="ridge", draft=draft)
+    values = {
+        e.key.rsplit(":", 1)[1]: e.value for e in [*app.slider, *app.select_slider] if e.key and e.key.startswith("ridge:")
+    }
+    assert values["strength"] == 3.0 and values["dim"] == 7
+
+
+def test_a_deep_link_as_the_first_visit_of_a_server_shows_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pages.ui import navigation
+
+    monkeypatch.setitem(navigation._state, "app_has_run", False)
+    AppTest.from_file(str(ROOT / "pages/runs.py"), default_timeout=30).run()
+    assert navigation._state["app_has_run"]
