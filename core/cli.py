@@ -87,7 +87,7 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--n-classes", type=int, help="only the first classes")
     sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
     sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
-    sub.add_argument("--snapshots", type=int, default=12, help="how often a stage is scored while it trains")
+    sub.add_argument("--snapshots", type=int, default=8, help="how often a stage is scored while it trains")
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------------
@@ -315,17 +315,12 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _warm_up(store: RunStore) -> None:
-    """Pay for the imports before there is work, and tell the app about the machine."""
-    import sklearn.cluster
-    import sklearn.manifold
-    import sklearn.metrics  # noqa: F401
+    """Pay for imports and first calls before there is work, by training on noise, and tell the app about the machine."""
+    import numpy as np
     import torch
 
-    from core import execute, nets  # noqa: F401
-
-    weight = torch.zeros(1, requires_grad=True)
-    weight.sum().backward()
-    torch.optim.Adam([weight]).step()  # the first optimiser of a process imports for two more seconds
+    noise = np.random.default_rng(0).random((32, 8, 8), dtype=np.float32)
+    registry.build("udll", n_clusters=2, pretrain_epochs=2, epochs=2).fit(noise)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     store.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": os.cpu_count()})
 

@@ -37,7 +37,7 @@ def make_spec(
     overrides: Mapping[str, Any] | None = None,
     seed: int = 0,
     device: str = "auto",
-    snapshots: int = 12,
+    snapshots: int = 8,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
 
@@ -214,8 +214,8 @@ class _Execution:
             self.on_step(step, scalars)
 
     def _is_snapshot(self, step: Step) -> bool:
-        every = max(1, step.total // self.spec.snapshots)
-        return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0 or step.step == step.total)
+        every = -(-step.total // self.spec.snapshots)
+        return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0)
 
     def _obey(self) -> None:
         """Do what was asked for since the last look: pause here, take one step, or stop."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core import analysis, registry
-from core.errors import RunConflict
+from core.errors import RunConflict, UnknownName
 from core.execute import execute
 from core.processes import claim_for_this_process, process_started, settle_lost
 from core.runs import ACTIVE, Run, RunSpec, RunStore, Status
@@ -138,6 +138,7 @@ class JobQueue:
         self._workers: dict[str, WorkerProcess] = {}
         self._standby: WorkerProcess | None = None
         self._stop_seen: dict[str, float] = {}
+        self._terminated: set[str] = set()
         self._closing = threading.Event()
         self.store.post("queue", {"pid": os.getpid(), "token": self._token})
         settle_lost(store)
@@ -209,11 +210,14 @@ class JobQueue:
         assert worker is not None
         try:
             self.store.claim(run.id, worker.pid, worker.started)
-        except RunConflict:
-            self._standby = worker  # another queue took it, or it was cancelled
+        except (RunConflict, UnknownName):
+            self._standby = worker  # another queue took it, or it was cancelled or deleted
             return
         self._workers[run.id] = worker
-        worker.send(run.id)
+        try:
+            worker.send(run.id)
+        except BrokenPipeError:
+            pass  # it died just now; the next tick finds the run lost
 
     def _enforce_stops(self) -> None:
         """A stop that is not obeyed in time becomes SIGTERM, then SIGKILL."""
@@ -224,7 +228,8 @@ class JobQueue:
             waited = now - self._stop_seen.setdefault(run_id, now)
             if waited > STOP_GRACE_SECONDS + KILL_GRACE_SECONDS:
                 worker.kill()
-            elif waited > STOP_GRACE_SECONDS:
+            elif waited > STOP_GRACE_SECONDS and run_id not in self._terminated:
+                self._terminated.add(run_id)  # once: a second signal would interrupt the worker's last words
                 worker.terminate()
 
     def _waiting(self) -> list[Run]:
@@ -236,7 +241,8 @@ class JobQueue:
         return posted.get("pid") == os.getpid() and posted.get("token") != self._token
 
     def _kind(self, run: Run) -> str:
-        wants_gpu = run.spec.device != "cpu" and registry.method(run.spec.method).uses_gpu
+        cls = registry.methods().get(run.spec.method)  # one that is not known here fails in its worker, in words
+        wants_gpu = run.spec.device != "cpu" and cls is not None and cls.uses_gpu
         return "cuda" if wants_gpu and self.gpu_available() else "cpu"
 
     def gpu_available(self) -> bool:

@@ -64,7 +64,7 @@ class RunSpec:
     preset: str = "defaults"
     seed: int = 0
     device: str = "auto"
-    snapshots: int = 12
+    snapshots: int = 8
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

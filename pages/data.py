@@ -104,10 +104,14 @@ def upload() -> None:
         )
         with st.form("upload", clear_on_submit=True, border=False):
             file = st.file_uploader("File", type=[suffix.strip(".") for suffix in datasets.SUFFIXES])
+            height, width = st.columns(2)
+            rows = height.number_input("Image height", 2, 2048, None, placeholder="–", help="If rows are flattened images.")
+            columns = width.number_input("Image width", 2, 2048, None, placeholder="–", help="If rows are flattened images.")
             sent = st.form_submit_button("Read the file")
         if sent and file is not None:
             try:
-                path = datasets.store_upload(file.name, file.getvalue())
+                shape = (rows, columns) if rows and columns else None
+                path = datasets.store_upload(file.name, file.getvalue(), image_shape=shape)
             except InvalidInput as error:
                 st.error(str(error), icon=":material/error:")
                 return

@@ -73,7 +73,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             devices = ["auto", "cpu", *(["cuda"] if queue().gpu_available() else [])]
             device = st.selectbox("Device", devices, help="auto takes the GPU if there is one and the method can use it.")
             snapshots = st.slider(
-                "Looks while training", 1, 60, draft.get("snapshots", 12), help="How often clusters are read off."
+                "Looks while training", 1, 60, draft.get("snapshots", 8), help="How often clusters are read off."
             )
         check = st.form_submit_button("Update the cost", width="stretch")
         launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:", width="stretch")

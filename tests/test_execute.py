@@ -28,7 +28,7 @@ from core.runs import Run, RunSpec, RunStore, Status
 from tests.conftest import wait_until
 
 DIGITS = DataSpec("digits", per_class=8)
-TINY = {"pretrain_epochs": 4, "epochs": 6, "channels": "4-3"}
+TINY = {"pretrain_epochs": 4, "epochs": 6, "channels": "4-3", "kernel_sizes": "3-3"}
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def started(store: RunStore, spec: RunSpec) -> str:
 
 
 def run(store: RunStore, method: str, data: DataSpec = DIGITS, *, seed: int = 0, snapshots: int = 12, **params: Any) -> Run:
-    spec = make_spec(method, data, overrides=params, seed=seed, snapshots=snapshots, device="cpu")
+    spec = make_spec(method, data, preset="defaults", overrides=params, seed=seed, snapshots=snapshots, device="cpu")
     return execute.execute(store, started(store, spec))
 
 
@@ -226,7 +226,7 @@ def test_the_clock_charges_every_stage_and_the_total_covers_them(store: RunStore
 
 
 def test_a_stage_is_scored_as_often_as_the_spec_says(store: RunStore) -> None:
-    few = run(store, "ae_kmeans", snapshots=2, pretrain_epochs=20, channels="4-3")
+    few = run(store, "ae_kmeans", snapshots=2, pretrain_epochs=20, channels="4-3", kernel_sizes="3-3")
     scored = [row.step for row in store.history(few.id) if "acc" in row.scalars]
     assert scored == [1, 10, 20]
 
@@ -284,7 +284,7 @@ def test_a_learning_rate_that_kills_the_network_is_noticed(store: RunStore) -> N
 
 
 def test_a_look_at_nothing_gives_no_labels_and_no_scores(store: RunStore) -> None:
-    ready = prepare(make_spec("udll", DIGITS, overrides=TINY))
+    ready = prepare(make_spec("udll", DIGITS, preset="defaults", overrides=TINY))
     view = observe.look(ready.method, ready.data, {"C": np.zeros((80, 80)), "Z": np.ones((80, 3))})
     assert view.labels is None and view.affinity is None and view.scores == {}
 
@@ -356,7 +356,7 @@ def test_a_paused_run_can_be_stopped(store: RunStore, in_a_thread: Callable[[Run
 
 
 def test_a_stop_in_the_middle_keeps_codes_and_c_as_they_were_reached(store: RunStore) -> None:
-    run_id = started(store, make_spec("udll", DIGITS, overrides=TINY | {"epochs": 100_000}, device="cpu"))
+    run_id = started(store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 100_000}, device="cpu"))
 
     def stop(step: Step, _: Any) -> None:
         if step.stage == "finetune" and step.step == 5:
@@ -371,7 +371,9 @@ def test_a_stop_in_the_middle_keeps_codes_and_c_as_they_were_reached(store: RunS
 
 
 def test_a_stop_before_there_is_anything_to_cut_ends_without_labels(store: RunStore) -> None:
-    run_id = started(store, make_spec("udll", DIGITS, overrides=TINY | {"pretrain_epochs": 100_000}, device="cpu"))
+    run_id = started(
+        store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"pretrain_epochs": 100_000}, device="cpu")
+    )
     stopped = execute.execute(store, run_id, on_step=lambda step, _: store.request(run_id, "stop") if step.step == 2 else None)
     assert stopped.status == Status.STOPPED and stopped.error is None
     assert stopped.result["metrics"] == {} and "labels" not in store.arrays(run_id, "final")
@@ -387,7 +389,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
 ) -> None:
     whole = run(store, "udll", **TINY)
     monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
-    run_id = started(store, make_spec("udll", DIGITS, overrides=TINY, device="cpu"))
+    run_id = started(store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu"))
     calls: list[tuple[str, int]] = []
 
     def cut(step: Step, _: Any) -> None:
@@ -439,7 +441,7 @@ def unusable(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
         "few samples": (["kmeans", "--dataset", few, "--set", "n_clusters=6"], "n_clusters"),
         "no clusters": (["kmeans", "--dataset", free], "n_clusters"),
         "neighbours": (["udll", "--dataset", few, "--set", "n_neighbors=5"], "n_neighbors"),
-        "kernels": (["udll", "--dataset", "digits", "--set", "channels=4-3-2"], "kernel_sizes"),
+        "kernels": (["udll", "--dataset", "digits", "--set", "channels=4-3-2", "--set", "kernel_sizes=3-3"], "kernel_sizes"),
     }
 
 

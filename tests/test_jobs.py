@@ -1,0 +1,365 @@
+"""The queue, its worker processes and the analyst: real processes, started, watched, killed and found again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from core import analysis, execute, jobs
+from core.datasets import DataSpec
+from core.errors import RunConflict
+from core.execute import make_spec
+from core.jobs import Analyst, JobQueue
+from core.metrics import clustering_accuracy
+from core.processes import claim_for_this_process, has_worker, settle_lost
+from core.runs import Run, RunSpec, RunStore, Status
+from tests.conftest import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+DIGITS = DataSpec("digits", per_class=8)
+TINY = {"pretrain_epochs": 5, "channels": "4-3", "kernel_sizes": "3-3"}
+ENDLESS = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 100_000}, device="cpu")
+
+METHODS = '''
+"""One method with a bug, and one that hears nothing."""
+
+import time
+
+from core.base import Clusterer, Step
+from core.registry import register
+
+
+@register
+class Buggy(Clusterer):
+    name = "t_buggy"
+
+    def iter_fit(self, X, stages=None):
+        yield Step("finetune", 1, 2, {"loss": 1.0})
+        raise IndexError("a bug of the method")
+
+
+@register
+class Deaf(Clusterer):
+    name = "t_deaf"
+
+    def iter_fit(self, X, stages=None):
+        yield Step("finetune", 1, 2, {"loss": 1.0})
+        time.sleep(600)
+'''
+
+
+@pytest.fixture
+def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
+    """Queues on the store of the test; all are closed at its end, with the processes that they own."""
+    made: list[JobQueue] = []
+
+    def make(**options: Any) -> JobQueue:
+        made.append(JobQueue(store, **options))
+        return made[-1]
+
+    yield make
+    for queue in made:
+        queue.close()
+    assert not own_workers(), "a closed queue leaves no process behind"
+
+
+@pytest.fixture
+def no_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what a submitted run asks for besides, where it is not what the test is about."""
+    monkeypatch.setattr(Analyst, "ask", lambda *_, **__: analysis.Answer(pending=True))
+
+
+def own_workers() -> list[psutil.Process]:
+    """Living worker processes that this process has started."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def becomes(store: RunStore, run_id: str, *status: Status, timeout: float = 60) -> Run:
+    def look() -> Run | None:
+        run = store.get(run_id)
+        assert run.status in status or not run.over, (run.status, run.error)
+        return run if run.status in status else None
+
+    return wait_until(look, timeout)
+
+
+def training(store: RunStore, run_id: str, stage: str = "finetune", step: int = 2) -> Run:
+    """The run once it has made some steps of a stage."""
+
+    def look() -> Run | None:
+        run = store.get(run_id)
+        assert not run.over, (run.status, run.error)
+        return run if run.progress.get("stage") == stage and run.progress["step"] >= step else None
+
+    return wait_until(look)
+
+
+# ---- the queue -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_references")
+def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_new_queue(
+    store: RunStore, make_queue: Callable[..., JobQueue]
+) -> None:
+    first = make_queue()
+    run, second, third = (first.submit(spec).id for spec in (ENDLESS, make_spec("kmeans", DIGITS), make_spec("kmeans", DIGITS)))
+    assert [first.position(r) for r in (run, second, third)][1:] in ([1, 2], [0, 1])
+
+    seen = training(store, run)
+    assert seen.status == Status.RUNNING and seen.pid != os.getpid() and has_worker(seen)
+    assert [first.position(r) for r in (second, third)] == [0, 1]
+    before = store.get(run).progress["seq"]
+    wait_until(lambda: store.get(run).progress["seq"] > before + 20)
+    assert store.history(run, after=before) and store.arrays(run, "live")
+    assert {store.get(r).status for r in (second, third)} == {Status.QUEUED}, "one CPU job at a time"
+
+    again = make_queue()  # a page reloads the modules: a new queue on the same store
+    time.sleep(3 * jobs.TICK_SECONDS)
+    assert store.get(run).pid == seen.pid and has_worker(store.get(run)), "it finds the worker that runs, and leaves it alone"
+    with pytest.raises(RunConflict):
+        store.delete(run)
+    store.request(run, "stop")
+    stopped = becomes(store, run, Status.STOPPED)
+    labels = store.arrays(run, "final")["labels"]
+    assert labels.shape == (80,) and "acc" in stopped.result["metrics"] and stopped.result["device"] == "cpu"
+
+    done = [becomes(store, r, Status.DONE) for r in (second, third)]
+    starts = [stopped.started, *(r.started for r in done)]
+    assert starts == sorted(starts) and len({stopped.pid, *(r.pid for r in done)}) == 3
+    assert done[1].started >= done[0].finished >= done[0].started >= stopped.finished
+    assert [len(store.history(r.id)) for r in done] == [1, 1], "each was started once"
+    wait_until(lambda: not first._thread.is_alive(), 10)
+    assert again._thread.is_alive()
+    wait_until(lambda: len(own_workers()) <= 1, 20)  # one stands by for the next run
+
+
+@pytest.mark.usefixtures("no_references")
+def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
+    store: RunStore, make_queue: Callable[..., JobQueue]
+) -> None:
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 400}, seed=2, device="cpu")
+    whole = store.create(spec)
+    claim_for_this_process(store, whole.id)
+    assert execute.execute(store, whole.id).status == Status.DONE
+
+    queue = make_queue()
+    run = queue.submit(spec).id
+    training(store, run)
+    store.request(run, "pause")  # a pause writes a checkpoint
+    paused = becomes(store, run, Status.PAUSED)
+    reached = paused.progress["step"]
+    assert paused.progress["stage"] == "finetune" and paused.pid is not None and 1 < reached < 400
+    os.kill(paused.pid, signal.SIGKILL)
+    lost = becomes(store, run, Status.LOST)
+    assert lost.request is None and not lost.over
+    with pytest.raises(RunConflict):
+        store.request(run, "stop")
+
+    queue.resume(run)
+    done = becomes(store, run, Status.DONE)
+    assert done.pid != paused.pid
+    steps = [row.step for row in store.history(run) if row.stage == "finetune"]
+    assert steps == list(range(1, 401)), "no step is missing, none was made twice"
+    ours, theirs = store.arrays(run, "final"), store.arrays(whole.id, "final")
+    np.testing.assert_array_equal(ours["labels"], theirs["labels"])
+    np.testing.assert_array_equal(ours["C"], theirs["C"])
+    assert done.result["metrics"] == store.get(whole.id).result["metrics"]
+
+
+@pytest.mark.usefixtures("no_references")
+def test_a_closed_queue_ends_its_workers(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
+    queue = make_queue()
+    run = queue.submit(ENDLESS).id
+    pid = training(store, run, "pretrain", 1).pid
+    queue.close()
+    assert pid is not None and not psutil.pid_exists(pid) and not own_workers()
+    assert settle_lost(store) == [run] and store.get(run).status == Status.LOST
+
+
+def test_no_worker_outlives_the_process_that_owns_the_queue(store: RunStore, worker_env: Callable[..., dict[str, str]]) -> None:
+    code = """
+        import sys, time
+        from core.datasets import DataSpec
+        from core.execute import make_spec
+        from core.jobs import JobQueue
+        from core.runs import RunStore
+        queue = JobQueue(RunStore())
+        spec = make_spec("ae_kmeans", DataSpec("digits", per_class=8), overrides={"pretrain_epochs": 100_000}, device="cpu")
+        print(queue.submit(spec).id, flush=True)
+        time.sleep(600)
+    """
+    owner = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, env=worker_env(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert owner.stdout is not None
+        run = owner.stdout.readline().strip()
+        training(store, run, "pretrain")
+        workers = [child for child in psutil.Process(owner.pid).children() if "worker" in child.cmdline()]
+        assert store.get(run).pid in [worker.pid for worker in workers]
+        assert any("--analyst" in worker.cmdline() for worker in workers)
+    finally:
+        owner.kill()
+        owner.wait()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+    assert run in settle_lost(store)
+
+
+@pytest.mark.usefixtures("no_references")
+def test_what_goes_wrong_in_a_worker_is_in_the_record_and_the_queue_goes_on(
+    store: RunStore, make_queue: Callable[..., JobQueue], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    (folder / "t_bad.py").write_text(METHODS)
+    monkeypatch.setenv("AFFINITY_LAB_METHODS", str(folder))  # for the workers; this process does not know them
+    monkeypatch.setattr(jobs, "STOP_GRACE_SECONDS", 0.5)
+    queue = make_queue(cpu_jobs=2)
+    specs = [RunSpec(method=name, data=DIGITS, params={}) for name in ("t_deaf", "no_such_method", "t_buggy")]
+    deaf, unknown, buggy = (queue.submit(spec).id for spec in specs)
+
+    failed = becomes(store, unknown, Status.FAILED)
+    assert failed.error is not None and failed.error["bad_input"] and "no_such_method" in failed.error["message"]
+    failed = becomes(store, buggy, Status.FAILED)
+    assert failed.error is not None and failed.error["message"] == "IndexError: a bug of the method"
+    assert "Traceback" in failed.error["traceback"] and "t_bad.py" in failed.error["traceback"]
+
+    training(store, deaf, "finetune", 1)
+    store.request(deaf, "stop")
+    stopped = becomes(store, deaf, Status.STOPPED, timeout=20)
+    assert stopped.error is None and stopped.result["n_samples"] == 80, "the worker itself had the last word"
+
+
+# ---- inline ----------------------------------------------------------------------------------------------------------
+
+
+def test_references_are_run_once_for_all_runs_on_the_same_data(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
+    queue = make_queue(immediate=True)
+    mine = [queue.submit(make_spec("kmeans", DIGITS, seed=seed), tags="mine") for seed in (0, 1)]
+    assert all(run.status == Status.DONE and run.tags == "mine" and not run.reference for run in mine)
+    references = [run for run in store.runs() if run.reference]
+    assert sorted(run.spec.method for run in references) == sorted(analysis.REFERENCES)
+    assert all(run.status == Status.DONE and run.spec.data == DIGITS for run in references)
+    assert {run.id for run in store.runs(references=False)} == {run.id for run in mine}
+    found = [analysis.reference_runs(store, run) for run in mine]
+    assert {name: run.id for name, run in found[0].items()} == {name: run.id for name, run in found[1].items()}
+
+    queue.submit(make_spec("kmeans", DIGITS, overrides={"n_clusters": 4}))
+    queue.submit(make_spec("kmeans", DataSpec("digits", per_class=8, seed=1)))
+    assert len([run for run in store.runs() if run.reference]) == 3 * len(analysis.REFERENCES)
+
+
+def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
+    run = store.create(make_spec("kmeans", DIGITS))
+    claim_for_this_process(store, run.id)
+    store.hand_over(run.id, 2**22 + 1, 1.0)
+    queue = make_queue(immediate=True)  # on its start it finds that the process is gone
+    assert store.get(run.id).status == Status.LOST
+    queue.resume(run.id)
+    assert store.get(run.id).status == Status.DONE
+
+
+def test_the_number_of_threads_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFFINITY_LAB_THREADS", "3")
+    assert jobs.training_threads() == 3
+    for nonsense in ("", "0", "-2", "many"):
+        monkeypatch.setenv("AFFINITY_LAB_THREADS", nonsense)
+        assert jobs.training_threads() == os.cpu_count()
+
+
+# ---- the analyst -----------------------------------------------------------------------------------------------------
+
+
+def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None:
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 40}, device="cpu")
+    run = store.create(spec).id
+    claim_for_this_process(store, run)
+    assert execute.execute(store, run).status == Status.DONE
+    final = store.arrays(run, "final")
+    names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+    constants = {name: spec.params[name] for name in names}
+    questions: dict[str, dict[str, Any]] = {
+        "recluster": {
+            "run": run, "n_clusters": 10, "assign_labels": "discretize", "random_state": 0, "pixels": 40, **constants,
+        },
+        "matrix": {"run": run, "which": "C", "order": "class", "pixels": 500},
+        "embedding": {
+            "run": run, "source": "Z", "kind": "pca", "n_components": 2, "options": {}, "random_state": 0,
+        },
+        "nonsense": {"run": run},
+    }  # fmt: skip
+    analyst = Analyst(store)
+    try:
+        waiting = {task: analyst.ask(task, **arguments) for task, arguments in questions.items()}
+        assert all(answer.pending and not answer.error for answer in waiting.values())
+        assert len([worker for worker in own_workers() if "--analyst" in worker.cmdline()]) == 1
+
+        def ask(task: str) -> analysis.Answer | None:
+            answer = analyst.ask(task, **questions[task])
+            return None if answer.pending else answer
+
+        answers = {task: wait_until(lambda task=task: ask(task)) for task in questions}
+    finally:
+        analyst.close()
+    assert not own_workers()
+
+    again = answers["recluster"]
+    assert clustering_accuracy(final["labels"], again.arrays["labels"]) == 1, "the constants of the run give its clusters"
+    assert again.facts["scores"]["acc"] == pytest.approx(store.get(run).result["metrics"]["acc"])
+    assert again.arrays["blocks"].shape == (40, 40)
+
+    order = answers["matrix"].arrays["order"]
+    np.testing.assert_array_equal(final["y"][order], np.sort(final["y"]))
+    np.testing.assert_allclose(answers["matrix"].arrays["blocks"], np.abs(final["C"])[np.ix_(order, order)])
+
+    points = answers["embedding"].arrays["points"]
+    Z = final["Z"] - final["Z"].mean(axis=0)
+    assert points.shape == (80, 2) and np.array_equal(answers["embedding"].arrays["shown"], np.arange(80))
+    np.testing.assert_allclose(np.linalg.norm(points, axis=0), np.linalg.svd(Z, compute_uv=False)[:2], rtol=1e-3)
+
+    assert answers["nonsense"].error and "nonsense" in answers["nonsense"].error
+
+    restarted = Analyst(store)
+    kept = {task: restarted.ask(task, **arguments) for task, arguments in questions.items()}
+    assert not own_workers(), "what was answered before needs no process"
+    for task, answer in kept.items():
+        assert not answer.pending and answer.facts == answers[task].facts
+        assert all(np.array_equal(answer.arrays[name], value) for name, value in answers[task].arrays.items())
+
+
+def test_questions_that_have_no_answer_are_answered_in_words(store: RunStore) -> None:
+    run = store.create(make_spec("kmeans", DIGITS)).id
+    claim_for_this_process(store, run)
+    execute.execute(store, run)
+    analyst = Analyst(store, immediate=True)
+    codes = {"source": "Z_pretrained", "kind": "pca", "n_components": 2, "options": {}, "random_state": 0}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("matrix", {"run": run, "which": "C", "order": "cluster", "pixels": 9}, "self-expression"),
+        ("matrix", {"run": run, "which": "prior", "order": "cluster", "pixels": 9}, "prior"),
+        ("matrix", {"run": run, "which": "affinity", "order": "cluster", "pixels": 9}, "affinity"),
+        ("embedding", {"run": run, **codes}, "Z_pretrained"),
+        ("references", {"run": "nobody"}, "nobody"),
+        ("matrix", {"run": run}, "TypeError"),
+    ]
+    for task, arguments, word in cases:
+        answer = analyst.ask(task, **arguments)
+        assert not answer.pending and answer.error is not None and word in answer.error
