@@ -253,6 +253,8 @@ def _export(options: argparse.Namespace) -> int:
     store.get(options.run_id)
     if not options.file.resolve().parent.is_dir():
         raise InvalidInput(f"The folder {options.file.parent} does not exist.")
+    if options.file.is_dir():
+        raise InvalidInput(f"{options.file} is a folder; give the name of a file in it.")
     store.export(options.run_id, options.file)
     print(json.dumps({"run_id": options.run_id, "file": str(options.file)}) if options.json else options.file)
     return EXIT_DONE

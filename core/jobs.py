@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
+MAX_ASKED = 2
 
 
 class WorkerProcess:
@@ -79,17 +81,27 @@ class WorkerProcess:
             self._process.wait()
 
 
-class Analyst:
-    """Answers questions about finished runs (projections, re-clustering, references) in one low-priority process.
+@dataclass
+class _Asked:
+    """Which process was asked, how often a question was sent in all, and since when."""
 
-    Answers are files that are named after the question, so asking twice costs nothing and survives a restart.
+    pid: int
+    times: int
+    since: float
+
+
+class Analyst:
+    """Answers questions about runs (projections, re-clustering, references) in processes of low priority.
+
+    Answers are files that are named after the question, so asking twice costs nothing and survives a restart. The
+    reference runs, which take longest, have a process of their own, so that quick questions need not wait for them.
     """
 
     def __init__(self, store: RunStore, *, immediate: bool = False) -> None:
         self.store = store
         self.immediate = immediate
-        self._process: WorkerProcess | None = None
-        self._asked: dict[str, tuple[int, float]] = {}
+        self._processes: dict[str, WorkerProcess] = {}
+        self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
 
     def ask(self, task: str, **arguments: Any) -> analysis.Answer:
@@ -102,19 +114,26 @@ class Analyst:
             analysis.answer(self.store, question)
             return analysis.read_answer(self.store, question) or analysis.Answer(pending=True)
         with self._lock:
-            if self._process is None or not self._process.alive:
-                self._process = WorkerProcess(self.store, "--analyst", threads=1)
-            pid, since = self._asked.get(question.key, (0, 0.0))
-            if pid != self._process.pid:  # never asked, or of a process that died over it
-                self._process.send(question.to_json())
-                pid, since = self._asked[question.key] = (self._process.pid, time.time())
-        return analysis.Answer(pending=True, seconds=time.time() - since)
+            return self._send(question)
+
+    def _send(self, question: analysis.Question) -> analysis.Answer:
+        lane = "references" if question.task == "references" else "questions"
+        process = self._processes.get(lane)
+        if process is None or not process.alive:
+            process = self._processes[lane] = WorkerProcess(self.store, "--analyst", threads=1)
+        asked = self._asked.setdefault(question.key, _Asked(0, 0, time.time()))
+        if asked.pid != process.pid:  # never asked, or of a process that died over it
+            if asked.times == MAX_ASKED:
+                return analysis.Answer(error=f"The process that worked on this died {MAX_ASKED} times.")
+            process.send(question.to_json())
+            asked.pid, asked.times = process.pid, asked.times + 1
+        return analysis.Answer(pending=True, seconds=time.time() - asked.since)
 
     def close(self) -> None:
         with self._lock:
-            if self._process is not None:
-                self._process.close()
-            self._process = None
+            for process in self._processes.values():
+                process.close()
+            self._processes = {}
 
 
 class JobQueue:

@@ -21,6 +21,7 @@ from core.plots.blocks import block_mean, cluster_order
 LIVE_POINTS = 1500
 LIVE_PIXELS = 240
 LIVE_IMAGES = 8
+LIVE_SILHOUETTE = 500
 IDENTITY_MASS = 0.5
 
 
@@ -56,16 +57,18 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Graph is not fully connected")  # usual early in training
         labels = method.assign(host, affinity, random_state=method.random_state)
-    return View(host, labels, affinity, score(data, host, labels, affinity))
+    return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
 
 
-def score(data: Dataset, arrays: Mapping[str, NDArray], labels: NDArray, affinity: NDArray | None) -> dict[str, float]:
+def score(
+    data: Dataset, arrays: Mapping[str, NDArray], labels: NDArray, affinity: NDArray | None, *, max_samples: int = 2000
+) -> dict[str, float]:
     """Scores of a clustering: against the classes if there are any, and without them always.
 
-    The silhouette is that of the codes where the method has codes and of the data otherwise.
+    The silhouette is that of the codes where the method has codes and of the data otherwise, on at most `max_samples`.
     """
     scores = metrics.evaluate(data.y, labels) if data.y is not None else {}
-    silhouette = metrics.silhouette(arrays.get("Z", data.X), labels)
+    silhouette = metrics.silhouette(arrays.get("Z", data.X), labels, max_samples=max_samples)
     if silhouette is not None:
         scores["silhouette"] = silhouette
     if "C" in arrays:

@@ -79,19 +79,21 @@ def _umap(X: NDArray, n_components: int, random_state: int, *, n_neighbors: int,
 
 def pca(X: NDArray, n_components: int) -> NDArray:
     """Scores of the leading principal components, (n, n_components); missing components are zero."""
-    from scipy.linalg import eigh
+    from scipy.linalg import svd
+    from scipy.sparse.linalg import svds
 
-    X = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
+    X = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
     X = X - X.mean(axis=0)
-    n, m = X.shape
-    k = min(n_components, n, m)
-    # The smaller of the two Gram matrices has the same non-zero spectrum and is the cheaper one to decompose.
-    gram = X @ X.T if n <= m else X.T @ X
-    values, vectors = eigh(gram, subset_by_index=[len(gram) - k, len(gram) - 1])
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    scores = vectors * np.sqrt(values) if n <= m else X @ vectors
+    shorter = min(X.shape)
+    k = min(n_components, shorter)
+    if k < shorter / 10 and X.any():  # few of many: Lanczos iterations need no n x n or m x m matrix
+        left, values, _ = svds(X, k=k, v0=np.ones(shorter, dtype=np.float32))
+        left, values = left[:, ::-1], values[::-1]
+    else:
+        left, values, _ = svd(X, full_matrices=False)
+    scores = left[:, :k] * values[:k]
     signs = np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(k)])
-    out = np.zeros((n, n_components))
+    out = np.zeros((len(X), n_components))
     out[:, :k] = scores * np.where(signs == 0, 1, signs)
     return out
 

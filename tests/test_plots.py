@@ -1,0 +1,70 @@
+"""Ordering, shrinking and colouring: what the figures are made of, and what they carry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.plots import figures
+from core.plots.blocks import block_mean, cluster_order
+from core.plots.montage import montage
+from core.plots.palette import colours, heat_image, normalized
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_order_puts_clusters_together_and_names_their_borders() -> None:
+    labels = RNG.integers(0, 5, 50)
+    order, borders = cluster_order(labels)
+    assert sorted(order) == list(range(50))
+    assert (np.diff(labels[order]) >= 0).all()
+    assert [len(part) for part in np.split(order, borders)] == np.bincount(labels).tolist()
+
+
+@pytest.mark.parametrize(("n", "pixels"), [(37, 10), (40, 8), (9, 20)])
+def test_block_means_agree_with_a_loop_and_keep_the_mean(n: int, pixels: int) -> None:
+    A, order = RNG.random((n, n)), RNG.permutation(n)
+    shown = block_mean(A, order, pixels)
+    B = A[np.ix_(order, order)]
+    edges = np.linspace(0, n, min(n, pixels) + 1).astype(int)
+    for i in range(len(shown)):
+        for j in range(len(shown)):
+            part = B[edges[i] : edges[i + 1], edges[j] : edges[j + 1]]
+            assert shown[i, j] == pytest.approx(part.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 10, 38, 100])
+def test_every_group_has_a_colour_of_its_own(n: int) -> None:
+    assert len(set(colours(n))) == n
+
+
+def test_levels_rise_with_values_and_stay_in_range() -> None:
+    values = np.sort(RNG.random((20, 20)).ravel()).reshape(20, 20)
+    for log in (False, True):
+        level = normalized(values, log=log)
+        assert level.min() >= 0 and level.max() == 1
+        assert (np.diff(level.ravel()) >= 0).all()
+    assert not normalized(np.zeros((3, 3))).any()
+    assert heat_image(values, scale=3).shape == (60, 60, 3)
+
+
+def test_a_montage_keeps_every_image_whole() -> None:
+    images = RNG.integers(0, 255, (5, 8, 6), dtype=np.uint8)
+    sheet = montage(images, 3, min_side=6)
+    assert sheet.shape == (2 * 9 - 1, 3 * 7 - 1)
+    np.testing.assert_array_equal(sheet[9:17, 7:13], images[4])
+
+
+def test_points_carry_their_sample_index_in_every_trace() -> None:
+    points, samples, groups = RNG.normal(size=(12, 2)), np.arange(100, 112), np.arange(12) % 3
+    figure = figures.embedding(points, samples, groups, ["a", "b", "c"])
+    carried = np.concatenate([trace.customdata for trace in figure.data])
+    assert sorted(carried) == list(samples)
+    for trace in figure.data:
+        np.testing.assert_allclose(trace.x, points[np.asarray(trace.customdata) - 100, 0].astype(np.float32))
+
+
+def test_the_heatmap_has_one_frame_per_block_and_small_numbers() -> None:
+    figure = figures.blocks(RNG.random((30, 30)), np.array([10, 25]), 60, labels=["0", "1", "2"])
+    assert figure.data[0].z.dtype == np.uint8
+    assert len(figure.layout.shapes) == 3
