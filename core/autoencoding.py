@@ -48,7 +48,7 @@ class Autoencoding(Clusterer):
         help="The data are multiplied by this; the weights of all sums are relative to it (255: raw grey levels).",
     )  # fmt: skip
     pretrain_epochs: int = integer(
-        300, symbol="T_0", low=0, high=100_000, soft=(0, 3000), group=PRETRAINING_GROUP,
+        30, symbol="T_0", low=0, high=100_000, soft=(0, 3000), group=PRETRAINING_GROUP,
         help="Passes over the data before clustering begins.",
     )  # fmt: skip
     pretrain_learning_rate: float = real(
@@ -60,7 +60,7 @@ class Autoencoding(Clusterer):
         help="Keep the learning rate, or let it fall to zero along a cosine.",
     )  # fmt: skip
     batch_size: int | None = integer(
-        None, symbol="B", low=1, high=1_000_000, soft=(16, 1024), optional=True, group=PRETRAINING_GROUP,
+        64, symbol="B", low=1, high=1_000_000, soft=(16, 1024), optional=True, group=PRETRAINING_GROUP,
         help="Samples per step; none takes all at once.",
     )  # fmt: skip
 

@@ -126,6 +126,7 @@ st.caption("What shall be clustered? Labels, where there are any, are used for s
 left, right = st.columns([1, 2.4], gap="large")
 with left:
     spec = choose()
+    onwards = st.container()
     upload()
 with right:
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
@@ -144,6 +145,6 @@ with right:
     show(chosen)
     if entry is not None:
         st.caption(entry.terms)
-with left:
+with onwards:
     if st.button("Train on this data", type="primary", icon=":material/arrow_forward:", width="stretch"):
         st.switch_page("pages/train.py")

@@ -188,7 +188,7 @@ def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
 def test_a_closed_queue_ends_its_workers(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
     queue = make_queue()
     run = queue.submit(ENDLESS).id
-    pid = training(store, run, "pretrain", 1).pid
+    pid = training(store, run).pid
     queue.close()
     assert pid is not None and not psutil.pid_exists(pid) and not own_workers()
     assert settle_lost(store) == [run] and store.get(run).status == Status.LOST

@@ -51,16 +51,19 @@ def _network(
     }  # fmt: skip
 
 
-def _objective(alpha: float, beta: float, gamma: float, n_neighbors: int, epochs: int, initial_c: float) -> dict[str, Any]:
+def _objective(
+    alpha: float, beta: float, gamma: float, n_neighbors: int, epochs: int, initial_c: float, penalty: str = "free"
+) -> dict[str, Any]:
     """The constants of one row of the published tables."""
     return {
-        "alpha": alpha, "beta": beta, "gamma": gamma, "n_neighbors": n_neighbors, "epochs": epochs, "initial_c": initial_c,
+        "alpha": alpha, "beta": beta, "gamma": gamma, "n_neighbors": n_neighbors, "epochs": epochs,
+        "initial_c": initial_c, "penalty": penalty,
     }  # fmt: skip
 
 
 _WITH_LABELS = "Constants chosen with the labels"
 _OWN_PRETRAINING = "Our own pretraining, as the published start weights come without a recipe."
-_COIL20_NET = {**_network((15,), (3,), 20, 64, 4e-3), "penalty": "symmetric"}
+_COIL20_NET = _network((15,), (3,), 20, 64, 4e-3)
 _ORL_NET = _network((10, 20, 30), (3, 3, 3), 60, 40, 2e-3)
 _ORL_CODE_NET = {**_network((3, 3, 5), (3, 3, 3), 300, 40, 4e-3), "pretrain_schedule": "cosine", "pixel_range": 255.0}
 _YALEB_NET = {**_network((10, 20, 30), (5, 3, 3), 60, 128, 1e-3), "pixel_range": 255.0}
@@ -69,20 +72,20 @@ _PRESETS = {
     "coil20": Preset(
         title="COIL-20",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 90, 1e-8), **affinity_constants(14, 7, 0.035, True)},
+        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"), **affinity_constants(14, 7, 0.035, True)},
         note=f"{_WITH_LABELS}: 90 epochs and (14, 7, .035) instead of the published 68 and (12, 8, .04).",
     ),
     "coil20-code": Preset(
         title="COIL-20, constants of the published program",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 68, 1e-8), **affinity_constants(12, 8, 0.04, True)},
+        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
         source="code",
         note=_OWN_PRETRAINING,
     ),
     "coil20-paper": Preset(
         title="COIL-20, constants of the paper",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(1000, 1, 19, 3, 68, 1e-8), **affinity_constants(12, 8, 0.04, True)},
+        params={**_COIL20_NET, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
         source="paper",
         note=_OWN_PRETRAINING,
     ),
@@ -148,7 +151,7 @@ _PRESETS = {
         title="Digits",
         dataset="digits",
         params={
-            **_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 30, 1e-8), **affinity_constants(8, 6, 0.06, True),
+            **_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 30, 1e-8, "symmetric"), **affinity_constants(8, 6, 0.06, True),
             "pretrain_epochs": 10,
         },
         note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
@@ -245,15 +248,15 @@ class UDLL(SelfExpressive, Autoencoding):
     published = {"coil20": 0.9757, "coil100": 0.7086, "orl": 0.8775, "yaleb": 0.9770}
 
     alpha: float = real(
-        5.0, symbol=r"\alpha", low=0, high=1e7, soft=(0.1, 1000), log=True, group=OBJECTIVE,
+        500.0, symbol=r"\alpha", low=0, high=1e7, soft=(0.1, 1000), log=True, group=OBJECTIVE,
         help="Weight of the self-expression: how well codes must be combinations of other codes.",
     )  # fmt: skip
     beta: float = real(
-        1.0, symbol=r"\beta", low=0, high=1e7, soft=(0.01, 100), log=True, group=OBJECTIVE,
+        0.5, symbol=r"\beta", low=0, high=1e7, soft=(0.01, 100), log=True, group=OBJECTIVE,
         help="Weight of the penalty on C: larger spreads each combination over more samples.",
     )  # fmt: skip
     gamma: float = real(
-        4.0, symbol=r"\gamma", low=0, high=1e7, soft=(0.01, 100), log=True, group=OBJECTIVE,
+        4.5, symbol=r"\gamma", low=0, high=1e7, soft=(0.01, 100), log=True, group=OBJECTIVE,
         help="Weight of the locality: how strongly neighbours are pulled together; too much makes all codes equal.",
     )  # fmt: skip
     n_neighbors: int = integer(
@@ -269,11 +272,11 @@ class UDLL(SelfExpressive, Autoencoding):
         False, symbol=r"C_{ii}=0", group=OBJECTIVE, help="Forbid a code to explain itself; needed when beta is small."
     )
     penalty: str = choice(
-        "free", symbol=r"\lVert\cdot\rVert", choices=("free", "symmetric"), group=OBJECTIVE,
+        "symmetric", symbol=r"\lVert\cdot\rVert", choices=("free", "symmetric"), group=OBJECTIVE,
         help="Penalise and cluster C itself, or its symmetric part without the diagonal.",
     )  # fmt: skip
     epochs: int = integer(
-        500, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
+        30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
         help="Full-batch steps on network and C together. C is far from converged when they end: it is a regulariser too.",
     )  # fmt: skip
     learning_rate: float = real(

@@ -14,7 +14,7 @@ def navigation() -> StreamlitPage:
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
     return st.navigation(
         [
-            st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data", default=True),
+            st.Page("pages/data.py", title="Data", icon=":material/database:", default=True),
             st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
             st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", url_path="explore"),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
