@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -128,15 +127,8 @@ def embedding(
     assert X is not None
     rng = np.random.default_rng(random_state)
     shown = np.sort(rng.choice(len(X), min(len(X), MAX_POINTS), replace=False))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value")
-        points = projections.project(
-            X[shown].reshape(len(shown), -1),
-            kind,
-            n_components=n_components,
-            options=options,
-            random_state=random_state,
-        )
+    flat = X[shown].reshape(len(shown), -1)
+    points = projections.project(flat, kind, n_components=n_components, options=options, random_state=random_state)
     return {"points": points, "shown": shown}, {}
 
 
@@ -217,9 +209,7 @@ def recluster(
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
     """Cluster a stored C again under other affinity constants, without training."""
     A = _affinity(store, run, n_clusters=n_clusters, **constants)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Graph is not fully connected")
-        labels = spectral.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
+    labels = spectral.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
     y = store.arrays(run, "final", ["y"]).get("y")
     scores = metrics.evaluate(y, labels) if y is not None else {}
     scores["block_diagonality"] = metrics.block_diagonality(A, labels)

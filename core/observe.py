@@ -5,7 +5,6 @@ Nothing here flows back into training.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,9 +53,7 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     if method.reads not in host or not np.any(host[method.reads]):
         return View(host)
     affinity = method.affinity(host)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Graph is not fully connected")  # usual early in training
-        labels = method.assign(host, affinity, random_state=method.random_state)
+    labels = method.assign(host, affinity, random_state=method.random_state)
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
 
 

@@ -7,6 +7,7 @@ link is a function of its own and the expensive one, the eigen-decomposition, ca
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -175,7 +176,9 @@ def spectral_labels(
     if lonely.size:
         A = A.copy()
         A[lonely, lonely] = 1.0
-    labels = spectral_clustering(
-        A, n_clusters=n_clusters, eigen_solver="arpack", assign_labels=assign_labels, random_state=random_state
-    )
+    with warnings.catch_warnings():  # usual early in training; what matters of it, empty clusters, raises an alarm
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        labels = spectral_clustering(
+            A, n_clusters=n_clusters, eigen_solver="arpack", assign_labels=assign_labels, random_state=random_state
+        )
     return labels.astype(np.int64)

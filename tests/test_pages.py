@@ -107,6 +107,38 @@ def test_hostile_class_names_are_shown_as_text(visit: Callable[..., AppTest], tm
     assert not any(element.proto.allow_html for element in [*app.markdown, *app.caption])
 
 
+def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Callable[..., AppTest], store: RunStore) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(20, 6)), rng.normal(size=(20, 6)) + 8])
+    csv = "a,b,c,d,e,f\n" + "\n".join(",".join(map(str, row)) for row in rows)
+    app = visit("data")
+    app.file_uploader[0].upload("mine.csv", csv.encode())
+    button(app, "Read the file").click().run()
+    assert {m.label: m.value for m in healthy(app).metric}["Classes"] == "unknown"
+    name = app.session_state["data"]["name"]
+    assert name.startswith("mine-")
+
+    spec = execute.make_spec("kmeans", DataSpec(name), overrides={"n_clusters": 2})
+    run = store.get(JobQueue(store, immediate=True).submit(spec).id)
+    assert run.status == Status.DONE and "acc" not in run.result["metrics"] and run.result["metrics"]["silhouette"] > 0
+    labels = store.arrays(run.id, "final")["labels"]
+    assert len(set(labels[:20])) == 1 and labels[0] != labels[-1], "two far groups are told apart"
+    for method in ("kmeans", "ridge", "spectral"):  # the last two came along as references
+        reference = next(other.id for other in store.runs() if other.spec.method == method)
+        explored = visit("explore", run=reference)
+        for view in VIEWS:
+            explored.session_state["view"] = view
+            healthy(explored.run())
+
+
+def test_a_bad_upload_is_refused_in_words_and_nothing_is_kept(visit: Callable[..., AppTest], lab_home: Path) -> None:
+    app = visit("data")
+    app.file_uploader[0].upload("broken.npz", b"this is no archive")
+    button(app, "Read the file").click().run()
+    assert "broken.npz" in healthy(app).error[0].value
+    assert datasets.uploads() == [] and not list(lab_home.rglob("*.tmp"))
+
+
 # ---- train -----------------------------------------------------------------------------------------------------------
 
 
