@@ -65,6 +65,9 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
     values |= draft.get("params", {})
     declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
     with st.form(f"settings:{cls.name}"):
+        with st.container(horizontal=True):
+            launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:")
+            st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
         given = parameter_form(declared, values, key=f"{cls.name}:{preset}:{draft.get('run', '')}")
         with st.expander("Run", expanded=True):
             seed = st.number_input(
@@ -75,8 +78,6 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             snapshots = st.slider(
                 "Looks while training", 1, 60, draft.get("snapshots", 8), help="How often clusters are read off."
             )
-        check = st.form_submit_button("Update the cost", width="stretch")
-        launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:", width="stretch")
     try:
         spec = execute.make_spec(
             cls.name, chosen_data(), preset=preset, overrides=given, seed=int(seed), device=device, snapshots=snapshots
@@ -84,7 +85,6 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
     except InvalidInput as error:
         st.error(str(error), icon=":material/error:")
         return None
-    del check
     if launch:
         start(spec)
     return spec

@@ -19,6 +19,7 @@ from core import cli, execute, observe, registry
 from core.base import Clusterer, Stages, Step
 from core.datasets import DataSpec
 from core.errors import DataError, DeviceError, InvalidInput, ParameterError, UnknownName
+from core.estimates import estimate
 from core.execute import make_spec, prepare, resolve_device
 from core.observe import View, alarms
 from core.params import choice, integer, real
@@ -229,6 +230,20 @@ def test_a_stage_is_scored_as_often_as_the_spec_says(store: RunStore) -> None:
     few = run(store, "ae_kmeans", snapshots=2, pretrain_epochs=20, channels="4-3", kernel_sizes="3-3")
     scored = [row.step for row in store.history(few.id) if "acc" in row.scalars]
     assert scored == [1, 10, 20]
+
+
+def test_an_estimate_scales_each_stage_of_the_latest_run_on_as_many_samples(store: RunStore) -> None:
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu")
+    unknown = estimate(store, spec, (80, 8, 8))
+    assert unknown.seconds is None and unknown.measured_on is None and unknown.cost.parameters > 80**2
+    done = execute.execute(store, started(store, spec))
+    seconds = done.result["seconds"]
+    same = estimate(store, spec, (80, 8, 8))
+    assert same.measured_on == done.id and same.seconds == pytest.approx(seconds["total"])
+    longer = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 60, "pretrain_epochs": 0}, device="cpu")
+    expected = seconds["total"] + 9 * seconds["finetune"] - seconds["pretrain"]
+    assert estimate(store, longer, (80, 8, 8)).seconds == pytest.approx(expected)
+    assert estimate(store, spec, (81, 8, 8)).seconds is None, "time does not scale with samples"
 
 
 # ---- alarms ----------------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ _ENTRIES = (
         terms="UCI optical recognition of handwritten digits, test part, CC BY 4.0; cite Alpaydin and Kaynak 1998.",
         sha256=None,
         how_to_get="Nothing to do: it comes with scikit-learn.",
-        demo=DataSpec("digits", per_class=60),
+        demo=DataSpec("digits"),
     ),
     Entry(
         name="orl",
@@ -136,7 +136,7 @@ _ENTRIES = (
         terms="Credit AT&T Laboratories Cambridge; cite Samaria and Harter 1994. Real people: research and teaching.",
         sha256="d2775799245ee670dd58f53c26aad4dd447a4b2edefdf66e236ecfa1ed011737",
         how_to_get=_place("orl.npz", 400, (32, 32), 39, f"ORL_32x32.mat (keys fea, gnd) of {_DSC} works as it is."),
-        demo=DataSpec("orl", n_classes=20),
+        demo=DataSpec("orl"),
     ),
     Entry(
         name="coil20",
@@ -150,7 +150,7 @@ _ENTRIES = (
         terms="Columbia University, for research; cite Nene, Nayar, Murase 1996 (CUCS-005-96).",
         sha256="b42330602bae58e13430f93c7e81c47941addfed9cfbba4a6b06cd0bf8852166",
         how_to_get=_place("coil20.npz", 1_440, (32, 32), 19, f"COIL20.mat (keys fea, gnd) of {_DSC} works as it is."),
-        demo=DataSpec("coil20", n_classes=10),
+        demo=DataSpec("coil20"),
     ),
     Entry(
         name="coil40",
@@ -220,7 +220,7 @@ _ENTRIES = (
             "The keys img and label are accepted too. umist-32-32.mat (keys img, label), as code for RGRL and its "
             "successors uses it, works as it is.",
         ),
-        demo=DataSpec("umist", n_classes=10),
+        demo=DataSpec("umist"),
     ),
     Entry(
         name="mnist",

@@ -313,7 +313,7 @@ class UDLL(SelfExpressive, Autoencoding):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        network = cls.network_cost(shape, params)
+        network = cls.network_cost(shape, {**params, "batch_size": None})  # fine-tuning takes all samples at once
         squares = square_bytes(shape[0], {"C, its gradient and Adam": 4, "affinity and its decomposition": 4})
         return Cost(parameters=network.parameters + shape[0] ** 2, matrices={**network.matrices, **squares})
 

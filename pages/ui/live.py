@@ -164,9 +164,11 @@ def pictures(records: RunStore, run: Run) -> None:
     left, right = st.columns(2) if "blocks" in frame else (st.container(), st.container())
     if "blocks" in frame:
         with left:
-            st.caption("Affinity, ordered by predicted cluster")
+            st.caption("Affinity, ordered by predicted cluster, log scale")
             scale = max(1, 480 // len(frame["blocks"]))
-            st.image(heat_image(frame["blocks"], scale=scale), width="stretch", alt="Affinity heatmap ordered by cluster")
+            st.image(
+                heat_image(frame["blocks"], log=True, scale=scale), width="stretch", alt="Affinity heatmap ordered by cluster"
+            )
     if "points" in frame:
         with right:
             st.caption("Codes, two principal components")
