@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import cos, pi, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +119,7 @@ class Autoencoding(Clusterer):
     def _schedule(self, steps: int) -> Any:
         if self.pretrain_schedule == "constant":
             return lambda step: 1.0
-        return lambda step: 0.5 * (1 + np.cos(np.pi * min(step / steps, 1)))
+        return lambda step: 0.5 * (1 + cos(pi * min(step / steps, 1)))
 
     def views(self, net: AutoEncoder, X: torch.Tensor) -> Arrays:
         """Codes and reconstructions, computed only if somebody looks."""

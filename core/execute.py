@@ -55,7 +55,7 @@ def make_spec(
     if device not in DEVICES:
         raise DeviceError(f"device must be one of {', '.join(DEVICES)}. Got {device!r} instead.")
     for name, value, low, high in (("seed", seed, 0, 2**31 - 1), ("snapshots", snapshots, 1, 1000)):
-        if not isinstance(value, int) or not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
     return RunSpec(method=method, data=data, params=values, preset=preset_name, seed=seed, device=device, snapshots=snapshots)
 
@@ -229,7 +229,7 @@ class _Execution:
         if request == "pause":
             request = self._hold()
         if request == "step":  # granted once: look again right after it
-            self.store.request(self.run.id, "pause")
+            self.store.grant_step(self.run.id)
             self.next_look = 0.0
         elif request == "stop":
             self.stages.stop()

@@ -100,18 +100,9 @@ def save_checkpoint(store: RunStore, run_id: str, stages: Stages, record: Record
     import torch
 
     buffer = io.BytesIO()
-    torch.save(_plain({"stages": state, "record": record.state()}), buffer)
+    torch.save({"stages": state, "record": record.state()}, buffer)
     with atomic_write(store.folder(run_id) / "checkpoint.pt") as file:
         file.write(buffer.getbuffer())
-
-
-def _plain(value: Any) -> Any:
-    """NumPy scalars as Python's own (a schedule leaves some): what is loaded without trust holds tensors and plain values."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(part) for part in value)
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def load_checkpoint(store: RunStore, run_id: str) -> dict[str, Any] | None:

@@ -177,7 +177,7 @@ class RunStore:
     def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "") -> Run:
         """Record a new run, queued."""
         stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
-        run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(2)}"
+        run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
         with self._connect() as db:
             db.execute(
                 "INSERT INTO runs (id, spec, status, created, reference, tags) VALUES (?, ?, ?, ?, ?, ?)",
@@ -281,6 +281,11 @@ class RunStore:
             raise RunConflict(f"The run {run_id} is {run.status}; there is nothing to {what or 'resume'}.")
         with self._open_run(run_id) as db:
             db.execute("UPDATE runs SET request = ? WHERE id = ?", (what, run_id))
+
+    def grant_step(self, run_id: str) -> None:
+        """Turn a request for one step into a pause after it, unless something else was asked for meanwhile."""
+        with self._connect() as db:
+            db.execute("UPDATE runs SET request = 'pause' WHERE id = ? AND request = 'step'", (run_id,))
 
     def requested(self, run_id: str) -> str | None:
         with self._connect() as db:

@@ -118,7 +118,7 @@ def test_every_entry_can_be_shown(real_data: Path) -> None:
         assert listed.title and listed.summary.endswith(".") and listed.terms and listed.how_to_get
         assert listed.demo.name == listed.name
         if datasets.available(listed.name):
-            assert 100 <= load(listed.demo).n_samples <= 1_000
+            assert 100 <= load(listed.demo).n_samples <= 2_000
         if listed.file is not None:
             assert listed.file in listed.how_to_get and "AFFINITY_LAB_DATA" in listed.how_to_get
 

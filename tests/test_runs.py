@@ -266,6 +266,12 @@ def test_history_after_a_checkpoint_is_forgotten_and_written_again(store: RunSto
     assert store.history(run_id) == rows(1, 4) + again
 
 
+def test_runs_made_in_the_same_second_do_not_share_a_name(store: RunStore) -> None:
+    random = [store.create(spec()).id.rpartition("-")[2] for _ in range(20)]
+    assert len(set(random)) == 20
+    assert min(map(len, random)) >= 8, "with 16 bits, 300 runs in a second would clash every other time"
+
+
 def test_hundreds_of_runs_are_listed_without_a_wait(store: RunStore) -> None:
     made = [store.create(spec()).id for _ in range(300)]
     started = time.perf_counter()
