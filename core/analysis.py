@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from core import datasets, execute, metrics, projections, spectral
 from core.errors import AffinityLabError, DataError, UnknownName
 from core.plots.blocks import block_mean, cluster_order
-from core.processes import claim_for_this_process
-from core.runs import Run, RunStore, atomic_write
+from core.processes import this_process
+from core.runs import Run, RunStore, Status, atomic_write
 
 KEPT_ANSWERS = 300
+ERROR_SECONDS = 20.0
 MAX_POINTS = 5000
 MAX_SQUARE = 5000
 REFERENCES = ("kmeans", "spectral", "ridge")
@@ -73,7 +74,11 @@ def read_answer(store: RunStore, question: Question) -> Answer | None:
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "facts"}
         facts = json.loads(str(stored["facts"]))
-    os.utime(path)  # the oldest unread answers are dropped first
+    if "error" in facts and time.time() - path.stat().st_mtime > ERROR_SECONDS:
+        path.unlink(missing_ok=True)  # what went wrong may have passed: worth another try
+        return None
+    if "error" not in facts:
+        os.utime(path)  # the oldest unread answers are dropped first
     return Answer(arrays=arrays, facts=facts, error=facts.get("error"))
 
 
@@ -184,7 +189,7 @@ def _representation(home: str, run: str) -> NDArray:
     return C
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=3)
 def _decomposition(
     home: str, run: str, threshold: float, symmetrize: spectral.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
 ) -> spectral.Decomposition:
@@ -228,8 +233,7 @@ def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[s
             if method != "kmeans" and data.n_samples > MAX_SQUARE:
                 continue
             spec = execute.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu")
-            known = store.create(spec, reference=True)
-            claim_for_this_process(store, known.id)
+            known = store.create(spec, reference=True, owner=this_process())
             known = execute.execute(store, known.id)
         made[method] = known.id
     return {}, {"runs": made}
@@ -243,7 +247,7 @@ def reference_runs(store: RunStore, run: Run) -> dict[str, Run]:
         for other in store.runs()
         if other.reference and other.spec.data == run.spec.data and other.spec.params.get("n_clusters") == K
     )
-    return {other.spec.method: other for other in same if other.over}
+    return {other.spec.method: other for other in same if other.status == Status.DONE}
 
 
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {

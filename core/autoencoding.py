@@ -61,6 +61,7 @@ class Autoencoding(Clusterer):
     )  # fmt: skip
     batch_size: int | None = integer(
         64, symbol="B", low=1, high=1_000_000, soft=(16, 1024), optional=True, group=PRETRAINING_GROUP,
+        none_means="all at once",
         help="Samples per step; none takes all at once.",
     )  # fmt: skip
 

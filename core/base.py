@@ -183,6 +183,7 @@ class Clusterer:
 
     n_clusters: int | None = integer(
         None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",
+        none_means="classes of the data",
         help="Number of clusters; none takes the number of classes of the data set.",
     )  # fmt: skip
     random_state: int = integer(

@@ -145,7 +145,7 @@ def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> int:
     from core import execute
-    from core.processes import claim_for_this_process
+    from core.processes import this_process
 
     spec = execute.make_spec(
         options.method, _data_spec(options), preset=options.preset, seed=options.seed, device=options.device,
@@ -154,8 +154,7 @@ def _run(options: argparse.Namespace) -> int:
     prepared = execute.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.name}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
     store = RunStore()
-    record = store.create(spec)
-    claim_for_this_process(store, record.id)
+    record = store.create(spec, owner=this_process())
     with _Progress() as progress:
         run = execute.execute(store, record.id, prepared=prepared, on_step=progress)
     _print_run(run, options.json)
@@ -163,8 +162,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _data_spec(options: argparse.Namespace) -> DataSpec:
+    name = options.dataset
+    if name not in datasets.dataset_names() and Path(name).is_file():
+        name = str(Path(name).resolve())  # the record must find the file from anywhere
     return DataSpec(
-        name=options.dataset, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
+        name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
         seed=options.data_seed, scaling=options.scaling,
     )  # fmt: skip
 
@@ -189,7 +191,7 @@ def result_json(run: Run) -> dict[str, Any]:
     result = dict(run.result)
     return {
         "run_id": run.id, "status": str(run.status), "method": run.spec.method, "dataset": run.spec.data.name,
-        "data": run.spec.to_dict()["data"], "preset": run.spec.preset,
+        "data": run.spec.to_dict()["data"], "preset": run.spec.preset, "modified": run.spec.modified,
         "params": result.get("params", dict(run.spec.params)), "seed": run.spec.seed,
         "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
@@ -303,7 +305,8 @@ def _work(store: RunStore, run_id: str) -> int:
     from core import execute
     from core.processes import claim_for_this_process
 
-    if store.get(run_id).status == Status.QUEUED:
+    run = store.get(run_id)
+    if run.pid != os.getpid():  # the app claims a run for the worker it sends it to
         claim_for_this_process(store, run_id)
     _end_with_the_app()
     log = os.open(store.folder(run_id) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -24,6 +24,7 @@ from core.runs import Run, RunSpec, RunStore, Status
 
 CHECKPOINT_SECONDS = 10.0
 REQUEST_SECONDS = 0.1
+MAX_SEED, MAX_SNAPSHOTS = 2**31 - 1, 100
 DEVICES = ("auto", "cpu", "cuda")
 
 OnStep = Callable[[Step, Mapping[str, float]], None]
@@ -51,13 +52,18 @@ def make_spec(
     preset_name, chosen = registry.preset_for(method, data.name, preset)
     values = {name: param.default for name, param in declared.items()}
     values |= check_all(declared, chosen.params if chosen else {}, method)
-    values |= check_all(declared, overrides or {}, method)
+    own = check_all(declared, overrides or {}, method)
+    modified = any(values[name] != value for name, value in own.items() if name != "n_clusters")
+    values |= own
     if device not in DEVICES:
         raise DeviceError(f"device must be one of {', '.join(DEVICES)}. Got {device!r} instead.")
-    for name, value, low, high in (("seed", seed, 0, 2**31 - 1), ("snapshots", snapshots, 1, 1000)):
+    for name, value, low, high in (("seed", seed, 0, MAX_SEED), ("snapshots", snapshots, 1, MAX_SNAPSHOTS)):
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
-    return RunSpec(method=method, data=data, params=values, preset=preset_name, seed=seed, device=device, snapshots=snapshots)
+    return RunSpec(
+        method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
+        snapshots=snapshots,
+    )  # fmt: skip
 
 
 def resolve_device(device: str, cls: type[Clusterer]) -> str:
@@ -173,7 +179,7 @@ class _Execution:
             self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
-            result = outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record)
+            result = outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record, picture)
         return {**result, **self.facts()}
 
     def facts(self) -> dict[str, Any]:
@@ -232,6 +238,7 @@ class _Execution:
             self.store.grant_step(self.run.id)
             self.next_look = 0.0
         elif request == "stop":
+            self.store.accept_stop(self.run.id)
             self.stages.stop()
 
     def _hold(self) -> str | None:
@@ -239,8 +246,10 @@ class _Execution:
         self.record.flush()
         self._checkpoint()
         self.store.set_status(self.run.id, Status.PAUSED)
+        held = time.monotonic()
         while (request := self.store.requested(self.run.id)) == "pause":
             time.sleep(0.05)
+        self.record.leave_out(time.monotonic() - held)
         self.store.set_status(self.run.id, Status.RUNNING)
         return request
 

@@ -8,7 +8,9 @@ workers that run by process id and start time, and several queues on one home do
 from __future__ import annotations
 
 import json
+import logging
 import os
+import queue
 import secrets
 import subprocess
 import sys
@@ -30,6 +32,7 @@ TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
 MAX_ASKED = 2
+LANES = {"references": "references", "embedding": "embeddings"}  # slow tasks do not hold up quick ones
 
 
 class WorkerProcess:
@@ -94,7 +97,7 @@ class Analyst:
     """Answers questions about runs (projections, re-clustering, references) in processes of low priority.
 
     Answers are files that are named after the question, so asking twice costs nothing and survives a restart. The
-    reference runs, which take longest, have a process of their own, so that quick questions need not wait for them.
+    slow kinds, projections and reference runs, have a process each, so that quick questions need not wait for them.
     """
 
     def __init__(self, store: RunStore, *, immediate: bool = False) -> None:
@@ -109,6 +112,7 @@ class Analyst:
         question = analysis.Question(task, arguments)
         answer = analysis.read_answer(self.store, question)
         if answer is not None:
+            self._asked.pop(question.key, None)  # should the answer be dropped one day, it may be asked again
             return answer
         if self.immediate:
             analysis.answer(self.store, question)
@@ -117,7 +121,7 @@ class Analyst:
             return self._send(question)
 
     def _send(self, question: analysis.Question) -> analysis.Answer:
-        lane = "references" if question.task == "references" else "questions"
+        lane = LANES.get(question.task, "matrices")
         process = self._processes.get(lane)
         if process is None or not process.alive:
             process = self._processes[lane] = WorkerProcess(self.store, "--analyst", threads=1)
@@ -125,8 +129,11 @@ class Analyst:
         if asked.pid != process.pid:  # never asked, or of a process that died over it
             if asked.times == MAX_ASKED:
                 return analysis.Answer(error=f"The process that worked on this died {MAX_ASKED} times.")
-            process.send(question.to_json())
             asked.pid, asked.times = process.pid, asked.times + 1
+            try:
+                process.send(question.to_json())
+            except BrokenPipeError:
+                pass  # it died just now; the next look asks its successor
         return analysis.Answer(pending=True, seconds=time.time() - asked.since)
 
     def close(self) -> None:
@@ -201,7 +208,10 @@ class JobQueue:
 
     def _supervise(self) -> None:
         while not self._closing.wait(TICK_SECONDS):
-            self._tick()
+            try:
+                self._tick()
+            except Exception:  # a full disk or a locked database must not end the supervision
+                logging.getLogger(__name__).exception("The queue goes on after an error.")
             if self._superseded() and not self._workers:
                 break
         if not self._closing.is_set() and self._standby is not None:
@@ -214,7 +224,7 @@ class JobQueue:
         if self._superseded():
             return
         waiting = self._waiting()
-        active = self.store.runs(status=ACTIVE)
+        active = self.store.runs(status=ACTIVE, references=False)
         # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
         if (waiting or not active) and (self._standby is None or not self._standby.alive):
             self._standby = WorkerProcess(self.store, "--standby", threads=training_threads())
@@ -252,7 +262,7 @@ class JobQueue:
                 worker.terminate()
 
     def _waiting(self) -> list[Run]:
-        return self.store.runs(status=[Status.QUEUED])[::-1]
+        return self.store.runs(status=[Status.QUEUED], references=False)[::-1]
 
     def _superseded(self) -> bool:
         """Whether this process has made a newer queue on the same store (its modules were reloaded, say)."""
@@ -276,7 +286,19 @@ def training_threads() -> int:
 
 
 def serve_analyst(store: RunStore) -> None:
-    """Loop of the analyst process: one question per line, one answer file each."""
+    """Loop of the analyst process: one question per line, one answer file each, the newest question first.
+
+    A slider that moves asks faster than answers come, and only the last question is still looked at. The process ends
+    with the pipe of the app, whatever it is working on.
+    """
     os.nice(10)
-    for line in sys.stdin:
-        analysis.answer(store, analysis.Question.from_json(json.loads(line)))
+    questions: queue.LifoQueue[str] = queue.LifoQueue()
+
+    def read() -> None:
+        for line in os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8"):
+            questions.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        analysis.answer(store, analysis.Question.from_json(json.loads(questions.get())))

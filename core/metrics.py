@@ -44,20 +44,21 @@ def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
     return names[columns]
 
 
-def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray]:
-    """Count table with the clusters in the order of the classes they match.
+def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray, NDArray]:
+    """Count table with the matched pairs of class and cluster on its diagonal.
 
     Returns
     -------
     table : (n_classes, n_clusters)
-    clusters : (n_clusters,)
-        Label of the cluster in each column; those that match no class come last.
+    classes, clusters : (n_classes,), (n_clusters,)
+        Class of each row and cluster of each column; those that match nothing come last.
     """
     table = contingency(y, labels)
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    matched = columns[np.argsort(rows)]
-    order = np.concatenate([matched, np.setdiff1d(np.arange(table.shape[1]), matched)])
-    return table[:, order], np.unique(np.asarray(labels).ravel())[order]
+    rows, columns = linear_sum_assignment(table, maximize=True)  # rows come sorted
+    row_order = np.concatenate([rows, np.setdiff1d(np.arange(table.shape[0]), rows)])
+    column_order = np.concatenate([columns, np.setdiff1d(np.arange(table.shape[1]), columns)])
+    classes, clusters = np.unique(np.asarray(y).ravel()), np.unique(np.asarray(labels).ravel())
+    return table[np.ix_(row_order, column_order)], classes[row_order], clusters[column_order]
 
 
 def clustering_accuracy(y: ArrayLike, labels: ArrayLike) -> float:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackError
 
 from core import metrics, projections
 from core.base import Arrays, Clusterer, to_host
@@ -45,6 +47,7 @@ class View:
     labels: NDArray[np.int64] | None = None
     affinity: NDArray | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    failure: str | None = None
 
 
 def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
@@ -52,8 +55,11 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     host = to_host(arrays)
     if method.reads not in host or not np.any(host[method.reads]):
         return View(host)
-    affinity = method.affinity(host)
-    labels = method.assign(host, affinity, random_state=method.random_state)
+    try:
+        affinity = method.affinity(host)
+        labels = method.assign(host, affinity, random_state=method.random_state)
+    except (ArpackError, LinAlgError) as error:  # a look that fails must not end the training
+        return View(host, failure=str(error))
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
 
 
@@ -88,6 +94,9 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         mass = metrics.diagonal_mass(C)
         text = f"C is close to the identity: {mass:.0%} of its mass lies on the diagonal. Forbid the diagonal, or stop earlier."
         found.append(Alarm("identity", text, stage, step))
+    if view.failure is not None:
+        text = f"The clusters could not be read off: {view.failure}. Often the affinity has fallen apart."
+        found.append(Alarm("no clusters", text, stage, step))
     if view.labels is not None and np.unique(view.labels).size < n_clusters:
         filled = np.unique(view.labels).size
         text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."

@@ -13,7 +13,7 @@ from core import observe
 from core.base import Clusterer, Stages, to_host
 from core.datasets import Dataset
 from core.recording import Recorder
-from core.runs import RunStore, atomic_write
+from core.runs import CHECKPOINT, RunStore, atomic_write
 
 SPREAD_SEEDS = 10
 MAX_RECONSTRUCTED_VALUES = 20_000_000
@@ -21,7 +21,7 @@ MAX_RECONSTRUCTED_VALUES = 20_000_000
 
 def conclude(
     store: RunStore, run_id: str, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
-    record: Recorder,
+    record: Recorder, picture: observe.LivePicture,
 ) -> dict[str, Any]:  # fmt: skip
     """Score the final state, store what can be explored later, and return the result of the run.
 
@@ -39,11 +39,10 @@ def conclude(
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
         record.alarms(observe.alarms(view, method.clusters(data.X), "final", 1))
         record.consider(view.scores, "final", 1)
-        store.save_arrays(run_id, "live", observe.LivePicture(data, method.random_state).draw(view))
+        store.save_arrays(run_id, "live", picture.draw(view))
     store.save_arrays(run_id, "final", stored)
     _save_weights(store, run_id, stages)
     record.flush()
-    (store.folder(run_id) / "checkpoint.pt").unlink(missing_ok=True)
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
 
 
@@ -101,13 +100,13 @@ def save_checkpoint(store: RunStore, run_id: str, stages: Stages, record: Record
 
     buffer = io.BytesIO()
     torch.save({"stages": state, "record": record.state()}, buffer)
-    with atomic_write(store.folder(run_id) / "checkpoint.pt") as file:
+    with atomic_write(store.folder(run_id) / CHECKPOINT) as file:
         file.write(buffer.getbuffer())
 
 
 def load_checkpoint(store: RunStore, run_id: str) -> dict[str, Any] | None:
     """The last checkpoint, on the CPU; None if the run has none."""
-    path = store.folder(run_id) / "checkpoint.pt"
+    path = store.folder(run_id) / CHECKPOINT
     if not path.exists():
         return None
     import torch

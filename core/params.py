@@ -42,6 +42,8 @@ class Param:
         Range that a slider shows.
     log
         The slider moves in powers of ten.
+    none_means
+        What leaving an optional parameter out stands for, in a word or two.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Param:
     log: bool = False
     choices: tuple[str, ...] = ()
     optional: bool = False
+    none_means: str = "none"
 
     @property
     def allowed(self) -> str:

@@ -7,7 +7,7 @@ import os
 import psutil
 
 from core.errors import RunConflict
-from core.runs import ACTIVE, Run, RunStore, Status
+from core.runs import ACTIVE, STOPPING, Run, RunStore, Status
 
 
 def process_started(pid: int) -> float | None:
@@ -25,11 +25,16 @@ def has_worker(run: Run) -> bool:
     return started is not None and run.pid_started is not None and abs(started - run.pid_started) < 1.0
 
 
-def claim_for_this_process(store: RunStore, run_id: str) -> None:
-    """Take a queued run for the process that calls."""
+def this_process() -> tuple[int, float]:
+    """Id and start time of the process that calls, as an owner of runs."""
     started = process_started(os.getpid())
     assert started is not None
-    store.claim(run_id, os.getpid(), started)
+    return os.getpid(), started
+
+
+def claim_for_this_process(store: RunStore, run_id: str) -> None:
+    """Take a queued run for the process that calls."""
+    store.claim(run_id, *this_process())
 
 
 def settle_lost(store: RunStore) -> list[str]:
@@ -39,7 +44,7 @@ def settle_lost(store: RunStore) -> list[str]:
         if has_worker(run):
             continue
         try:
-            if run.request == "stop":
+            if run.request in ("stop", STOPPING):
                 store.finish(run.id, Status.STOPPED, run.result)
             else:
                 store.mark_lost(run.id)

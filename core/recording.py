@@ -71,6 +71,12 @@ class Recorder:
         if step.step in (1, step.total) or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count a pause as time of the run."""
+        self._began += seconds
+        stage, first, since = self._stage
+        self._stage = (stage, first, since + seconds)
+
     def alarms(self, found: Iterable[Alarm]) -> None:
         """Replace the alarms by those of the latest look; one that goes on keeps the step at which it began."""
         self._alarms = {alarm.kind: self._alarms.get(alarm.kind, alarm) for alarm in found}

@@ -48,13 +48,16 @@ class Status(StrEnum):
 ACTIVE = (Status.STARTING, Status.RUNNING, Status.PAUSED)
 OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
 REQUESTS = ("pause", "step", "stop")
+STOPPING = "stopping"
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """What to run: everything that is needed to do it again.
 
-    `params` holds the value of every hyperparameter, whatever preset it came from. `snapshots` is the number of times
+    `params` holds the value of every hyperparameter; `preset` says where they came from, and `modified` whether the user
+    changed any (the number of clusters does not count). `snapshots` is the number of times
     that the clusters are read off and scored while a stage trains.
     """
 
@@ -62,6 +65,7 @@ class RunSpec:
     data: DataSpec
     params: Mapping[str, Any]
     preset: str = "defaults"
+    modified: bool = False
     seed: int = 0
     device: str = "auto"
     snapshots: int = 8
@@ -174,15 +178,19 @@ class RunStore:
 
     # ---- records -----------------------------------------------------------------------------------------------
 
-    def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "") -> Run:
-        """Record a new run, queued."""
+    def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: tuple[int, float] | None = None) -> Run:
+        """Record a new run: queued, or already claimed by the process `owner` (its id and start time)."""
         stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
         run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
         with self._connect() as db:
             db.execute(
-                "INSERT INTO runs (id, spec, status, created, reference, tags) VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, json.dumps(spec.to_dict()), Status.QUEUED, time.time(), int(reference), tags),
-            )
+                "INSERT INTO runs (id, spec, status, created, started, reference, tags, pid, pid_started) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run_id, json.dumps(spec.to_dict()), Status.STARTING if owner else Status.QUEUED, time.time(),
+                    time.time() if owner else None, int(reference), tags, *(owner or (None, None)),
+                ),
+            )  # fmt: skip
         self.folder(run_id).mkdir(parents=True, exist_ok=True)
         return self.get(run_id)
 
@@ -218,10 +226,12 @@ class RunStore:
 
     def delete(self, run_id: str) -> None:
         """Remove a run and all its files; refused while it is active."""
-        if self.get(run_id).active:
-            raise RunConflict(f"The run {run_id} is {self.get(run_id).status}; stop it before deleting it.")
-        with self._connect() as db:
-            db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        run = self.get(run_id)
+        marks = ", ".join("?" * len(ACTIVE))
+        with self._connect() as db:  # one statement: a worker may claim a queued run at any moment
+            deleted = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN ({marks})", (run_id, *ACTIVE)).rowcount
+        if not deleted:
+            raise RunConflict(f"The run {run_id} is {run.status}; stop it before deleting it.")
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
 
     # ---- life of a run -----------------------------------------------------------------------------------------
@@ -244,10 +254,6 @@ class RunStore:
         values = {"pid": pid, "pid_started": pid_started, "started": time.time()}
         self._move(run_id, [Status.QUEUED], Status.STARTING, **values)
 
-    def hand_over(self, run_id: str, pid: int, pid_started: float) -> None:
-        """Name the process that works on a claimed run."""
-        self._move(run_id, ACTIVE, self.get(run_id).status, pid=pid, pid_started=pid_started)
-
     def set_status(self, run_id: str, status: Status) -> None:
         """Move between the active states."""
         if status not in ACTIVE:
@@ -260,6 +266,7 @@ class RunStore:
             raise ValueError(f"A run ends as one of {OVER}, not as {status}.")
         values = {"result": dict(result), "error": error, "finished": time.time(), "request": None}
         self._move(run_id, [*ACTIVE, Status.QUEUED], status, **values)
+        (self.folder(run_id) / CHECKPOINT).unlink(missing_ok=True)
 
     def mark_lost(self, run_id: str) -> None:
         """Its process is gone without a word."""
@@ -286,6 +293,11 @@ class RunStore:
         """Turn a request for one step into a pause after it, unless something else was asked for meanwhile."""
         with self._connect() as db:
             db.execute("UPDATE runs SET request = 'pause' WHERE id = ? AND request = 'step'", (run_id,))
+
+    def accept_stop(self, run_id: str) -> None:
+        """The worker's word that it has begun to stop; what is left is to conclude from what was reached."""
+        with self._connect() as db:
+            db.execute("UPDATE runs SET request = ? WHERE id = ? AND request = 'stop'", (STOPPING, run_id))
 
     def requested(self, run_id: str) -> str | None:
         with self._connect() as db:

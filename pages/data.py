@@ -13,7 +13,8 @@ from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.montage import montage
 from pages.ui.navigation import through_app
-from pages.ui.state import choose_data, chosen_data, load_data
+from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
+from pages.ui.text import plain, plain_names
 
 SCALING_NAMES = {
     "unit": "0 to 1",
@@ -27,13 +28,15 @@ SHEET_ROWS, SHEET_COLUMNS = 10, 18
 def choose() -> DataSpec:
     """The widgets that make a data spec."""
     names = datasets.dataset_names()
+    st.session_state.setdefault("data_name", chosen_data().name)
+    if st.session_state["data_name"] not in names:
+        st.session_state["data_name"] = DEFAULT_DATA.name
     titles = {entry.name: entry.title for entry in datasets.entries()}
     spec = chosen_data()
     options = sorted(names, key=lambda name: not names[name])
     name = st.selectbox(
         "Data set",
         options,
-        index=options.index(spec.name) if spec.name in options else 0,
         format_func=lambda n: titles.get(n, f"{n} (uploaded)") + ("" if names[n] else " (not on this machine)"),
         key="data_name",
     )
@@ -75,7 +78,8 @@ def show(data: Dataset) -> None:
     counts = data.class_counts()
     if counts:
         st.subheader("Samples per class")
-        st.plotly_chart(figures.class_counts(counts), key="counts", alt="Bar chart of samples per class")
+        shown = dict(zip(plain_names(list(counts)), counts.values(), strict=True))
+        st.plotly_chart(figures.class_counts(shown), key="counts", alt="Bar chart of samples per class")
 
 
 def _contact_sheet(data: Dataset) -> None:
@@ -91,33 +95,42 @@ def _contact_sheet(data: Dataset) -> None:
         st.caption(
             f"One class per row: {listed}." + ("" if len(classes) == len(data.classes) else " Other classes are not shown.")
         )
-    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt=f"Contact sheet of {data.title}")
+    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
 
 
 def upload() -> None:
     """Take a file; it is read completely before anything is kept."""
-    with st.expander("Bring your own data", icon=":material/upload:"):
+    problem = st.session_state.pop("upload_problem", None)
+    with st.expander("Bring your own data", icon=":material/upload:", expanded=problem is not None):
         st.markdown(
             "**.npz** and **.mat** with the keys `X`/`y`, `images`/`labels`, `fea`/`gnd` or `img`/`label`; "
             "**.csv** and **.parquet** with numeric columns and, if there are labels, a column `label`. "
             "Files stay on this machine."
         )
-        with st.form("upload", clear_on_submit=True, border=False):
-            file = st.file_uploader("File", type=[suffix.strip(".") for suffix in datasets.SUFFIXES])
+        with st.form("upload", border=False):
+            st.file_uploader("File", type=[suffix.strip(".") for suffix in datasets.SUFFIXES], key="upload_file")
             height, width = st.columns(2)
-            rows = height.number_input("Image height", 2, 2048, None, placeholder="–", help="If rows are flattened images.")
-            columns = width.number_input("Image width", 2, 2048, None, placeholder="–", help="If rows are flattened images.")
-            sent = st.form_submit_button("Read the file")
-        if sent and file is not None:
-            try:
-                shape = (rows, columns) if rows and columns else None
-                path = datasets.store_upload(file.name, file.getvalue(), image_shape=shape)
-            except InvalidInput as error:
-                st.error(str(error), icon=":material/error:")
-                return
-            choose_data(DataSpec(path.stem))
-            del st.session_state["data_name"]
-            st.rerun()
+            about = "If rows are flattened images."
+            height.number_input("Image height", 2, 2048, None, placeholder="–", help=about, key="upload_height")
+            width.number_input("Image width", 2, 2048, None, placeholder="–", help=about, key="upload_width")
+            st.form_submit_button("Read the file", on_click=take_upload)
+        if problem is not None:
+            st.error(plain(problem), icon=":material/error:")
+
+
+def take_upload() -> None:
+    """Store what was uploaded and choose it; a callback, so that the select box starts from it."""
+    file = st.session_state["upload_file"]
+    if file is None:
+        return
+    rows, columns = st.session_state["upload_height"], st.session_state["upload_width"]
+    try:
+        path = datasets.store_upload(file.name, file.getvalue(), image_shape=(rows, columns) if rows and columns else None)
+    except InvalidInput as error:
+        st.session_state["upload_problem"] = str(error)
+        return
+    st.session_state["data_name"] = path.stem
+    choose_data(DataSpec(path.stem))
 
 
 through_app()
@@ -137,11 +150,13 @@ with right:
     try:
         chosen = load_data(spec)
     except InvalidInput as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
         st.stop()
     choose_data(spec)
     if entry is not None:
         st.markdown(f"**{entry.title}.** {entry.summary}")
+        if datasets.origin_note(entry.name):
+            st.caption(f":material/info: {datasets.origin_note(entry.name)}")
     show(chosen)
     if entry is not None:
         st.caption(entry.terms)

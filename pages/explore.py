@@ -12,6 +12,7 @@ from pages.ui.live import badge, trouble
 from pages.ui.navigation import through_app
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
+from pages.ui.text import plain
 
 VIEWS = {
     "Embedding": views.embedding_view,
@@ -29,14 +30,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     references = st.session_state.get("with_references", False)
     runs = [run for run in store().runs(references=True) if run.over and run.result.get("metrics")]
     shown = [run for run in runs if references or not run.reference]
-    run = chosen_run(runs)
-    if run is not None and run not in shown:
-        shown.append(run)
+    run = chosen_run(runs, shown)
     if run is None:
         st.info("There is no finished run yet.", icon=":material/info:")
         st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
         st.stop()
-    names = {other.id: run_name(other) for other in shown}
+    names = {other.id: run_name(other) for other in [*shown, run]}
     picked = st.selectbox("Run", list(names), index=list(names).index(run.id), format_func=lambda run_id: names[run_id])
     st.toggle("Reference runs too", key="with_references", help="k-means, spectral and ridge runs made as references.")
 if picked != run.id:
@@ -46,16 +45,16 @@ if picked != run.id:
 try:
     data = load_data(run.spec.data)
 except InvalidInput as problem:
-    st.error(f"The data of this run cannot be loaded any more. {problem}", icon=":material/error:")
+    st.error(f"The data of this run cannot be loaded any more. {plain(problem)}", icon=":material/error:")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="center"):
     badge(run)
-    about = f"**{run.spec.method}** on **{data.title}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}"
-    st.caption(f"{about}, seed {run.spec.seed}, preset {run.spec.preset}")
+    changed = " with changes" if run.spec.modified else ""
+    about = f"**{run.spec.method}** on **{plain(data.title)}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}"
+    st.caption(f"{about}, seed {run.spec.seed}, preset {run.spec.preset}{changed}")
 if data.fingerprint != run.result["fingerprint"]:
-    st.warning(
-        "The data set has changed since this run: images and classes below may not be those it saw.", icon=":material/warning:"
-    )
+    st.error("The data set has changed since this run, so its results cannot be shown beside it.", icon=":material/error:")
+    st.stop()
 trouble(run)
 if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")

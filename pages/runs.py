@@ -14,6 +14,7 @@ from core.runs import Run, Status
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_data, choose_run, queue, store
+from pages.ui.text import plain
 
 
 def row(run: Run) -> dict[str, Any]:
@@ -29,11 +30,11 @@ def row(run: Run) -> dict[str, Any]:
         "NMI": metrics.get("nmi_geometric"),
         "Silhouette": metrics.get("silhouette"),
         "Seconds": run.result.get("seconds", {}).get("total"),
-        "Preset": run.spec.preset,
-        "Seed": run.spec.seed,
-        "Alarms": len(run.alarms),
         "Tags": run.tags,
         "Notes": run.notes,
+        "Preset": run.spec.preset + (" (modified)" if run.spec.modified else ""),
+        "Seed": run.spec.seed,
+        "Alarms": len(run.alarms),
         "Created": pd.Timestamp(run.created, unit="s"),
         "Id": run.id,
     }
@@ -65,7 +66,7 @@ def table(runs: list[Run]) -> list[Run]:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="table",
+        key=f"table:{hash(tuple(run.id for run in runs))}",  # another list, another selection: rows are positions
         placeholder="–",
         alt="Table of runs",
     )
@@ -93,8 +94,10 @@ def actions(chosen: list[Run]) -> None:
             if one.status == Status.LOST and st.button("Resume", icon=":material/play_arrow:"):
                 queue().resume(one.id)
                 st.rerun()
-        with st.popover(f"Delete {len(chosen)}", icon=":material/delete:"):
-            st.markdown(f"Delete {len(chosen)} runs with all their files? This cannot be undone.")
+        count = "this run" if one is not None else f"{len(chosen)} runs"
+        with st.popover(f"Delete {count}", icon=":material/delete:"):
+            listed = ", ".join(f"`{run.id}`" for run in chosen[:5]) + (" …" if len(chosen) > 5 else "")
+            st.markdown(f"Delete {listed} with all files? This cannot be undone.")
             if st.button("Delete for good", type="primary", key="delete"):
                 delete(chosen)
     if one is not None:
@@ -110,6 +113,7 @@ def duplicate(run: Run) -> None:
         "params": dict(run.spec.params),
         "seed": run.spec.seed,
         "snapshots": run.spec.snapshots,
+        "device": run.spec.device,
     }
     choose_data(run.spec.data)
     st.switch_page("pages/train.py")
@@ -132,7 +136,7 @@ def delete(chosen: list[Run]) -> None:
         try:
             store().delete(run.id)
         except AffinityLabError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(plain(error), icon=":material/error:")
             return
     st.rerun()
 

@@ -17,6 +17,7 @@ from pages.ui.forms import parameter_form
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_run, chosen_data, chosen_run, load_data, queue, run_name, store
+from pages.ui.text import plain
 
 CARDS_IN_A_ROW = 3
 
@@ -62,28 +63,34 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
         if about.dataset != data.name:
             st.caption(f":material/info: This preset was made for {about.dataset}.")
     values = dict(cls.presets[preset].params) if preset in cls.presets else {}
-    values |= draft.get("params", {})
+    if draft and preset == own:  # another preset means its own values, not those of the duplicated run
+        values |= draft["params"]
     declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
     with st.form(f"settings:{cls.name}"):
         with st.container(horizontal=True):
             launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:")
             st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
-        given = parameter_form(declared, values, key=f"{cls.name}:{preset}:{draft.get('run', '')}")
+        key = f"{cls.name}:{data.name}:{preset}:{draft.get('run', '')}"
+        given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
         with st.expander("Run", expanded=True):
             seed = st.number_input(
-                "$s$ seed", 0, 2**31 - 1, draft.get("seed", 0), help="Seed of every random number of the run."
+                "$s$ seed", 0, execute.MAX_SEED, draft.get("seed", 0), help="Seed of every random number of the run."
             )
             devices = ["auto", "cpu", *(["cuda"] if queue().gpu_available() else [])]
-            device = st.selectbox("Device", devices, help="auto takes the GPU if there is one and the method can use it.")
-            snapshots = st.slider(
-                "Looks while training", 1, 60, draft.get("snapshots", 8), help="How often clusters are read off."
+            wanted = draft.get("device", "auto")
+            place = devices.index(wanted) if wanted in devices else 0
+            device = st.selectbox(
+                "Device", devices, place, help="auto takes the GPU if there is one and the method can use it."
             )
+            looks = int(draft.get("snapshots", 8))
+            meaning = "How often clusters are read off and scored in each stage."
+            snapshots = st.slider("Looks while training", 1, execute.MAX_SNAPSHOTS, looks, help=meaning)
     try:
         spec = execute.make_spec(
             cls.name, chosen_data(), preset=preset, overrides=given, seed=int(seed), device=device, snapshots=snapshots
         )
     except InvalidInput as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return None
     if launch:
         start(spec)
@@ -95,11 +102,10 @@ def start(spec: RunSpec) -> None:
     try:
         execute.prepare(replace(spec, device="cpu"))
     except InvalidInput as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         return
     run = queue().submit(spec)
     choose_run(run.id)
-    st.session_state.pop("draft", None)
 
 
 def cost(spec: RunSpec, data: Dataset) -> None:
@@ -142,12 +148,12 @@ st.title("Train")
 try:
     chosen_set = load_data(chosen_data())
 except InvalidInput as problem:
-    st.error(str(problem), icon=":material/error:")
+    st.error(plain(problem), icon=":material/error:")
     st.page_link("pages/data.py", label="Choose other data", icon=":material/database:")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(
-        f"On **{chosen_set.title}**: {chosen_set.n_samples:,} samples, "
+        f"On **{plain(chosen_set.title)}**: {chosen_set.n_samples:,} samples, "
         + (f"{chosen_set.n_classes} classes." if chosen_set.n_classes else "no labels.")
     )
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")

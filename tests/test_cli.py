@@ -19,7 +19,7 @@ import torch
 from core import cli
 from core.datasets import DataSpec, load
 from core.execute import make_spec
-from core.processes import claim_for_this_process
+from core.processes import this_process
 from core.runs import RunStore, Status
 from tests.conftest import last_json, wait_until
 
@@ -303,10 +303,8 @@ def test_an_export_to_nowhere_ends_with_2_and_leaves_nothing(
 def test_an_active_run_is_not_deleted_and_a_lost_one_is_shown_as_lost(
     capsys: pytest.CaptureFixture[str], store: RunStore
 ) -> None:
-    active, lost = (store.create(make_spec("kmeans", DataSpec("digits"))).id for _ in range(2))
-    for run_id in (active, lost):
-        claim_for_this_process(store, run_id)
-    store.hand_over(lost, os.getpid(), 1.0)
+    spec = make_spec("kmeans", DataSpec("digits"))
+    active, lost = (store.create(spec, owner=owner).id for owner in (this_process(), (os.getpid(), 1.0)))
     code, out, err = ask(capsys, "delete", active, "--json")
     assert code == 1 and out == "" and "starting" in err and store.get(active).active
     code, out, _ = ask(capsys, "list", "--json")

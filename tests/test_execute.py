@@ -492,7 +492,8 @@ def test_a_gpu_that_is_not_there_is_refused(method: str) -> None:
 def test_a_spec_takes_defaults_then_the_preset_then_what_was_set() -> None:
     cls = registry.method("ridge")
     spec = make_spec("ridge", DIGITS, overrides={"power": "2"})
-    assert spec.preset == "digits" and spec.params["power"] == 2.0
+    assert spec.preset == "digits" and spec.modified and spec.params["power"] == 2.0
+    assert not make_spec("ridge", DIGITS, overrides={"n_clusters": 3, "power": 6}).modified
     assert spec.params["strength"] == cls.presets["digits"].params["strength"]
     assert set(spec.params) == set(cls.declared()) - {"random_state"}
     plain = make_spec("ridge", DIGITS, preset="defaults")

@@ -142,7 +142,6 @@ def test_what_is_over_does_not_change_but_for_tags_and_notes(store: RunStore, st
     changes: list[Callable[[], None]] = [
         lambda: store.report(run_id, {"step": 99}, rows(3, 5), []),
         lambda: store.rewind_history(run_id, 0),
-        lambda: store.hand_over(run_id, 1, 1.0),
         lambda: store.finish(run_id, Status.DONE, {"metrics": {"acc": 1.0}}),
     ]
     for change in changes:
@@ -195,10 +194,8 @@ def test_runs_whose_process_is_gone_are_settled_and_the_others_left_alone(store:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
     mine, queued = bring(store, Status.RUNNING), bring(store, Status.QUEUED)
-    lost, stopping, reused = (bring(store, Status.RUNNING) for _ in range(3))
-    store.hand_over(lost, gone.pid, time.time())
-    store.hand_over(stopping, gone.pid, time.time())
-    store.hand_over(reused, os.getpid(), 1.0)  # the process id of somebody else by now
+    owners = [(gone.pid, time.time()), (gone.pid, time.time()), (os.getpid(), 1.0)]  # the last id is somebody else's by now
+    lost, stopping, reused = (store.create(spec(), owner=owner).id for owner in owners)
     store.request(stopping, "stop")
     assert sorted(settle_lost(store)) == sorted([lost, stopping, reused])
     found = {run.id: run.status for run in store.runs()}

@@ -302,14 +302,9 @@ class UDLL(SelfExpressive, Autoencoding):
         help="Penalty of the ridge start, relative to the mean squared norm of a code.",
     )  # fmt: skip
     initial_c: float = real(
-        0.0,
-        symbol="C_0",
-        low=-1,
-        high=1,
-        soft=(0, 1e-3),
-        group=TRAINING,
-        help="Value of every entry of C at the start.",
-    )
+        1e-8, symbol="C_0", low=0, high=1, soft=(1e-8, 1e-2), log=True, group=TRAINING,
+        help="Value of every entry of C at the start, if it starts as a constant.",
+    )  # fmt: skip
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import groupby
 from math import ceil, floor, log10
 from typing import Any
@@ -15,15 +15,18 @@ _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200
 
 
-def parameter_form(declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+def parameter_form(
+    declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str, opened: Collection[str] = ()
+) -> dict[str, Any]:
     """Widgets for all parameters by group; returns what they hold, unchecked.
 
-    Widget keys contain `key`, so that another method or preset starts with its own values.
+    Widget keys contain `key`, so that another method, data set or preset starts with its own values. The first group
+    and those in `opened` are unfolded.
     """
     chosen: dict[str, Any] = {}
     ordered = sorted(declared.values(), key=lambda param: list(_groups(declared)).index(param.group))
     for position, (group, params) in enumerate(groupby(ordered, key=lambda param: param.group)):
-        with st.expander(group, expanded=position == 0):
+        with st.expander(group, expanded=position == 0 or group in opened):
             for param in params:
                 chosen[param.name] = widget(param, values.get(param.name, param.default), key=f"{key}:{param.name}")
     return chosen
@@ -40,7 +43,8 @@ def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
 def widget(param: Param, value: Any, *, key: str) -> Any:
     """The widget of one parameter, holding `value` at first."""
     label = f"${param.symbol}$ {param.name.replace('_', ' ')}" + (f" ({param.unit})" if param.unit else "")
-    about: dict[str, Any] = {"label": label, "help": f"{param.help} Allowed: {param.allowed}.", "key": key}
+    meaning = f"{param.help} Allowed: {param.allowed}."
+    about: dict[str, Any] = {"label": label, "help": meaning, "key": key, "persist_state": "session"}
     if param.kind == "flag":
         return st.toggle(value=bool(value), **about)
     if param.kind == "choice":
@@ -49,7 +53,7 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
         return st.text_input(value="-".join(map(str, value)), **about)
     if param.optional:
         return st.number_input(
-            min_value=int(param.low or 0), max_value=int(param.high or 0), value=value, placeholder="automatic", **about
+            min_value=int(param.low or 0), max_value=int(param.high or 0), value=value, placeholder=param.none_means, **about
         )
     if param.log:
         options = log_options(param, float(value))

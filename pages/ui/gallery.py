@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.datasets import Dataset
 from core.plots.montage import montage
+from pages.ui.text import plain
 
 SHOWN = 60
 
@@ -25,7 +26,9 @@ def gallery(data: Dataset, samples: Sequence[int], labels: NDArray) -> None:
     st.caption(f"{len(samples)} samples chosen{more}.")
     if data.image_shape:
         images = [montage(image[None], 1, min_side=64) for image in data.images(shown)]
-        captions = [f"{i} · {class_name(data, i)} → {labels[i]}" if data.y is not None else f"{i} → {labels[i]}" for i in shown]
+        captions = [
+            f"{i} · {plain(class_name(data, i))} → {labels[i]}" if data.y is not None else f"{i} → {labels[i]}" for i in shown
+        ]
         st.image(images, caption=captions, width=72, alt=[f"sample {i}" for i in shown])
         st.caption("Under each: sample · class → cluster.")
         return

@@ -11,12 +11,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import registry
-from core.errors import AffinityLabError
+from core.errors import AffinityLabError, UnknownName
 from core.plots import figures
 from core.plots.montage import montage
 from core.plots.palette import heat_image
 from core.runs import HistoryRow, Run, RunStore, Status
 from pages.ui.state import load_data, queue, run_name, store
+from pages.ui.text import plain, plain_names
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
@@ -44,13 +45,17 @@ MAX_CURVE_POINTS = 400
 def live_panel(run_id: str) -> None:
     """Show a run; polls only while there is something to wait for."""
     run = store().get(run_id)
-    waiting = run.active or run.status == Status.QUEUED
+    waiting = run.active or run.status in (Status.QUEUED, Status.LOST)
     st.fragment(_panel, run_every=1 if waiting else None)(run_id)
 
 
 def _panel(run_id: str) -> None:
-    run = store().get(run_id)
-    st.markdown(f"##### {run_name(run)}")
+    try:
+        run = store().get(run_id)
+    except UnknownName:
+        st.info("This run was deleted.", icon=":material/delete:")
+        return
+    st.markdown(f"##### {plain(run_name(run))}")
     status_line(run)
     controls(run)
     trouble(run)
@@ -77,14 +82,14 @@ def status_line(run: Run) -> None:
         badge(run)
         if run.status == Status.QUEUED:
             ahead = queue().position(run.id)
-            st.caption("Starts next." if ahead == 0 else f"{ahead} runs start before this one.")
+            st.caption("Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}.")
+        elif run.over:
+            st.caption(f"{run.result.get('seconds', {}).get('total', 0):.1f} s in all")
         elif progress.get("total"):
             left = progress.get("remaining")
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
             text += f", {progress['elapsed']:.0f} s so far" + (f", about {left:.0f} s left in this stage" if left else "")
-            st.caption(
-                text if run.active else f"{run.result.get('seconds', {}).get('total', progress['elapsed']):.1f} s in all"
-            )
+            st.caption(text)
         else:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
     if run.active and progress.get("total"):
@@ -132,11 +137,11 @@ def _resume(run_id: str) -> None:
 def trouble(run: Run) -> None:
     """Alarms and errors, where they cannot be overlooked."""
     for alarm in run.alarms:
-        st.warning(f"{alarm['message']} (seen at {alarm['stage']} {alarm['step']})", icon=":material/warning:")
+        st.warning(f"{plain(alarm['message'])} (seen at {alarm['stage']} {alarm['step']})", icon=":material/warning:")
     if run.status == Status.LOST:
         st.info("The process of this run is gone. This is the last that was seen of it.", icon=":material/help:")
     if run.error:
-        st.error(run.error["message"], icon=":material/error:")
+        st.error(plain(run.error["message"]), icon=":material/error:")
         with st.expander("Traceback"):
             st.code(run.error["traceback"])
 
@@ -149,9 +154,10 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
     present = {name: values for name, values in present.items() if values}
     if not present:
         return
-    for column, (name, values) in zip(st.columns(len(present)), present.items(), strict=True):
-        title, meaning = SCORES[name]
-        column.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None)
+    with st.container(horizontal=True):
+        for name, values in present.items():
+            title, meaning = SCORES[name]
+            st.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None, width=120)
 
 
 def pictures(records: RunStore, run: Run) -> None:
@@ -194,7 +200,7 @@ def _groups(frame: Mapping[str, NDArray], run: Run) -> tuple[NDArray, list[str]]
         return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
     if data.y is None or data.n_samples <= int(frame["shown"].max()):
         return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
-    return data.y[frame["shown"]], [f"class {name}" for name in data.classes]
+    return data.y[frame["shown"]], [f"class {name}" for name in plain_names(list(data.classes))]
 
 
 def reconstruction_sheet(originals: NDArray, reconstructions: NDArray) -> NDArray[np.uint8]:

@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from core import registry
-from core.analysis import REFERENCES, Answer, reference_runs
+from core.analysis import MAX_SQUARE, REFERENCES, Answer, reference_runs
+from core.datasets import DataSpec
 from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
@@ -29,11 +30,12 @@ def score_card(run: Run) -> None:
     spread = run.result.get("spread", {})
     shown = [(title, name) for name, title in WITH_LABELS.items() if name in metrics]
     shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
-    for column, (title, name) in zip(st.columns(max(len(shown), 4)), shown, strict=False):
-        beside = spread.get(name)
-        column.metric(title, f"{metrics[name]:.3f}", help=SCORES.get(name, (title, title))[1])
-        if beside:
-            column.caption(f"{beside['mean']:.3f} ± {beside['std']:.3f}")
+    with st.container(horizontal=True):
+        for title, name in shown:
+            with st.container(width=112):
+                st.metric(title, f"{metrics[name]:.3f}", help=SCORES.get(name, (title, title))[1])
+                if name in spread:
+                    st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
     st.caption(
         "Scores of the final epoch. "
         + ("Below: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
@@ -54,9 +56,10 @@ def notes(run: Run) -> None:
     cls = registry.method(run.spec.method)
     preset = cls.presets.get(run.spec.preset)
     if preset is not None and preset.note:
-        st.caption(f":material/tune: Preset {preset.title} ({preset.source}): {preset.note}")
+        changed = ", with changes" if run.spec.modified else ""
+        st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}): {preset.note}")
     paper = cls.published.get(run.spec.data.name)
-    if paper is not None:
+    if paper is not None and run.spec.data == DataSpec(run.spec.data.name, scaling=run.spec.data.scaling):
         st.caption(f":material/article: The paper reports ACC {paper:.4f} on this data set, under its own protocol.")
 
 
@@ -72,8 +75,8 @@ def compare(run: Run) -> None:
         left, right = st.columns([1.35, 1])
         with left:
             st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
-            if "spectral" not in known or "ridge" not in known:
-                st.caption("Spectral clustering and ridge need n × n matrices and are left out for more than 5,000 samples.")
+            if run.result["n_samples"] > MAX_SQUARE:
+                st.caption(f"Spectral clustering and ridge need n × n matrices: left out above {MAX_SQUARE:,} samples.")
         scored = [(name, other.result["spread"]["acc"]) for name, other in found if "acc" in other.result.get("spread", {})]
         if scored:
             dots = [(name, value["mean"], value["std"]) for name, value in scored]

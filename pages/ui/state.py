@@ -11,6 +11,7 @@ from core import datasets
 from core.datasets import Dataset, DataSpec
 from core.jobs import JobQueue
 from core.runs import Run, RunStore
+from pages.ui.text import plain
 
 DEFAULT_DATA = DataSpec("digits")
 
@@ -51,10 +52,16 @@ def choose_data(spec: DataSpec) -> None:
     st.session_state["data"] = spec.to_dict()
 
 
-def chosen_run(runs: list[Run]) -> Run | None:
-    """The run this user looks at: the one of the link, else the one chosen last, else the newest."""
+def chosen_run(runs: list[Run], newest: list[Run] | None = None) -> Run | None:
+    """The run this user looks at: the one of the link, else the one chosen last, else the first of `newest`."""
     wanted = st.query_params.get("run") or st.session_state.get("run")
-    return next((run for run in runs if run.id == wanted), runs[0] if runs else None)
+    found = next((run for run in runs if run.id == wanted), None)
+    if found is None and wanted:
+        st.warning(f"There is no run {plain(wanted)} to show here.", icon=":material/warning:")
+        st.query_params.pop("run", None)
+        st.session_state.pop("run", None)
+    newest = runs if newest is None else newest
+    return found or (newest[0] if newest else None)
 
 
 def choose_run(run_id: str) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from core import metrics, registry
 from core.analysis import Answer
 from core.datasets import Dataset
+from core.execute import MAX_SEED
 from core.plots import figures
 from core.plots.palette import TEN
 from core.projections import PROJECTIONS
@@ -21,6 +22,7 @@ from pages.ui.gallery import gallery
 from pages.ui.live import loss_curves, reconstruction_sheet
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
+from pages.ui.text import plain_names
 
 SOURCES = {"Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -82,7 +84,7 @@ def _groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarr
     if colouring == "cluster" or data.y is None:
         return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
     if colouring == "class":
-        return data.y, list(data.classes)
+        return data.y, plain_names(list(data.classes))
     wrong = metrics.match_clusters(data.y, labels) != data.y
     return wrong.astype(int), ["correct", "wrong"]
 
@@ -102,7 +104,7 @@ def affinity_view(run: Run, data: Dataset) -> None:
         scale = segments("Scale", {"linear": "Linear", "log": "Log"}, key="a_scale")
     labels = store().arrays(run.id, "final", ["labels"])["labels"]
     groups = data.y if order == "class" and data.y is not None else labels
-    names = list(data.classes) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
+    names = plain_names(list(data.classes)) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
     zoom = st.multiselect(
         "Zoom to", sorted(set(groups.tolist())), format_func=lambda g: names[g], placeholder="all blocks", key=f"a_zoom_{order}"
     )
@@ -119,7 +121,7 @@ def affinity_view(run: Run, data: Dataset) -> None:
         )
         if n > len(arrays["blocks"]):
             pixels = len(arrays["blocks"])
-            st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail; the download holds every value.")
+            st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail.")
 
     answered("matrix", draw, run=run.id, which=which, order=order, pixels=PIXELS, clusters=zoom or None)
 
@@ -142,7 +144,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
             st.number_input("$K$ clusters", 2, data.n_samples - 1, params["n_clusters"], key=f"w:{run.id}:K")
         )
         constants["random_state"] = int(
-            st.number_input("$s$ seed of the last step", 0, 10_000, run.spec.seed, key=f"w:{run.id}:seed")
+            st.number_input("$s$ seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
         )
 
     def draw(answer: Answer) -> None:
@@ -175,10 +177,11 @@ def confusion_view(run: Run, data: Dataset) -> None:
         st.info("There are no labels to compare with.", icon=":material/info:")
         return
     labels = store().arrays(run.id, "final", ["labels"])["labels"]
-    table, clusters = metrics.confusion(data.y, labels)
-    figure = figures.confusion(table, list(data.classes), [str(c) for c in clusters])
+    table, rows, clusters = metrics.confusion(data.y, labels)
+    classes = [data.classes[row] for row in rows]
+    figure = figures.confusion(table, plain_names(classes), [str(c) for c in clusters])
     st.plotly_chart(figure, key="confusion", alt="Confusion matrix of classes and matched clusters")
-    pairs = [(data.classes[i], str(clusters[j]), int(table[i, j])) for i, j in zip(*np.nonzero(table), strict=True) if i != j]
+    pairs = [(classes[i], str(clusters[j]), int(table[i, j])) for i, j in zip(*np.nonzero(table), strict=True) if i != j]
     if pairs:
         st.caption("The largest confusions")
         worst = sorted(pairs, key=lambda pair: -pair[2])[:10]
