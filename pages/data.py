@@ -91,10 +91,8 @@ def _contact_sheet(data: Dataset) -> None:
         classes = np.linspace(0, len(data.classes) - 1, min(len(data.classes), SHEET_ROWS)).astype(int)
         rows = [np.resize(np.flatnonzero(data.y == c), SHEET_COLUMNS) for c in classes if (data.y == c).any()]
         shown = np.concatenate(rows)
-        listed = ", ".join(data.classes[c] for c in classes)
-        st.caption(
-            f"One class per row: {listed}." + ("" if len(classes) == len(data.classes) else " Other classes are not shown.")
-        )
+        rest = "" if len(classes) == len(data.classes) else " Other classes are not shown."
+        st.caption(f"One class per row: {plain(', '.join(data.classes[c] for c in classes))}.{rest}")
     st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
 
 

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -167,6 +168,22 @@ def test_a_killed_server_leaves_a_run_that_can_be_resumed(page: Page, server: Se
     page.get_by_role("button", name="Resume from the last checkpoint").click()
     wait_until(lambda: own_run(store).status == Status.DONE, 180)
     assert own_run(store).result["metrics"]["acc"] > 0.3
+
+
+def test_an_upload_with_hostile_names_is_what_is_trained_on(page: Page, server: Server, tmp_path: Path) -> None:
+    names = np.array(["![x](http://example.invalid/a.png)", "<img src=x onerror=alert(1)>", r"$\frac12$ **b**"])
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", images=rng.random((60, 8, 8)), labels=np.repeat(names, 20))
+    page.goto(server.url)
+    settle(page)
+    page.get_by_text("Bring your own data").click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.npz")
+    expect(page.get_by_text("mine.npz").first).to_be_visible()
+    page.get_by_role("button", name="Read the file").click()
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("60")
+    expect(page.get_by_text("![x](http://example.invalid/a.png)").first).to_be_visible()
+    page.get_by_role("button", name="Train on this data").click()
+    expect(page.get_by_text(re.compile("60 samples, 3 classes"))).to_be_visible()
 
 
 def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
