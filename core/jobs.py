@@ -280,9 +280,13 @@ class JobQueue:
 
 
 def training_threads() -> int:
-    """Threads of a training process: ``AFFINITY_LAB_THREADS``, else all cores."""
+    """Threads of a training process: ``AFFINITY_LAB_THREADS``, else all cores but one.
+
+    One core stays free for the pages: threads of a matrix product wait for the slowest, so a page that takes turns with
+    one of them would slow them all.
+    """
     given = os.environ.get("AFFINITY_LAB_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else os.cpu_count() or 1
+    return int(given) if given.isdigit() and int(given) > 0 else max(1, (os.cpu_count() or 2) - 1)
 
 
 def serve_analyst(store: RunStore) -> None:

@@ -106,6 +106,7 @@ def start(spec: RunSpec) -> None:
         return
     run = queue().submit(spec)
     choose_run(run.id)
+    st.rerun()
 
 
 def cost(spec: RunSpec, data: Dataset) -> None:

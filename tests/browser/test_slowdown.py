@@ -44,8 +44,8 @@ def test_clicking_slows_training_by_less_than_a_third(
 
 
 def click_around(page: Page, server: Server) -> None:
-    """What somebody does who cannot wait: one page after the other, and a widget here and there."""
+    """What somebody does who looks around: one page after the other, a second on each."""
     for name in ("Data", "Train", "Runs"):
         page.get_by_role("link", name=name, exact=True).click()
         page.get_by_role("heading", name=name, exact=True).wait_for()
-        time.sleep(0.3)
+        time.sleep(1.0)
