@@ -157,7 +157,7 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
     with st.container(horizontal=True):
         for name, values in present.items():
             title, meaning = SCORES[name]
-            st.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None, width=120)
+            st.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None, width=96)
 
 
 def pictures(records: RunStore, run: Run) -> None:
