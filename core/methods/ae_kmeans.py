@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from core.autoencoding import Autoencoding
-from core.base import Arrays, Cost, Stages, Step
-from core.params import integer
+from core.base import Cost, Stages, Step
+from core.grouping import GroupsCodes
 from core.registry import register
 
 
 @register
-class AutoencoderKMeans(Autoencoding):
+class AutoencoderKMeans(GroupsCodes, Autoencoding):
     """k-means on the codes of a pretrained auto-encoder."""
 
     name = "ae_kmeans"
@@ -28,16 +27,6 @@ class AutoencoderKMeans(Autoencoding):
     paper = "Hinton and Salakhutdinov, Science 2006"
     objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2"
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
-
-    n_init: int = integer(
-        10,
-        symbol="R",
-        low=1,
-        high=100,
-        soft=(1, 30),
-        group="Clusters",
-        help="Starts of k-means; the lowest objective is kept.",
-    )
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
@@ -49,9 +38,3 @@ class AutoencoderKMeans(Autoencoding):
         data, net, generator = self.begin(X)
         yield from self.pretrain(net, data, generator, stages)
         yield self.conclude(self.views(net, data))
-
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        from sklearn.cluster import KMeans
-
-        estimator = KMeans(self.n_clusters, n_init=self.n_init, random_state=random_state)
-        return estimator.fit_predict(arrays["Z"]).astype(np.int64)

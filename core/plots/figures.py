@@ -18,9 +18,7 @@ from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
-def embedding(
-    points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str], *, texts: Sequence[str] | None = None
-) -> go.Figure:
+def embedding(points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str]) -> go.Figure:
     """Scatter of an embedding, one trace per group.
 
     Parameters
@@ -43,8 +41,7 @@ def embedding(
             "mode": "markers",
             "name": name,
             "customdata": samples[here].astype(np.int32),
-            "text": None if texts is None else [texts[i] for i in np.flatnonzero(here).tolist()],
-            "hovertemplate": "sample %{customdata}<br>" + ("%{text}" if texts else "") + "<extra>%{fullData.name}</extra>",
+            "hovertemplate": "sample %{customdata}<extra>%{fullData.name}</extra>",
         }
         if spatial:
             x, y, z = points[here].T

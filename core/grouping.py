@@ -1,0 +1,29 @@
+"""What methods share that end with k-means on the rows of Z."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Arrays, Clusterer
+from core.params import integer
+
+
+@dataclass(kw_only=True)
+class GroupsCodes(Clusterer):
+    """A method whose clusters are those of k-means on its codes, or on the samples themselves."""
+
+    reads = "Z"
+
+    n_init: int = integer(
+        10, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
+        help="Starts of k-means from different centres; the lowest objective is kept.",
+    )  # fmt: skip
+
+    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+        from sklearn.cluster import KMeans
+
+        estimator = KMeans(self.n_clusters, n_init=self.n_init, random_state=random_state)
+        return estimator.fit_predict(arrays["Z"]).astype(np.int64)
