@@ -8,7 +8,7 @@ import pytest
 from core.plots import figures
 from core.plots.blocks import block_mean, cluster_order
 from core.plots.montage import montage
-from core.plots.palette import colours, heat_image, normalized
+from core.plots.palette import colours, heat_image, normalized, scale_ticks
 
 RNG = np.random.default_rng(0)
 
@@ -46,6 +46,15 @@ def test_levels_rise_with_values_and_stay_in_range() -> None:
         assert (np.diff(level.ravel()) >= 0).all()
     assert not normalized(np.zeros((3, 3))).any()
     assert heat_image(values, scale=3).shape == (60, 60, 3)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_ticks_of_a_scale_are_the_values_at_their_levels(log: bool) -> None:
+    values = RNG.random((30, 30)).astype(np.float32)
+    for level, text in scale_ticks(values, log=log).items():
+        value = float(text.lstrip("≤≥ "))
+        beside = np.concatenate([values.ravel(), [value]])[None]  # one more value hardly moves the top
+        assert normalized(beside, log=log)[0, -1] == pytest.approx(level, abs=0.02)
 
 
 def test_a_montage_keeps_every_image_whole() -> None:

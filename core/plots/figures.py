@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized
+from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized, scale_ticks
 
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
@@ -82,7 +82,9 @@ def blocks(
     """
     level = np.rint(255 * normalized(values, log=log)).astype(np.uint8)
     m = len(values)
-    figure = go.Figure(go.Heatmap(z=level, colorscale=BLOCKS, showscale=False, hoverinfo="skip"))
+    ticks_of_scale = scale_ticks(values, log=log)
+    bar = {"tickvals": [255 * level for level in ticks_of_scale], "ticktext": list(ticks_of_scale.values()), "thickness": 12}
+    figure = go.Figure(go.Heatmap(z=level, zmin=0, zmax=255, colorscale=BLOCKS, colorbar=bar, hoverinfo="skip"))
     edges = np.concatenate([[0], np.asarray(borders), [n]]) * (m / n) - 0.5
     for first, last in pairwise(edges):
         figure.add_shape(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 TEN = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#AA4499", "#999933", "#882255", "#44AA99")
 CORRECT, WRONG = "#0072B2", "#D55E00"
 BLOCKS = "Viridis"
+DECADES = 4  # of a logarithmic scale
 
 
 def colours(n_groups: int) -> list[str]:
@@ -38,13 +39,29 @@ def heat_image(blocks: NDArray, *, log: bool = False, scale: int = 1) -> NDArray
 def normalized(blocks: NDArray, *, log: bool = False) -> NDArray[np.float32]:
     """Values in [0, 1]: linear up to the 99.5th percentile of what is positive, or logarithmic over four decades."""
     values = np.abs(np.asarray(blocks, dtype=np.float32))
-    positive = values[values > 0]
-    if positive.size == 0:
+    top = _top(values, log)
+    if top == 0:
         return np.zeros_like(values)
     if log:
-        top = float(positive.max())
-        return np.clip(1 + np.log10(np.maximum(values / top, 1e-4)) / 4, 0, 1).astype(np.float32)
-    return np.clip(values / float(np.percentile(positive, 99.5)), 0, 1).astype(np.float32)
+        return np.clip(1 + np.log10(np.maximum(values / top, 10.0**-DECADES)) / DECADES, 0, 1).astype(np.float32)
+    return np.clip(values / top, 0, 1).astype(np.float32)
+
+
+def scale_ticks(blocks: NDArray, *, log: bool = False) -> dict[float, str]:
+    """Levels of `normalized` and the values that they stand for, for a colour bar."""
+    top = _top(np.abs(np.asarray(blocks, dtype=np.float32)), log)
+    levels = np.linspace(0, 1, DECADES + 1)
+    values = top * 10.0 ** (DECADES * (levels - 1)) if log else top * levels
+    edge = {0.0: "≤ "} if log else {1.0: "≥ "}
+    return {float(level): f"{edge.get(float(level), '')}{value:.2g}" for level, value in zip(levels, values, strict=True)}
+
+
+def _top(values: NDArray, log: bool) -> float:
+    """The value shown at full brightness."""
+    positive = values[values > 0]
+    if positive.size == 0:
+        return 0.0
+    return float(positive.max() if log else np.percentile(positive, 99.5))
 
 
 def _interpolate(anchors: list[tuple[int, int, int]], n: int) -> NDArray[np.uint8]:

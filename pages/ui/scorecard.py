@@ -32,7 +32,7 @@ def score_card(run: Run) -> None:
     shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
     with st.container(horizontal=True):
         for title, name in shown:
-            with st.container(width=112):
+            with st.container(width=98):
                 st.metric(title, f"{metrics[name]:.3f}", help=SCORES.get(name, (title, title))[1])
                 if name in spread:
                     st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
@@ -72,7 +72,7 @@ def compare(run: Run) -> None:
         found = [(f"{own} (this run)", run)] + [
             (registry.method(name).title, known[name]) for name in REFERENCES if name in known
         ]
-        left, right = st.columns([1.35, 1])
+        left, right = st.columns([1.5, 1])
         with left:
             st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
             if run.result["n_samples"] > MAX_SQUARE:
