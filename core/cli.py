@@ -87,7 +87,7 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--n-classes", type=int, help="only the first classes")
     sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
     sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
-    sub.add_argument("--snapshots", type=int, default=8, help="how often a stage is scored while it trains")
+    sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------------

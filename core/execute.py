@@ -38,7 +38,7 @@ def make_spec(
     overrides: Mapping[str, Any] | None = None,
     seed: int = 0,
     device: str = "auto",
-    snapshots: int = 8,
+    snapshots: int = 5,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
 

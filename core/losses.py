@@ -56,6 +56,22 @@ class _SquaredNorm(torch.autograd.Function):
         return A * (2 * gradient)
 
 
+class _SymmetricNorm(torch.autograd.Function):
+    """||S||_F^2 of the symmetric part S of C without its diagonal, with gradient 2 S."""
+
+    @staticmethod
+    def forward(ctx: Any, C: Tensor) -> Tensor:
+        S = symmetric_part(C)
+        ctx.save_for_backward(S)
+        return _sum_of_squares(S)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (S,) = ctx.saved_tensors
+        return S * (2 * gradient)
+
+
 class _Locality(torch.autograd.Function):
     """2 Tr(Z^T L Z) with gradient 4 L Z; the product L Z serves both."""
 
@@ -88,9 +104,14 @@ def squared_frobenius(C: Tensor) -> Tensor:
 
 
 def symmetric_part(C: Tensor) -> Tensor:
-    """(C + C^T)/2 with a zero diagonal, the matrix that UDLL penalises and clusters on COIL-20."""
-    S = 0.5 * (C + C.T)
-    return S - torch.diag(S.diagonal())
+    """(C + C^T)/2 with a zero diagonal, the matrix that UDLL penalises and clusters on COIL-20; carries no gradient."""
+    S = (C.detach() + C.detach().T).mul_(0.5)
+    return S.fill_diagonal_(0)
+
+
+def symmetric_norm(C: Tensor) -> Tensor:
+    """||S||_F^2 of S = `symmetric_part` (C)."""
+    return _SymmetricNorm.apply(C)
 
 
 def combine(C: Tensor, Z: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class RunSpec:
     modified: bool = False
     seed: int = 0
     device: str = "auto"
-    snapshots: int = 8
+    snapshots: int = 5
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

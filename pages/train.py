@@ -82,7 +82,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             device = st.selectbox(
                 "Device", devices, place, help="auto takes the GPU if there is one and the method can use it."
             )
-            looks = int(draft.get("snapshots", 8))
+            looks = int(draft.get("snapshots", 5))
             meaning = "How often clusters are read off and scored in each stage."
             snapshots = st.slider("Looks while training", 1, execute.MAX_SNAPSHOTS, looks, help=meaning)
     try:

@@ -61,7 +61,7 @@ def test_gradients(graph: tuple[np.ndarray, Tensor]) -> None:
     assert torch.autograd.gradcheck(losses.self_expression, (A, other))
     assert torch.autograd.gradcheck(losses.squared_frobenius, (C,))
     assert torch.autograd.gradcheck(lambda Z: losses.locality(Z, L), (B,))
-    assert torch.autograd.gradcheck(losses.symmetric_part, (C,))
+    assert torch.autograd.gradcheck(losses.symmetric_norm, (C,))
     assert torch.autograd.gradcheck(losses.combine, (C, A))
 
 
@@ -84,6 +84,7 @@ def test_symmetric_part_has_no_diagonal() -> None:
     assert torch.equal(S, S.T)
     assert not S.diagonal().any()
     assert float(S[1, 3]) == pytest.approx(0.5 * float(C[1, 3] + C[3, 1]))
+    assert float(losses.symmetric_norm(C)) == pytest.approx(float(S.square().sum()))
 
 
 SAME_TERM = {

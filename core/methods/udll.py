@@ -197,7 +197,7 @@ class FineTuning:
         """What beta weighs and what is clustered: C, or its symmetric part without the diagonal."""
         from core import losses
 
-        return losses.symmetric_part(self.C) if self.weights.penalty == "symmetric" else self.C
+        return losses.symmetric_part(self.C) if self.weights.penalty == "symmetric" else self.C.detach()
 
     def terms(self) -> dict[str, torch.Tensor]:
         """The four weighted terms of Eq. 18."""
@@ -205,10 +205,11 @@ class FineTuning:
 
         Z = self.net.encode(self.X)
         Z_hat = losses.combine(self.C, Z)
+        norm = losses.symmetric_norm if self.weights.penalty == "symmetric" else losses.squared_frobenius
         return {
             "reconstruction": losses.reconstruction(self.X, self.net.decode(Z_hat)),
             "self-expression": self.weights.alpha * losses.self_expression(Z, Z_hat),
-            "penalty": self.weights.beta * losses.squared_frobenius(self.penalised()),
+            "penalty": self.weights.beta * norm(self.C),
             "locality": self.weights.gamma * losses.locality(Z, self.laplacian),
         }
 
@@ -378,4 +379,4 @@ class UDLL(SelfExpressive, Autoencoding):
                 return problem.net.decode(Z_hat) / self.pixel_range
 
         views = self.views(problem.net, problem.X)
-        return {**views, "C": lambda: problem.penalised().detach(), "X_hat": reconstructions}
+        return {**views, "C": problem.penalised, "X_hat": reconstructions}
