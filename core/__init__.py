@@ -8,8 +8,9 @@ layer  modules                                                      owns
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
+       ``neighbours``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
-       ``grouping`` ``methods``                                     and what they share
+       ``shallow`` ``grouping`` ``methods``                         and what they share
 3      ``runs``                                                     the run store
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
        ``execute`` ``estimates`` ``analysis``                       of it, and closer looks afterwards

@@ -13,12 +13,19 @@ from core import spectral
 from core.base import Arrays, Clusterer
 from core.params import choice, flag, integer, real
 
-AFFINITY_GROUP = "Affinity"
+AFFINITY_GROUP, SCALE_GROUP = "Affinity", "Large data"
+FULL_LIMIT = 8000  # samples; a full C of this size takes 256 MB, and four of them while it trains
 
 
 @dataclass(kw_only=True)
 class SelfExpressive(Clusterer):
-    """A method that ends with a self-expression matrix C, post-processed and cut as in `core.spectral`."""
+    """A method that ends with a self-expression matrix C, post-processed and cut as in `core.spectral`.
+
+    Its last arrays hold ``C`` in one of three forms: (n, n) dense; (n, n) sparse, where every sample may use its nearest
+    neighbours only; or (n, p) over p anchors. A method that learnt from a part of the samples adds ``rows`` (s,), the
+    samples that C (s, s) speaks of, and ``nearest`` (n,), for each sample the position in ``rows`` of the one whose
+    cluster it takes.
+    """
 
     reads = "C"
 
@@ -45,11 +52,30 @@ class SelfExpressive(Clusterer):
         "discretize", symbol=r"\mathrm{cut}", choices=("discretize", "cluster_qr", "kmeans"), group=AFFINITY_GROUP,
         help="How the spectral embedding becomes clusters; cluster_qr has no random step.",
     )  # fmt: skip
+    affinity_by: str = choice(
+        "cosines", symbol=r"A(C)", choices=("cosines", "magnitudes"), group=AFFINITY_GROUP,
+        help="Cosines between rows of the factorised C, sharpened by a power (as deep methods do), or the entries |C| (as SSC).",
+    )  # fmt: skip
+    scope: str = choice(
+        "auto", symbol=r"C \in", choices=("auto", "full", "subset"), group=SCALE_GROUP,
+        help="Express all samples by each other, or a random subset, from which the others take the cluster of their nearest "
+        f"neighbour; auto is full up to {FULL_LIMIT:,} samples.",
+    )  # fmt: skip
+    subset_size: int = integer(
+        5000, symbol="s", low=10, high=20_000, soft=(500, 10_000), group=SCALE_GROUP,
+        help="Samples in the subset, if there is one.",
+    )  # fmt: skip
 
-    def affinity(self, arrays: Arrays) -> NDArray:
+    def affinity(self, arrays: Arrays) -> NDArray | None:
+        """The (n, n) affinity, sparse if C is; None for C over anchors, which is cut without forming one."""
         assert self.n_clusters is not None
+        C = arrays["C"]
+        if spectral.form(C) == "anchors":
+            return None
+        if self.affinity_by == "magnitudes" or spectral.form(C) == "sparse":
+            return spectral.affinity_from_magnitudes(C, threshold=self.threshold)
         return spectral.affinity_from_representation(
-            arrays["C"],
+            C,
             n_clusters=self.n_clusters,
             dim=self.dim,
             power=self.power,
@@ -59,9 +85,22 @@ class SelfExpressive(Clusterer):
         )
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        assert affinity is not None and self.n_clusters is not None
-        assigner: spectral.AssignLabels = self.assign_labels  # type: ignore[assignment]
-        return spectral.spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
+        assert self.n_clusters is not None
+        if affinity is None:
+            labels = spectral.anchor_labels(arrays["C"], self.n_clusters, random_state=random_state)
+        else:
+            assigner: spectral.AssignLabels = self.assign_labels  # type: ignore[assignment]
+            labels = spectral.spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
+        return labels[arrays["nearest"]] if "nearest" in arrays else labels
+
+    def chosen_rows(self, n: int) -> NDArray[np.int64] | None:
+        """The sorted samples that are expressed by each other, or None for all."""
+        if self.scope == "full" or (self.scope == "auto" and n <= FULL_LIMIT) or n <= self.subset_size:
+            return None
+        if self.scope not in ("auto", "subset"):
+            return None
+        random = np.random.default_rng(self.random_state)
+        return np.sort(random.choice(n, self.subset_size, replace=False))
 
 
 def square_bytes(n: int, copies: Mapping[str, int]) -> dict[str, int]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
+from scipy.sparse import csr_array, diags_array, issparse
 from scipy.sparse.linalg import eigsh
 
 from core.errors import DataError, ParameterError
@@ -22,6 +23,13 @@ AssignLabels = Literal["discretize", "cluster_qr", "kmeans"]
 Symmetrize = Literal["signed", "absolute"]
 
 LANCZOS_SHARE = 6  # below one sixth of the spectrum Lanczos wins clearly (measured at n = 400 to 1,800)
+
+
+def form(C: Any) -> Literal["dense", "sparse", "anchors"]:
+    """How a self-expression matrix is held: (n, n) dense, (n, n) SciPy sparse, or (n, p) over p anchors."""
+    if issparse(C):
+        return "sparse"
+    return "dense" if C.shape[0] == C.shape[1] else "anchors"
 
 
 def threshold_columns(C: NDArray, threshold: float) -> NDArray:
@@ -159,6 +167,42 @@ def affinity_from_representation(
     S = symmetrized(threshold_columns(C, threshold), symmetrize, unit_diagonal)
     parts = decompose(S, kept_rank(len(S), n_clusters, dim))
     return affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
+
+
+def affinity_from_magnitudes(C: Any, *, threshold: float = 1.0) -> Any:
+    """A = (W + W^T)/2 of W = |C| with rows scaled to maximum 1, the affinity of sparse subspace clustering.
+
+    Parameters
+    ----------
+    C : (n, n)
+        Dense or SciPy sparse.
+    threshold : float
+        As in `threshold_columns`, but within each row, the coefficients of one sample; 1 keeps all. Dense C only.
+
+    Returns
+    -------
+    (n, n), dense or CSR as C
+        Symmetric, non-negative, maximum 1, zero diagonal.
+    """
+    if issparse(C):
+        W = abs(csr_array(C))
+        peaks = W.max(axis=1).toarray().ravel()
+        W = diags_array(1 / np.where(peaks > 0, peaks, 1)) @ W
+        A = csr_array(0.5 * (W + W.T))
+        A.setdiag(0)
+        A.eliminate_zeros()
+        return A
+    W = np.abs(threshold_columns(C.T, threshold).T).astype(np.float32)
+    peaks = W.max(axis=1, keepdims=True)
+    W /= np.where(peaks > 0, peaks, 1)
+    A = 0.5 * (W + W.T)
+    np.fill_diagonal(A, 0)
+    return A
+
+
+def anchor_labels(C: NDArray, n_clusters: int, *, random_state: int = 0) -> NDArray[np.int64]:
+    """Clusters of samples given by their weights over anchors."""
+    raise NotImplementedError
 
 
 def spectral_labels(

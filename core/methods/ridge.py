@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost, Preset, Stages, Step
-from core.params import choice, flag, real
+from core.base import Cost, Preset
+from core.params import flag, real
 from core.registry import register
 from core.representation import ridge_representation
-from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
+from core.selfexpressive import affinity_constants, square_bytes
+from core.shallow import Progress, Shallow
 
 _WITH_LABELS = "lambda and the affinity constants were chosen with the labels, as in the papers of this family."
 
 
 @register
-class Ridge(SelfExpressive):
+class Ridge(Shallow):
     """Closed-form self-expression with the affinity of the deep subspace methods."""
 
     name = "ridge"
@@ -58,23 +59,11 @@ class Ridge(SelfExpressive):
         help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
     )  # fmt: skip
     zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
-    normalize: str = choice(
-        "unit",
-        symbol=r"\lVert x \rVert",
-        choices=("unit", "none"),
-        help="Scale every sample to unit norm, or leave it.",
-    )
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         return Cost(matrices=square_bytes(shape[0], {"Gram matrix and inverse": 4, "C and affinity": 4}))
 
-    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        self.clusters(X)
-        flat = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
-        if self.normalize == "unit":
-            norms = np.linalg.norm(flat, axis=1, keepdims=True)
-            flat = flat / np.where(norms > 0, norms, 1)
-        C = ridge_representation(flat, self.strength, zero_diagonal=self.zero_diagonal)
-        yield Step("solve", 1, 1, {"residual": float(np.square(flat - C @ flat).sum())}, {"C": C, "Z": flat})
-        yield self.conclude({"C": C, "Z": flat})
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
+        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)

@@ -1,0 +1,66 @@
+"""What self-expressive methods without a network share: features in, one solver, clusters out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Arrays, Stages, Step
+from core.neighbours import nearest_of
+from core.params import choice
+from core.selfexpressive import SelfExpressive
+
+
+class Progress(NamedTuple):
+    """What a solver has reached: iterations done of those planned, its scalars, and C as it is."""
+
+    step: int
+    total: int
+    scalars: Mapping[str, Any]
+    C: Any
+
+
+@dataclass(kw_only=True)
+class Shallow(SelfExpressive):
+    """A method that expresses given features, samples in rows, by each other: X ~ C X."""
+
+    normalize: str = choice(
+        "unit",
+        symbol=r"\lVert x \rVert",
+        choices=("unit", "none"),
+        help="Scale every sample to unit norm, or leave it.",
+    )
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        """Find C for the rows of X; the last of what it yields is the solution."""
+        raise NotImplementedError  # pragma: no cover
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Stages: solve, spectral."""
+        self.clusters(X)
+        yield from self.express(np.asarray(X).reshape(len(X), -1), stages or Stages())
+
+    def express(self, Z: NDArray, stages: Stages) -> Iterator[Step]:
+        """Express the rows of Z (n, d) by each other, and cut the affinity; a stop ends the solver where it is."""
+        features = self.features(Z)
+        rows = self.chosen_rows(len(features))
+        arrays: Arrays = {"Z": features}
+        if rows is not None:
+            arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
+        for reached in self.solve(features if rows is None else features[rows]):
+            yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
+            if stages.stopping:
+                break
+        yield self.conclude({**arrays, "C": reached.C})
+
+    def features(self, Z: NDArray) -> NDArray[np.float64]:
+        """The rows as the solver takes them."""
+        Z = np.asarray(Z, dtype=np.float64)
+        if self.normalize == "none":
+            return Z
+        norms = np.linalg.norm(Z, axis=1, keepdims=True)
+        return np.asarray(Z / np.where(norms > 0, norms, 1))
