@@ -8,12 +8,13 @@ layer  modules                                                      owns
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
-       ``neighbours``
+       ``neighbours`` ``expression``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
-       ``shallow`` ``grouping`` ``methods``                         and what they share
-3      ``runs``                                                     the run store
+       ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
+       ``methods``
+3      ``runs`` ``pretrained``                                      the stores of runs and of networks
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
-       ``execute`` ``estimates`` ``analysis``                       of it, and closer looks afterwards
+       ``execute`` ``estimates`` ``outofsample`` ``analysis``       of it, and closer looks afterwards
 5      ``jobs``                                                     queue, workers
 6      ``cli`` ``bench`` ``__main__``                               the command line
 ====== ============================================================ =====================================

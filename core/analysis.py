@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 
-from core import datasets, execute, metrics, projections, spectral
+from core import datasets, execute, metrics, projections, registry, spectral
 from core.errors import AffinityLabError, DataError, UnknownName
-from core.plots.blocks import block_mean, cluster_order
+from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.processes import this_process
 from core.runs import Run, RunStore, Status, atomic_write
+from core.selfexpressive import SelfExpressive
 
 KEPT_ANSWERS = 300
 ERROR_SECONDS = 20.0
@@ -140,53 +142,104 @@ def embedding(
 def matrix(
     store: RunStore, *, run: str, which: str, order: str, pixels: int, clusters: list[int] | None = None
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """A square matrix of a run, ordered by cluster or class and shrunk: ``which`` is "C", "affinity" or "prior"."""
-    final = store.arrays(run, "final", ("labels", "y"))
+    """A square matrix of a run, ordered by cluster or class and shrunk.
+
+    ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
+    samples of the subset, if the run learnt from one.
+    """
+    final = store.arrays(run, "final", ("labels", "y", "rows"))
     groups = final.get("y" if order == "class" else "labels")
     if groups is None:
         raise DataError(f"The run {run} has no labels to order by {order}.")
+    groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
     return _picture(_square(store, run, which), groups, pixels, clusters), {}
 
 
-def _picture(A: NDArray, groups: NDArray, pixels: int, chosen: list[int] | None) -> dict[str, NDArray]:
+@dataclass(frozen=True)
+class _Product:
+    """B B^T by its factor, an (n, n) matrix that is too large to be written down."""
+
+    B: csr_array
+
+
+def _picture(A: Any, groups: NDArray, pixels: int, chosen: list[int] | None) -> dict[str, NDArray]:
     order, _ = cluster_order(groups)
     if chosen:
         order = order[np.isin(groups[order], chosen)]
     _, borders = cluster_order(groups[order])
-    return {"blocks": block_mean(np.abs(A), order, pixels), "order": order, "borders": borders, "groups": groups[order]}
+    blocks = factor_block_mean(A.B, order, pixels) if isinstance(A, _Product) else block_mean(abs(A), order, pixels)
+    return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
 
 
-def _square(store: RunStore, run: str, which: str) -> NDArray:
-    record = store.get(run)
+def _square(store: RunStore, run: str, which: str) -> Any:
+    record, home = store.get(run), str(store.home)
     if which == "prior":
-        return _prior(store, run)
+        prior = _stored(store, run, "prior")
+        if prior is None:
+            raise DataError(f"The run {run} has no prior graph.")
+        return prior
+    if which == "graph":
+        return _Product(_anchor_factor(home, run))
     if which == "C":
-        return _representation(str(store.home), run)
-    if "A" in store.array_names(run, "final"):
-        return store.arrays(run, "final", ["A"])["A"]
-    names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
-    constants = {name: record.spec.params[name] for name in names if name in record.spec.params}
-    if len(constants) < len(names):
+        return _full_representation(home, run)
+    A = _stored(store, run, "A")
+    if A is not None:
+        return A
+    cls = registry.method(record.spec.method)
+    if not issubclass(cls, SelfExpressive):
         raise DataError(f"The method {record.spec.method} has no affinity.")
-    return _affinity(store, run, n_clusters=record.result["n_clusters"], **constants)
+    K, params = record.result["n_clusters"], record.spec.params
+    C = _full_representation(home, run)
+    if cls.affinity is SelfExpressive.affinity and not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
+        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+        return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
+    return registry.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
 
 
-def _prior(store: RunStore, run: str) -> NDArray:
-    parts = store.arrays(run, "final", ("prior.row", "prior.col", "prior.val", "labels"))
-    if "prior.row" not in parts:
-        raise DataError(f"The run {run} has no prior graph.")
-    n = len(parts["labels"])
-    dense = np.zeros((n, n), dtype=np.float32)
-    dense[parts["prior.row"], parts["prior.col"]] = parts["prior.val"]
-    return dense
+def _stored(store: RunStore, run: str, name: str) -> Any:
+    """A matrix of the run, dense or sparse as it was; None if there is none of that name."""
+    names = [f"{name}.{part}" for part in ("row", "col", "val", "shape")]
+    found = store.arrays(run, "final", [name, *names])
+    if name in found:
+        return found[name]
+    if names[0] not in found:
+        return None
+    if names[3] in found:
+        n, columns = map(int, found[names[3]])
+    else:  # as runs were stored before there were other than square ones
+        n = columns = len(store.arrays(run, "final", ["labels"])["labels"])
+    row, col, values = (found[part] for part in names[:3])
+    return csr_array((values, (row, col)), shape=(n, columns))
 
 
 @lru_cache(maxsize=2)
-def _representation(home: str, run: str) -> NDArray:
-    C = RunStore(home).arrays(run, "final", ["C"]).get("C")
+def _representation(home: str, run: str) -> Any:
+    C = _stored(RunStore(home), run, "C")
     if C is None:
         raise DataError(f"The run {run} has no self-expression matrix.")
     return C
+
+
+def _full_representation(home: str, run: str) -> Any:
+    """C (n, n), dense or sparse."""
+    C = _representation(home, run)
+    if spectral.form(C) == "anchors":
+        raise DataError(
+            f"C of the run {run} expresses samples by {C.shape[1]:,} anchors, so it is not square and has no affinity; "
+            "its graph through the anchors can be shown."
+        )
+    return C
+
+
+@lru_cache(maxsize=2)
+def _anchor_factor(home: str, run: str) -> csr_array:
+    W = _stored(RunStore(home), run, "W")
+    if W is None:
+        C = _representation(home, run)
+        if spectral.form(C) != "anchors":
+            raise DataError(f"The run {run} has no anchors.")
+        W = spectral.anchor_affinities(C)
+    return spectral.anchor_factor(W)
 
 
 @lru_cache(maxsize=3)
@@ -194,7 +247,9 @@ def _decomposition(
     home: str, run: str, threshold: float, symmetrize: spectral.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
 ) -> spectral.Decomposition:
     """The costly link of the chain, kept while the sliders after it move."""
-    C = _representation(home, run)
+    C = _full_representation(home, run)
+    if issparse(C):
+        raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
     if zero_diagonal:
         C = C - np.diag(np.diagonal(C))
     return spectral.decompose(spectral.symmetrized(spectral.threshold_columns(C, threshold), symmetrize, unit_diagonal))
@@ -202,8 +257,11 @@ def _decomposition(
 
 def _affinity(
     store: RunStore, run: str, *, n_clusters: int, threshold: float, dim: int, power: float, symmetrize: spectral.Symmetrize,
-    unit_diagonal: bool, zero_diagonal: bool = False,
+    unit_diagonal: bool, zero_diagonal: bool = False, affinity_by: str = "cosines",
 ) -> NDArray:  # fmt: skip
+    if affinity_by == "magnitudes":
+        C: NDArray = spectral.affinity_from_magnitudes(_full_representation(str(store.home), run), threshold=threshold)
+        return C
     parts = _decomposition(str(store.home), run, threshold, symmetrize, unit_diagonal, zero_diagonal)
     return spectral.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
 
@@ -212,13 +270,14 @@ def recluster(
     store: RunStore, *, run: str, n_clusters: int, assign_labels: spectral.AssignLabels, random_state: int, pixels: int,
     **constants: Any,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
-    """Cluster a stored C again under other affinity constants, without training."""
+    """Cluster a stored, dense C again under other affinity constants, without training."""
     A = _affinity(store, run, n_clusters=n_clusters, **constants)
     labels = spectral.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
-    y = store.arrays(run, "final", ["y"]).get("y")
-    scores = metrics.evaluate(y, labels) if y is not None else {}
+    final = store.arrays(run, "final", ("y", "nearest"))
+    everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
+    scores = metrics.evaluate(final["y"], everyone) if "y" in final else {}
     scores["block_diagonality"] = metrics.block_diagonality(A, labels)
-    return {"labels": labels, **_picture(A, labels, pixels, None)}, {"scores": scores}
+    return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}
 
 
 def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import cos, pi, prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.nets import AutoEncoder
 
 NETWORK_GROUP, PRETRAINING_GROUP = "Network", "Pretraining"
+PICTURES = 24  # reconstructions kept with a pretrained network
+CHUNK = 8192  # samples encoded at a time when nothing is trained: bounds the memory of the activations
 
 
 @dataclass(kw_only=True)
@@ -33,15 +35,21 @@ class Autoencoding(Clusterer):
     learns = "deep"
     uses_gpu = True
 
+    net_: AutoEncoder = field(init=False, repr=False)
+
+    network: str = choice(
+        "auto", symbol=r"f_\theta", choices=("auto", "convolutional", "dense"), group=NETWORK_GROUP,
+        help="Layers of the auto-encoder; auto takes convolutions for images and dense layers for vectors.",
+    )  # fmt: skip
     channels: tuple[int, ...] = sizes(
-        (16, 8), symbol="c", low=1, high=512, group=NETWORK_GROUP, help="Filters of each convolution (images only)."
+        (16, 8), symbol="c", low=1, high=512, group=NETWORK_GROUP, help="Filters of each convolution."
     )
     kernel_sizes: tuple[int, ...] = sizes(
-        (3, 3), symbol="k_c", low=1, high=15, group=NETWORK_GROUP, help="Filter size of each convolution (images only)."
+        (3, 3), symbol="k_c", low=1, high=15, group=NETWORK_GROUP, help="Filter size of each convolution."
     )
     widths: tuple[int, ...] = sizes(
         (256, 32), symbol="m_l", low=1, high=10_000, group=NETWORK_GROUP,
-        help="Units of each layer, the code last (vectors only).",
+        help="Units of each dense layer, the code last.",
     )  # fmt: skip
     pixel_range: float = real(
         1.0, symbol="r", low=1e-3, high=1e4, soft=(1, 255), group=NETWORK_GROUP,
@@ -65,8 +73,18 @@ class Autoencoding(Clusterer):
         help="Samples per step; none takes all at once.",
     )  # fmt: skip
 
+    @classmethod
+    def is_dense(cls, ndim: int, params: Mapping[str, Any]) -> bool:
+        """Whether samples of so many axes, counting that of the samples, go through dense layers."""
+        return bool(ndim == 2 or params["network"] == "dense")
+
     def check_data(self, X: NDArray) -> None:
-        if X.ndim > 2 and len(self.channels) != len(self.kernel_sizes):
+        if X.ndim == 2 and self.network == "convolutional":
+            raise ParameterError(
+                f"The 'network' parameter of {self.name} must be 'auto' or 'dense' for data that are not images. "
+                f"Got {self.network!r} instead."
+            )
+        if not self.is_dense(X.ndim, vars(self)) and len(self.channels) != len(self.kernel_sizes):
             raise ParameterError(
                 f"The 'kernel_sizes' parameter of {self.name} must be as long as 'channels' ({len(self.channels)}). "
                 f"Got {len(self.kernel_sizes)} entries instead."
@@ -79,16 +97,81 @@ class Autoencoding(Clusterer):
         """
         import torch
 
-        from core import nets
-
         self.check_data(X)
         generator = torch.Generator().manual_seed(self.random_state)
-        net = nets.autoencoder_for(X.shape[1:], self.channels, self.kernel_sizes, self.widths, generator=generator)
+        self.net_ = self.new_network(X.shape[1:], generator).to(self.device)
+        return self.to_device(X), self.net_, generator
+
+    def new_network(self, sample_shape: tuple[int, ...], generator: torch.Generator) -> AutoEncoder:
+        """A network for samples of that shape, its weights drawn from the generator."""
+        from core import nets
+
+        self._sample_shape = sample_shape
+        if self.is_dense(1 + len(sample_shape), vars(self)):
+            sample_shape = (prod(sample_shape),)
+        return nets.autoencoder_for(sample_shape, self.channels, self.kernel_sizes, self.widths, generator=generator)
+
+    def embed(self, X: NDArray) -> NDArray:
+        return self.codes(self.net_, self.to_device(X)).cpu().numpy()
+
+    def restore(self, sample_shape: tuple[int, ...], arrays: Arrays, weights: Arrays) -> Self:
+        import torch
+
+        self.net_ = self.new_network(sample_shape, torch.Generator()).to(self.device)
+        own = {name.removeprefix("net."): value for name, value in weights.items() if name.startswith("net.")}
+        self.net_.load_state_dict(own)
+        return super().restore(sample_shape, arrays, weights)
+
+    def to_device(self, X: NDArray) -> torch.Tensor:
+        """Samples as the network takes them."""
+        import torch
+
+        from core import nets
+
         data = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32)).to(self.device) * self.pixel_range
-        return nets.batch_last(data) if X.ndim > 2 else data, net.to(self.device), generator
+        return data.flatten(1) if self.is_dense(X.ndim, vars(self)) else nets.batch_last(data)
+
+    def part(self, X: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Some of the samples, in the memory order of all."""
+        import torch
+
+        from core import nets
+
+        chosen = X[torch.from_numpy(rows).to(X.device)]
+        return chosen if X.ndim == 2 else nets.batch_last(chosen)
+
+    def recipe(self) -> dict[str, Any]:
+        """What decides the pretrained network, besides the data: equal recipes give equal networks."""
+        dense = self.is_dense(1 + len(self._sample_shape), vars(self))
+        names = ["widths"] if dense else ["channels", "kernel_sizes"]
+        names += [name for name, param in self.declared().items() if param.group == PRETRAINING_GROUP]
+        values = {name: getattr(self, name) for name in ["pixel_range", "random_state", *names]}
+        return {"network": "dense" if dense else "convolutional", **values}
 
     def pretrain(self, net: AutoEncoder, X: torch.Tensor, generator: torch.Generator, stages: Stages) -> Iterator[Step]:
-        """The stage "pretrain": reconstruct the data, nothing else."""
+        """The stage "pretrain": reconstruct the data, nothing else; or take the network from the shelf, if it is there."""
+        kept = stages.shelf.get(self.recipe()) if stages.shelf and not stages.reached("pretrain") else None
+        if kept is not None:
+            stages.adopt("pretrain", self.pretrain_epochs, kept)
+        seen = 0
+        for step in self._pretrain(net, X, generator, stages):
+            seen = step.step
+            yield step
+        if kept is not None and self.pretrain_epochs:
+            yield Step("pretrain", self.pretrain_epochs, self.pretrain_epochs, {}, self.views(net, X))
+        elif stages.shelf and seen and seen == self.pretrain_epochs:
+            self._shelve(net, X, stages)
+
+    def _shelve(self, net: AutoEncoder, X: torch.Tensor, stages: Stages) -> None:
+        """Keep the pretrained network, with its error and a few pictures, for whoever follows the same recipe."""
+        assert stages.shelf is not None
+        X_hat = _in_chunks(net, X)
+        error = float((X - X_hat).square().mean()) / self.pixel_range**2
+        shown = np.linspace(0, len(X) - 1, min(PICTURES, len(X))).astype(np.int64)
+        pictures = {name: self.shown(self.part(A, shown)).cpu().numpy() for name, A in (("X", X), ("X_hat", X_hat))}
+        stages.shelf.put(self.recipe(), stages.kept("pretrain"), {"mean_squared_error": error}, pictures)
+
+    def _pretrain(self, net: AutoEncoder, X: torch.Tensor, generator: torch.Generator, stages: Stages) -> Iterator[Step]:
         import torch
 
         from core import losses
@@ -124,24 +207,23 @@ class Autoencoding(Clusterer):
 
     def views(self, net: AutoEncoder, X: torch.Tensor) -> Arrays:
         """Codes and reconstructions, computed only if somebody looks."""
-        import torch
 
-        def codes() -> torch.Tensor:
-            with torch.no_grad():
-                return net.encode(X)
+        return {"Z": lambda: self.codes(net, X), "X_hat": lambda: self.shown(_in_chunks(net, X))}
 
-        def reconstructions() -> torch.Tensor:
-            with torch.no_grad():
-                return net(X) / self.pixel_range
+    def codes(self, net: AutoEncoder, X: torch.Tensor) -> torch.Tensor:
+        """Z = encoder(X), (n, d), without gradients."""
+        return _in_chunks(net.encode, X)
 
-        return {"Z": codes, "X_hat": reconstructions}
+    def shown(self, X_hat: torch.Tensor) -> torch.Tensor:
+        """Reconstructions in the scale and shape of the data."""
+        return (X_hat / self.pixel_range).reshape(len(X_hat), *self._sample_shape)
 
     @classmethod
     def network_cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         """Parameters of the network, and bytes of the data and of its activations in one step."""
         n, *sample = shape
-        if len(sample) == 1:
-            layers = [sample[0], *params["widths"]]
+        if cls.is_dense(len(shape), params):
+            layers = [prod(sample), *params["widths"]]
             parameters = sum(2 * a * b + a + b for a, b in itertools.pairwise(layers))
             activations = 2 * sum(layers)
         else:
@@ -149,6 +231,14 @@ class Autoencoding(Clusterer):
         batch = min(params["batch_size"] or n, n)
         matrices = {"data": 4 * n * prod(sample), "activations of a step": 4 * batch * activations}
         return Cost(parameters=parameters, matrices=matrices)
+
+
+def _in_chunks(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> torch.Tensor:
+    """f(X) without gradients, so many rows at a time that the activations stay small."""
+    import torch
+
+    with torch.no_grad():
+        return f(X) if len(X) <= CHUNK else torch.cat([f(part) for part in X.split(CHUNK)])
 
 
 def _conv_cost(sample: tuple[int, ...], channels: tuple[int, ...], kernels: tuple[int, ...]) -> tuple[int, int]:

@@ -10,12 +10,13 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ParameterError
+from core.errors import NotFitted, ParameterError
+from core.neighbours import nearest_of
 from core.params import Param, check_all, integer, params_of
 
 Arrays = Mapping[str, Any]
@@ -77,6 +78,16 @@ def to_host(arrays: Arrays) -> dict[str, Any]:
     return {name: v.detach().cpu().numpy() if hasattr(v, "detach") else v for name, v in values.items()}
 
 
+class Shelf(Protocol):
+    """Where pretrained networks of the data at hand are kept between runs."""
+
+    def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The final state of the stage that followed this recipe, or None."""
+
+    def put(self, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any], arrays: Arrays) -> None:
+        """Keep such a state, with what people may want to know and see of it."""
+
+
 class Stages:
     """What the training stages of a run have reached; the only state that a checkpoint has to hold.
 
@@ -85,7 +96,8 @@ class Stages:
     current stage at once and skips the later ones, after which the method concludes from what was reached.
     """
 
-    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, saved: Mapping[str, Any] | None = None, shelf: Shelf | None = None) -> None:
+        self.shelf = shelf
         self._saved: dict[str, dict[str, Any]] = {name: dict(value) for name, value in (saved or {}).items()}
         self._live: tuple[str, Mapping[str, Any]] | None = None
         self.stopping = False
@@ -124,6 +136,15 @@ class Stages:
         # able to return to this point (a prior graph is built from the codes as they are here). Its optimiser is done.
         before["state"] = {name: copy.deepcopy(_state(part)) for name, part in parts.items() if name != "optimizer"}
         self._live = None
+
+    def adopt(self, stage: str, step: int, state: Mapping[str, Any]) -> None:
+        """Count a stage as done, with the final state that another run reached in it."""
+        self._saved[stage] = {"step": step, "state": dict(state), "over": True}
+
+    def kept(self, stage: str) -> Mapping[str, Any]:
+        """The final state of a stage that is over."""
+        state: Mapping[str, Any] = self._saved[stage]["state"]
+        return state
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a resumed run needs, by stage; tensors are the live ones, so save before the next step."""
@@ -198,6 +219,8 @@ class Clusterer:
     device: str = "cpu"
 
     labels_: NDArray[np.int64] = field(init=False, repr=False)
+    embedding_: NDArray = field(init=False, repr=False)
+    true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `peeks`
 
     def __post_init__(self) -> None:
         declared = self.declared()
@@ -245,6 +268,13 @@ class Clusterer:
             Naming what does not fit.
         """
 
+    def peeks(self, n: int) -> bool:
+        """Whether, set as it is, the method uses the true labels of n samples; then ``true_labels`` must be set.
+
+        No method does by default. A run that does says so wherever its scores are shown.
+        """
+        return False
+
     def conclude(self, arrays: Arrays) -> Step:
         """The last step: cut the graph, or group the codes, with the seed of the run."""
         host = to_host(arrays)
@@ -265,6 +295,25 @@ class Clusterer:
 
     def fit_predict(self, X: NDArray, y: Any = None) -> NDArray[np.int64]:
         return self.fit(X).labels_
+
+    def embed(self, X: NDArray) -> NDArray:
+        """Samples, new ones or those of training, where ``embedding_`` (n, d) lives."""
+        return np.asarray(X).reshape(len(X), -1)
+
+    def predict(self, X: NDArray) -> NDArray[np.int64]:
+        """Clusters of new samples: each takes that of the training sample whose code is nearest to its own.
+
+        C has a row for every training sample and none for others, so this is the one way out of the sample that all
+        methods share (RGRL section 5.2). On the training samples it returns their own labels.
+        """
+        if not hasattr(self, "labels_"):
+            raise NotFitted(f"{self.name} has not been fitted yet: call fit first.")
+        return self.labels_[nearest_of(self.embed(X), self.embedding_)]
+
+    def restore(self, sample_shape: tuple[int, ...], arrays: Arrays, weights: Arrays) -> Self:
+        """Return to the state after `fit` from what a run stored: arrays of its last step, tensors of its networks."""
+        self.labels_, self.embedding_ = arrays["labels"], arrays["Z"]
+        return self
 
     def clusters(self, X: NDArray) -> int:
         """The number of clusters, checked against the number of samples.

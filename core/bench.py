@@ -1,8 +1,8 @@
-"""Speed of a fine-tuning step against a plain port of the published UDLL program, measured side by side."""
+"""Speed of a fine-tuning step against plain ports of the published programs, measured side by side."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,50 +15,54 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import losses
+from core import registry
 from core.errors import DataError, ParameterError, UnknownName
-from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
-from core.methods.udll import UDLL, FineTuning
+from core.finetuning import DeepSelfExpressive, FineTuning
 from core.nets import ConvAutoEncoder, batch_last
-from core.registry import build
 
-REFERENCE = Path(__file__).resolve().parent.parent / "tests" / "reference_udll.py"
+PORTS = Path(__file__).resolve().parent.parent / "tests" / "ports"
 WARM_UP = 2
 
 
 @dataclass(frozen=True)
 class Task:
-    """A published script: the size of its data, its preset here, its constants in the port."""
+    """A published script: the size of its data, its preset here and what differs from it, its constants in the port."""
 
+    method: str
     shape: tuple[int, int, int]  # (n, h, w)
     preset: str
     constants: str
-    loss_scale: float  # what the script minimises is this times Eq. 18
+    overrides: tuple[tuple[str, Any], ...] = ()
+    loss_scale: float = 1.0  # what the script minimises is this times our objective
+
+    def build(self) -> DeepSelfExpressive:
+        """The method with the constants of the script."""
+        params = {**registry.method(self.method).presets[self.preset].params, **dict(self.overrides)}
+        method = registry.build(self.method, **params)
+        assert isinstance(method, DeepSelfExpressive)
+        return method
 
 
+_PROGRAM = (("through_graph", True), ("diagonal", "soft"), ("tolerance", 0.0))  # what the published RGRL program does
 TASKS = {
-    "orl": Task((400, 32, 32), "orl-code", "ORL", 1.0),
-    "coil20": Task((1440, 32, 32), "coil20-code", "COIL20", 2.0),
+    "udll-orl": Task("udll", (400, 32, 32), "orl-code", "ORL"),
+    "udll-coil20": Task("udll", (1440, 32, 32), "coil20-code", "COIL20", loss_scale=2.0),
+    "rgrl-orl": Task("rgrl", (400, 32, 32), "orl-code", "ORL"),
+    "rgrl-coil20": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20"),
+    "rgrl-coil20-bfloat16": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20", (("precision", "bfloat16"),)),
+    "rgrl-orl-program": Task("rgrl", (400, 32, 32), "orl-code", "ORL", _PROGRAM),
+    "rgrl-coil20-program": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20", _PROGRAM),
 }
 
 
-def method_of(name: str) -> UDLL:
-    """The method with the constants of a published script."""
-    method = build("udll", **UDLL.presets[TASKS[name].preset].params)
-    assert isinstance(method, UDLL)
-    return method
-
-
-def load_reference(path: Path = REFERENCE) -> ModuleType:
+def load_port(method: str) -> ModuleType:
     """The port, which lives with the tests and is no part of the package."""
-    if not path.is_file():
-        raise DataError(f"The benchmark needs the port of the published program at {path}, which does not exist.")
-    spec = importlib.util.spec_from_file_location("reference_udll", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
+    if not (PORTS / f"{method}.py").is_file():
+        raise DataError(f"The benchmark needs the port of the published program in {PORTS}, which does not exist.")
+    root = str(PORTS.parent.parent)
+    if root not in sys.path:
+        sys.path.append(root)
+    return importlib.import_module(f"tests.ports.{method}")
 
 
 def contenders(
@@ -68,7 +72,8 @@ def contenders(
 
     Parameters
     ----------
-    name : {"orl", "coil20"}
+    name : str
+        One of `TASKS`.
     images : (n, h, w), optional
         Pixels as training uses them; uniform noise of the same size when left out, which takes the same time.
     dtype : torch.dtype
@@ -78,22 +83,21 @@ def contenders(
     """
     if name not in TASKS:
         raise UnknownName("benchmark", name, TASKS)
-    task, reference, method = TASKS[name], load_reference(), method_of(name)
-    constants = getattr(reference, task.constants)
+    task = TASKS[name]
+    port, method = load_port(task.method), task.build()
     generator = torch.Generator().manual_seed(random_state)
     if images is None:
         images = torch.rand(task.shape, generator=generator) * method.pixel_range
-    images = images.to(dtype)
-    h, w = images.shape[1:]
-    net = ConvAutoEncoder((h, w), method.channels, method.kernel_sizes, generator=generator).to(dtype)
-    with torch.no_grad():
-        codes = net.encode(images)
-    L = laplacian(symmetrized_graph(adaptive_neighbors(codes.numpy(), method.n_neighbors)))
-    program = reference.Program(images[:, None], torch.from_numpy(L.toarray()).to(dtype), constants).to(dtype)
+    images = batch_last(images.to(dtype))
+    net = ConvAutoEncoder(tuple(images.shape[1:]), method.channels, method.kernel_sizes, generator=generator).to(dtype)
+    constants, _ = method.constants(images, method.codes(net, images).numpy())
+    if "laplacian" in constants:
+        constants["laplacian"] = constants["laplacian"].to(dtype)
+    L = constants["laplacian"].to_dense() if "laplacian" in constants else None
+    program = port.Program(images[:, None].contiguous(), getattr(port, task.constants), L).to(dtype)
     copy_weights(net, program)
-    C = program.Coef.detach().clone()
-    ours = FineTuning(method, net, C, batch_last(images), losses.sparse_tensor(L, dtype=dtype))
-    return ours, reference.Session(program)
+    ours = FineTuning(method, net, program.Coef.detach().clone(), images, **constants)
+    return ours, load_port("common").Session(program)
 
 
 def copy_weights(net: ConvAutoEncoder, program: Any) -> None:
@@ -118,7 +122,7 @@ def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | Non
     Returns
     -------
     dict
-        ``dataset``, ``n``, ``steps``, ``threads``, ``ours_ms``, ``port_ms`` and ``ratio`` = port / ours.
+        ``task``, ``n``, ``steps``, ``threads``, ``ours_ms``, ``port_ms`` and ``ratio`` = port / ours.
 
     Raises
     ------
@@ -143,7 +147,7 @@ def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | Non
         torch.set_num_threads(before)
     ours_ms, port_ms = (1e3 * median(times[rival][WARM_UP:]) for rival in rivals)
     return {
-        "dataset": name,
+        "task": name,
         "n": len(ours.X),
         "steps": steps,
         "threads": threads,
@@ -153,6 +157,6 @@ def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | Non
     }
 
 
-def bench_epoch(datasets: Sequence[str] = tuple(TASKS), steps: int = 20) -> list[dict[str, Any]]:
-    """`epoch_ratio` of several data sets, on noise of their size: the time of a step does not depend on the pixels."""
-    return [epoch_ratio(name, steps=steps) for name in datasets]
+def bench_epoch(tasks: Sequence[str] = tuple(TASKS), steps: int = 20) -> list[dict[str, Any]]:
+    """`epoch_ratio` of several tasks, on noise of their size: the time of a step does not depend on the pixels."""
+    return [epoch_ratio(name, steps=steps) for name in tasks]

@@ -17,11 +17,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from core import datasets, registry
 from core.base import Clusterer, Step
 from core.datasets import DataSpec
 from core.errors import AffinityLabError, InvalidInput, ParameterError, UnknownName
-from core.runs import Run, RunStore, Status
+from core.runs import Run, RunStore, Status, atomic_write
+from core.selfexpressive import SelfExpressive
 
 EXIT_DONE, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_STOPPED = 0, 1, 2, 130
 _EXITS = {Status.DONE: EXIT_DONE, Status.STOPPED: EXIT_STOPPED}
@@ -59,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     command("methods", _methods, "List the methods with their parameters and presets.")
     command("datasets", _datasets, "List the data sets, and how to get those that are not here.")
     _run_arguments(command("run", _run, "Train a method and print its scores."))
+    predict = command("predict", _predict, "Label new samples by a finished run.")
+    predict.add_argument("run_id")
+    _data_arguments(predict)
+    predict.add_argument("--out", type=Path, help="write the labels to this .csv")
     command("list", _list, "List all runs, newest first.")
     command("show", _show, "Show one run.").add_argument("run_id")
     export = command("export", _export, "Write one run to a .zip.")
@@ -71,23 +78,28 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
     bench = command("bench", _bench, "Measure speed, as ratios within one process.")
     bench.add_argument("what", choices=("epoch",))
+    bench.add_argument("tasks", nargs="*", help="method and data, as udll-orl or rgrl-coil20; all by default")
     bench.add_argument("--steps", type=int, default=15, help="measured steps of each side")
     return parser
 
 
 def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("method")
-    sub.add_argument("--dataset", required=True, help="name, or file (.npz, .csv, .parquet, .mat)")
+    _data_arguments(sub)
+    sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
     sub.add_argument("--preset", default="auto", help="name, 'defaults', or 'auto': the one named like the data set")
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
+
+
+def _data_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--dataset", required=True, help="name, or file (.npz, .csv, .parquet, .mat)")
     sub.add_argument("--n-samples", type=int, help="random subset of that size")
     sub.add_argument("--per-class", type=int, help="that many samples of each class")
     sub.add_argument("--n-classes", type=int, help="only the first classes")
     sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
-    sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
-    sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------------
@@ -148,11 +160,15 @@ def _run(options: argparse.Namespace) -> int:
     from core.processes import this_process
 
     spec = execute.make_spec(
-        options.method, _data_spec(options), preset=options.preset, seed=options.seed, device=options.device,
+        options.method, _data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
         overrides=parse_settings(options.method, options.set), snapshots=options.snapshots,
     )  # fmt: skip
     prepared = execute.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.name}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
+    cls = registry.method(spec.method)
+    words = cls.scope_words(prepared.data.n_samples, spec.params) if issubclass(cls, SelfExpressive) else None
+    if words:
+        print(words, file=sys.stderr)
     store = RunStore()
     record = store.create(spec, owner=this_process())
     with _Progress() as progress:
@@ -161,14 +177,34 @@ def _run(options: argparse.Namespace) -> int:
     return _EXITS.get(run.status, EXIT_FAILED)
 
 
-def _data_spec(options: argparse.Namespace) -> DataSpec:
+def _data_spec(options: argparse.Namespace, scaling: datasets.Scaling = "unit") -> DataSpec:
     name = options.dataset
     if name not in datasets.dataset_names() and Path(name).is_file():
         name = str(Path(name).resolve())  # the record must find the file from anywhere
     return DataSpec(
         name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
-        seed=options.data_seed, scaling=options.scaling,
+        seed=options.data_seed, scaling=scaling,
     )  # fmt: skip
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from core.outofsample import label_new
+
+    if options.out is not None:
+        _check_target(options.out)
+    new = label_new(RunStore(), options.run_id, _data_spec(options))
+    if options.out is not None:
+        with atomic_write(options.out) as file:
+            file.write(new.to_csv().encode())
+    sizes = {str(cluster): int(size) for cluster, size in enumerate(np.bincount(new.labels)) if size}
+    if options.json:
+        result = {"run_id": options.run_id, "n_samples": new.data.n_samples, "metrics": new.scores(), "cluster_sizes": sizes}
+        print(json.dumps({**result, "labels": new.labels.tolist()}))
+        return EXIT_DONE
+    for name, value in new.scores().items():
+        print(f"    {name:18s} {value:.4f}")
+    print("samples by cluster: " + ", ".join(f"{cluster}: {size}" for cluster, size in sizes.items()))
+    return EXIT_DONE
 
 
 def parse_settings(method: str, settings: Sequence[str]) -> dict[str, Any]:
@@ -195,7 +231,8 @@ def result_json(run: Run) -> dict[str, Any]:
         "params": result.get("params", dict(run.spec.params)), "seed": run.spec.seed,
         "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
-        "peak_rss_mb": result.get("peak_rss_mb"), "alarms": run.alarms, "error": run.error,
+        "peak_rss_mb": result.get("peak_rss_mb"), "pretrained": result.get("pretrained", {}),
+        "used_labels": result.get("used_labels", False), "alarms": run.alarms, "error": run.error,
         "tags": run.tags, "notes": run.notes, "created": run.created,
     }  # fmt: skip
 
@@ -253,13 +290,17 @@ def _show(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     store = RunStore()
     store.get(options.run_id)
-    if not options.file.resolve().parent.is_dir():
-        raise InvalidInput(f"The folder {options.file.parent} does not exist.")
-    if options.file.is_dir():
-        raise InvalidInput(f"{options.file} is a folder; give the name of a file in it.")
+    _check_target(options.file)
     store.export(options.run_id, options.file)
     print(json.dumps({"run_id": options.run_id, "file": str(options.file)}) if options.json else options.file)
     return EXIT_DONE
+
+
+def _check_target(file: Path) -> None:
+    if not file.resolve().parent.is_dir():
+        raise InvalidInput(f"The folder {file.parent} does not exist.")
+    if file.is_dir():
+        raise InvalidInput(f"{file} is a folder; give the name of a file in it.")
 
 
 def _delete(options: argparse.Namespace) -> int:
@@ -269,11 +310,11 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from core.bench import bench_epoch
+    from core.bench import TASKS, bench_epoch
 
-    rows = bench_epoch(("orl", "coil20"), steps=options.steps)
+    rows = bench_epoch(options.tasks or tuple(TASKS), steps=options.steps)
     for row in rows:
-        print(f"{row['dataset']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
+        print(f"{row['task']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
     if options.json:
         print(json.dumps(rows))
     return EXIT_DONE

@@ -70,3 +70,7 @@ class Diverged(AffinityLabError):
 
 class RunConflict(AffinityLabError):
     """The run is not in a state that allows what was asked."""
+
+
+class NotFitted(AffinityLabError):
+    """Something was asked of a method that only a fitted one can tell."""

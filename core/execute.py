@@ -19,6 +19,7 @@ from core.base import Arrays, Clusterer, Stages, Step, to_host
 from core.datasets import Dataset, DataSpec
 from core.errors import AffinityLabError, DeviceError, Diverged, InvalidInput
 from core.params import check_all
+from core.pretrained import PretrainedStore, RunShelf
 from core.recording import Recorder
 from core.runs import Run, RunSpec, RunStore, Status
 
@@ -104,6 +105,8 @@ def prepare(spec: RunSpec) -> Prepared:
     device = resolve_device(spec.device, registry.method(spec.method))
     method = registry.build(spec.method, **params, random_state=spec.seed, device=device)
     method.clusters(data.X)
+    if method.peeks(data.n_samples):
+        method.true_labels = data.y
     method.check_data(data.samples)
     return Prepared(data, method, time.perf_counter() - started)
 
@@ -157,6 +160,7 @@ class _Execution:
         self.on_step = on_step
         self.stages = Stages()
         self.record = Recorder(store, run.id)
+        self.shelf: RunShelf | None = None
         self.data: Dataset | None = None
         self.method: Clusterer | None = None
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
@@ -170,6 +174,7 @@ class _Execution:
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
         self.stages = self._restored()
+        self.stages.shelf = self.shelf = self._shelf_for(method, data)
         picture = observe.LivePicture(data, self.spec.seed)
         arrays: dict[str, Any] = {}
         self.store.set_status(self.run.id, Status.RUNNING)
@@ -188,8 +193,17 @@ class _Execution:
             "device": self.method.device if self.method else None,
             "n_samples": self.data.n_samples if self.data else None,
             "fingerprint": self.data.fingerprint if self.data else None,
+            "used_labels": self.method is not None and self.method.true_labels is not None,
+            "pretrained": self.shelf.used if self.shelf else {},
             **self.record.facts(),
         }
+
+    def _shelf_for(self, method: Clusterer, data: Dataset) -> RunShelf:
+        provenance = {
+            "dataset": data.name, "fingerprint": data.fingerprint, "n_samples": data.n_samples,
+            "method": method.name, "run": self.run.id, "device": method.device.split(":")[0],
+        }  # fmt: skip
+        return RunShelf(PretrainedStore(self.store.home), provenance)
 
     def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Charge the time that each step took to its stage; the time spent watching is not the method's."""

@@ -1,8 +1,12 @@
-"""Neighbour graphs with adaptive weights (UDLL section 2) and their Laplacians."""
+"""Neighbour graphs: adaptive weights (UDLL section 2) with their Laplacians, and graphs over a few anchors."""
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,3 +111,171 @@ def symmetrized_graph(A: csr_array) -> csr_array:
 def laplacian(A: csr_array) -> csr_array:
     """D - A with the degrees D = diag(A 1) of a symmetric graph; sparse and positive semi-definite."""
     return csr_array(diags_array(A.sum(axis=1)) - A)
+
+
+# ---- graphs over anchors ---------------------------------------------------------------------------------------------
+
+AnchorKernel = Literal["gaussian", "half"]
+AnchorChoice = Literal["kmeans", "random"]
+_ANCHOR_ITERATIONS = 10  # Lloyd iterations: anchors have to cover the data, not to be a local optimum
+
+
+@dataclass(frozen=True)
+class AnchorGraph:
+    """Samples joined to a few anchors each: a graph of n samples that never takes n x n numbers.
+
+    Attributes
+    ----------
+    anchors : (p, m)
+    weights : (n, p) csr_array
+        Non-negative; each row holds the weights of one sample over its nearest anchors.
+    scale : float
+        The squared length that the kernel divides by; with `anchor_weights` it joins further samples to the same anchors.
+    """
+
+    anchors: NDArray[np.float64]
+    weights: csr_array
+    scale: float
+
+
+def find_anchors(X: ArrayLike, n_anchors: int, *, random_state: int, how: AnchorChoice = "kmeans") -> NDArray[np.float64]:
+    """Points that cover the data: k-means centres after a few Lloyd iterations from random samples, or random samples.
+
+    Random starts, because k-means++ costs more than the iterations for hundreds of centres and brings nothing here.
+
+    Returns
+    -------
+    (p, m) float64
+
+    Raises
+    ------
+    DataError, ParameterError
+        If X is no finite table, or `n_anchors` is not between 1 and n.
+    """
+    X = _table(X)
+    n = len(X)
+    if not 1 <= n_anchors <= n:
+        raise ParameterError(f"'n_anchors' must be between 1 and the number of samples, {n}. Got {n_anchors} instead.")
+    if how not in ("kmeans", "random"):
+        raise ParameterError(f"'anchors' must be 'kmeans' or 'random'. Got {how!r} instead.")
+    if how == "random":
+        return np.asarray(X[np.sort(np.random.default_rng(random_state).choice(n, n_anchors, replace=False))], dtype=np.float64)
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    estimator = KMeans(n_anchors, init="random", n_init=1, max_iter=_ANCHOR_ITERATIONS, random_state=random_state)
+    with warnings.catch_warnings():  # fewer distinct samples than anchors: equal anchors do no harm
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return np.asarray(estimator.fit(X).cluster_centers_, dtype=np.float64)
+
+
+def anchor_weights(
+    X: ArrayLike,
+    anchors: ArrayLike,
+    n_neighbors: int,
+    *,
+    kernel: AnchorKernel = "gaussian",
+    bandwidth: float = 1.0,
+    normalized: bool = True,
+    scale: float | None = None,
+) -> tuple[csr_array, float]:
+    """Kernel weights of each sample over its nearest anchors, and the scale of the kernel.
+
+    With squared distances d2 and the scale s,
+
+    - ``gaussian``: exp(-d2 / (2 s)), s = bandwidth^2 times the mean of d2 over the pairs that are kept (LSC);
+    - ``half``: exp(-d2 ln 2 / s), s = bandwidth^2 times the mean of d2 over ALL pairs, so that the mean distance has
+      weight 1/2 (the rule GR-DNN states for its sigma, read with squared distances).
+
+    Parameters
+    ----------
+    X, anchors : (n, m), (p, m)
+    n_neighbors : int
+        Anchors of each sample, from 1 to p.
+    kernel, bandwidth
+        As above.
+    normalized : bool
+        Scale every row to sum 1.
+    scale : float, optional
+        s of an earlier call, for samples that are to be weighed as those were.
+
+    Returns
+    -------
+    ((n, p) csr_array of float64, float)
+        `n_neighbors` positive entries in every row.
+    """
+    X, anchors = _table(X), _table(anchors)
+    n, p = len(X), len(anchors)
+    if not 1 <= n_neighbors <= p:
+        raise ParameterError(f"'n_neighbors' must be between 1 and the number of anchors, {p}. Got {n_neighbors} instead.")
+    if kernel not in ("gaussian", "half"):
+        raise ParameterError(f"'kernel' must be 'gaussian' or 'half'. Got {kernel!r} instead.")
+    nearest, squared, total = _nearest_anchors(X, anchors, n_neighbors)
+    if scale is None:
+        mean = float(squared.mean()) if kernel == "gaussian" else total / (n * p)
+        scale = max(bandwidth**2 * mean, float(np.finfo(np.float64).tiny))
+    factor = 0.5 if kernel == "gaussian" else math.log(2)
+    exponents = -squared * (factor / scale)
+    if normalized:
+        exponents -= exponents.max(axis=1, keepdims=True)  # far from all anchors is not nowhere
+    weights = np.exp(np.maximum(exponents, -700.0))  # exp(-700) is positive: a kept neighbour stays one
+    if normalized:
+        weights /= weights.sum(axis=1, keepdims=True)
+    graph = csr_array((weights.ravel(), nearest.ravel(), np.arange(0, n * n_neighbors + 1, n_neighbors)), shape=(n, p))
+    graph.sort_indices()
+    return graph, scale
+
+
+def anchor_graph(
+    X: ArrayLike,
+    n_anchors: int,
+    n_neighbors: int,
+    *,
+    random_state: int,
+    anchors: AnchorChoice = "kmeans",
+    kernel: AnchorKernel = "gaussian",
+    bandwidth: float = 1.0,
+    normalized: bool = True,
+) -> AnchorGraph:
+    """Find anchors and join every sample to its nearest ones (`find_anchors`, `anchor_weights`).
+
+    Memory is n x n_neighbors and chunks of n x n_anchors.
+    """
+    X = _table(X)
+    found = find_anchors(X, n_anchors, random_state=random_state, how=anchors)
+    weights, scale = anchor_weights(X, found, n_neighbors, kernel=kernel, bandwidth=bandwidth, normalized=normalized)
+    return AnchorGraph(found, weights, scale)
+
+
+def _table(X: ArrayLike) -> NDArray:
+    """Finite floats, one row per sample, in their own precision."""
+    array = np.asarray(X)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    if array.ndim < 2:
+        raise DataError(f"The data must have one row per sample. Got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise DataError("The data must be finite. Got NaN or infinity.")
+    return array.reshape(len(array), -1)
+
+
+def _nearest_anchors(X: NDArray, anchors: NDArray, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """The k nearest anchors of each sample, their squared distances, and the sum of all n p squared distances."""
+    n, p = len(X), len(anchors)
+    centre = anchors.mean(axis=0, dtype=np.float64)  # distances do not change, and lose fewer digits
+    A = anchors - centre
+    squares = np.einsum("ij,ij->i", A, A)
+    nearest, squared, total = np.empty((n, k), dtype=np.int64), np.empty((n, k)), 0.0
+    chunk = max(1, _CHUNK_ENTRIES // p)
+    for start in range(0, n, chunk):
+        rows = slice(start, min(start + chunk, n))
+        part = X[rows] - centre
+        distances = part @ A.T
+        distances *= -2
+        distances += np.einsum("ij,ij->i", part, part)[:, None]
+        distances += squares
+        np.maximum(distances, 0, out=distances)
+        total += float(distances.sum())
+        chosen = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        nearest[rows], squared[rows] = chosen, np.take_along_axis(distances, chosen, axis=1)
+    return nearest, squared, total

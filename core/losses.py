@@ -1,7 +1,8 @@
 """Loss terms that the subspace methods share, as functions of tensors.
 
 All of them are SUMS over entries and samples, as the papers weigh them; a mean would change the meaning of every
-coefficient. Terms that are quadratic in a large matrix carry their own gradient: one temporary instead of three.
+coefficient. Terms that are quadratic in a large matrix carry their own gradient: one temporary instead of three. What
+multiplies by the n x n matrix C is in `core.expression`.
 """
 
 from __future__ import annotations
@@ -112,15 +113,6 @@ def symmetric_part(C: Tensor) -> Tensor:
 def symmetric_norm(C: Tensor) -> Tensor:
     """||S||_F^2 of S = `symmetric_part` (C)."""
     return _SymmetricNorm.apply(C)
-
-
-def combine(C: Tensor, Z: Tensor) -> Tensor:
-    """Self-expression C Z, (n, n) x (n, d) -> (n, d), in the memory order of the codes of `core.nets`.
-
-    Computed as (Z^T C^T)^T: codes that are stored feature by feature stay so, and the decoder reads them without a
-    transposing copy.
-    """
-    return (Z.T @ C.T).T
 
 
 def locality(Z: Tensor, L: Tensor) -> Tensor:

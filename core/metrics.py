@@ -6,6 +6,8 @@ train or to choose; a score that was picked with the labels is called so by whoe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
@@ -142,19 +144,35 @@ def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random
     return float(silhouette_score(Z, labels))
 
 
-def diagonal_mass(C: NDArray) -> float:
-    """sum_i |C_ii| / sum_ij |C_ij|: near 1 when every sample explains only itself (the identity solution)."""
-    total = float(np.abs(C).sum())
-    return float(np.abs(np.diagonal(C)).sum()) / total if total else 0.0
+def diagonal_mass(C: Any) -> float:
+    """sum_i |C_ii| / sum_ij |C_ij|: near 1 when every sample explains only itself (the identity solution).
+
+    C is (n, n), dense or SciPy sparse.
+    """
+    total = float(abs(C).sum())
+    return float(np.abs(C.diagonal()).sum()) / total if total else 0.0
 
 
-def block_diagonality(A: NDArray, labels: ArrayLike) -> float:
-    """Share of the off-diagonal affinity that lies inside the clusters, in [0, 1]; 1 is perfectly block-diagonal."""
+def block_diagonality(A: Any, labels: ArrayLike) -> float:
+    """Share of the off-diagonal affinity that lies inside the clusters, in [0, 1]; 1 is perfectly block-diagonal.
+
+    A is (n, n), dense or SciPy sparse.
+    """
     labels = np.asarray(labels).ravel()
     indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(A.dtype)
-    diagonal = float(np.diagonal(A).sum())
+    diagonal = float(A.diagonal().sum())
     inside = float(np.einsum("ik,ik->", indicator, A @ indicator)) - diagonal
     total = float(A.sum()) - diagonal
+    return inside / total if total > 0 else 0.0
+
+
+def factor_block_diagonality(B: Any, labels: ArrayLike) -> float:
+    """`block_diagonality` of B B^T for a non-negative factor B (n, p), dense or sparse, without forming the product."""
+    labels = np.asarray(labels).ravel()
+    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(np.float64)
+    sums = B.T @ indicator  # (p, K): what each cluster gives to each column
+    diagonal = float((B * B).sum())
+    inside, total = float(np.square(sums).sum()) - diagonal, float(np.square(sums.sum(axis=1)).sum()) - diagonal
     return inside / total if total > 0 else 0.0
 
 

@@ -4,7 +4,7 @@ Both offer ``encode``, ``decode`` and ``code_size`` and take every random weight
 first in every public shape. Inside, images travel as (channels, height, width, samples): with a handful of channels a
 general convolution spends its time on bookkeeping, whereas in this order the k x k shifted copies of a map are plain
 strided slices with long contiguous rows, and a layer is one matrix product. Codes leave ``encode`` as the transposed
-view of a (d, n) matrix; code that multiplies them by an n x n matrix should keep that order (`core.losses.combine`).
+view of a (d, n) matrix; code that multiplies them by an n x n matrix should keep that order (`core.expression.combine`).
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackError
 
-from core import metrics, projections
+from core import metrics, projections, spectral
 from core.base import Arrays, Clusterer, to_host
 from core.datasets import Dataset
-from core.plots.blocks import block_mean, cluster_order
+from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 
 LIVE_POINTS = 1500
 LIVE_PIXELS = 240
@@ -41,11 +41,14 @@ class Alarm:
 
 @dataclass(frozen=True)
 class View:
-    """One look at a method: the host arrays of a step, and what can be read off them."""
+    """One look at a method: the host arrays of a step, and what can be read off them.
 
-    arrays: Mapping[str, NDArray]
+    The affinity may be sparse, and speaks of ``arrays["rows"]`` only where a method learnt from a part of the samples.
+    """
+
+    arrays: Mapping[str, Any]
     labels: NDArray[np.int64] | None = None
-    affinity: NDArray | None = None
+    affinity: Any = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failure: str | None = None
 
@@ -53,7 +56,7 @@ class View:
 def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     """Read the clusters off the arrays of a step and score them."""
     host = to_host(arrays)
-    if method.reads not in host or not np.any(host[method.reads]):
+    if method.reads not in host or not _any(host[method.reads]):
         return View(host)
     try:
         affinity = method.affinity(host)
@@ -63,21 +66,51 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
 
 
+def _any(value: Any) -> bool:
+    return bool(value.count_nonzero() if hasattr(value, "tocoo") else np.any(value))
+
+
+def against_classes(y: NDArray, arrays: Mapping[str, Any], labels: NDArray) -> dict[str, float]:
+    """`metrics.evaluate`; of a method that learnt from ``arrays["rows"]`` also on the other samples, as ``rest_...``."""
+    scores = metrics.evaluate(y, labels)
+    if "rows" in arrays:
+        rest = np.setdiff1d(np.arange(len(y)), arrays["rows"])
+        scores |= {f"rest_{name}": value for name, value in metrics.evaluate(y[rest], labels[rest]).items()}
+    return scores
+
+
+def expressed_labels(arrays: Mapping[str, Any], labels: NDArray) -> NDArray:
+    """Clusters of the samples that C and the affinity speak of."""
+    return labels[arrays["rows"]] if "rows" in arrays else labels
+
+
+def anchor_factor(arrays: Mapping[str, Any]) -> Any:
+    """B of the graph B B^T that a method with anchors cuts in place of an affinity; None for other methods."""
+    if "W" in arrays:
+        return spectral.anchor_factor(arrays["W"])
+    if "C" in arrays and spectral.form(arrays["C"]) == "anchors":
+        return spectral.anchor_factor(spectral.anchor_affinities(arrays["C"]))
+    return None
+
+
 def score(
-    data: Dataset, arrays: Mapping[str, NDArray], labels: NDArray, affinity: NDArray | None, *, max_samples: int = 2000
+    data: Dataset, arrays: Mapping[str, Any], labels: NDArray, affinity: Any, *, max_samples: int = 2000
 ) -> dict[str, float]:
     """Scores of a clustering: against the classes if there are any, and without them always.
 
     The silhouette is that of the codes where the method has codes and of the data otherwise, on at most `max_samples`.
     """
-    scores = metrics.evaluate(data.y, labels) if data.y is not None else {}
+    scores = against_classes(data.y, arrays, labels) if data.y is not None else {}
     silhouette = metrics.silhouette(arrays.get("Z", data.X), labels, max_samples=max_samples)
     if silhouette is not None:
         scores["silhouette"] = silhouette
-    if "C" in arrays:
+    factor = anchor_factor(arrays) if affinity is None else None
+    if "C" in arrays and factor is None:
         scores["diagonal_mass"] = metrics.diagonal_mass(arrays["C"])
     if affinity is not None:
-        scores["block_diagonality"] = metrics.block_diagonality(affinity, labels)
+        scores["block_diagonality"] = metrics.block_diagonality(affinity, expressed_labels(arrays, labels))
+    elif factor is not None:
+        scores["block_diagonality"] = metrics.factor_block_diagonality(factor, labels)
     return scores
 
 
@@ -90,8 +123,8 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
     elif Z is not None and float(Z.std(axis=0).max()) < 1e-6 * max(float(np.abs(Z).max()), 1e-12):
         text = "All samples have the same code. Lower gamma, or pretrain longer."
         found.append(Alarm("constant codes", text, stage, step))
-    if C is not None and metrics.diagonal_mass(C) > IDENTITY_MASS:
-        mass = metrics.diagonal_mass(C)
+    mass = 0.0 if C is None or spectral.form(C) == "anchors" else metrics.diagonal_mass(C)
+    if mass > IDENTITY_MASS:
         text = f"C is close to the identity: {mass:.0%} of its mass lies on the diagonal. Forbid the diagonal, or stop earlier."
         found.append(Alarm("identity", text, stage, step))
     if view.failure is not None:
@@ -118,9 +151,13 @@ class LivePicture:
     def draw(self, view: View) -> dict[str, NDArray]:
         """The arrays of one frame; codes are rotated onto the last frame, so that points move and do not jump."""
         frame: dict[str, NDArray] = {}
-        if view.affinity is not None and view.labels is not None:
-            order, borders = cluster_order(view.labels)
-            frame["blocks"] = block_mean(view.affinity, order, LIVE_PIXELS)
+        factor = anchor_factor(view.arrays) if view.affinity is None else None
+        if view.labels is not None and (view.affinity is not None or factor is not None):
+            order, borders = cluster_order(expressed_labels(view.arrays, view.labels))
+            if factor is None:
+                frame["blocks"] = block_mean(view.affinity, order, LIVE_PIXELS)
+            else:
+                frame["blocks"] = factor_block_mean(factor, order, LIVE_PIXELS)
             frame["borders"] = borders / len(order)
         if "Z" in view.arrays:
             points = projections.pca(view.arrays["Z"][self._shown], 2)

@@ -16,7 +16,7 @@ from core.recording import Recorder
 from core.runs import CHECKPOINT, RunStore, atomic_write
 
 SPREAD_SEEDS = 10
-MAX_RECONSTRUCTED_VALUES = 20_000_000
+MAX_VALUES = {"X_hat": 20_000_000, "Z": 40_000_000}
 
 
 def conclude(
@@ -46,7 +46,7 @@ def conclude(
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
 
 
-def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, NDArray], affinity: NDArray | None) -> dict[str, Any]:
+def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any], affinity: Any) -> dict[str, Any]:
     """Mean and standard deviation of the scores when only the seed of the last step changes.
 
     Returns
@@ -56,10 +56,9 @@ def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, NDArray], affi
     """
     if data.y is None:
         return {}
-    from core.metrics import evaluate
-
     seeds = [method.random_state + s for s in range(SPREAD_SEEDS)]
-    scores = [evaluate(data.y, method.assign(arrays, affinity, random_state=seed)) for seed in seeds]
+    found = [method.assign(arrays, affinity, random_state=seed) for seed in seeds]
+    scores = [observe.against_classes(data.y, arrays, labels) for labels in found]
     return {name: summarize([s[name] for s in scores]) for name in scores[0]}
 
 
@@ -71,14 +70,21 @@ def summarize(values: list[float]) -> dict[str, float]:
 
 
 def _storable(arrays: Mapping[str, Any]) -> dict[str, NDArray]:
-    """Arrays as .npz holds them: float32, a sparse graph as its triplets, large reconstructions left out."""
+    """Arrays as .npz holds them.
+
+    Floats as float32 and whole numbers as they are; a sparse matrix as its triplets and shape. Reconstructions and codes
+    of very many values are left out (codes of that size are features that the data set holds anyway).
+    """
     stored: dict[str, NDArray] = {}
     for name, value in arrays.items():
         if hasattr(value, "tocoo"):
             triplets = value.tocoo()
-            stored |= {f"{name}.row": triplets.row, f"{name}.col": triplets.col, f"{name}.val": triplets.data}
-        elif name != "X_hat" or value.size <= MAX_RECONSTRUCTED_VALUES:
-            stored[name] = np.asarray(value, dtype=np.float32)
+            row, col = (index.astype(np.int32) for index in (triplets.row, triplets.col))
+            shape = np.array(triplets.shape, dtype=np.int64)
+            stored |= {f"{name}.row": row, f"{name}.col": col, f"{name}.val": triplets.data, f"{name}.shape": shape}
+        elif value.size <= MAX_VALUES.get(name, value.size):
+            whole = np.issubdtype(np.asarray(value).dtype, np.integer)
+            stored[name] = np.asarray(value, dtype=None if whole else np.float32)
     return stored
 
 

@@ -182,6 +182,12 @@ def sizes(default: tuple[int, ...], *, symbol: str, help: str, low: int, high: i
     return _declare("sizes", default, symbol=symbol, help=help, low=low, high=high, **facts)
 
 
+def redeclared(cls: Any, name: str, default: Any) -> Any:
+    """The hyperparameter that `cls` declares as `name`, with another default for a subclass."""
+    (base,) = (field for field in dataclasses.fields(cls) if field.name == name)
+    return dataclasses.field(default=default, kw_only=True, metadata={"param": {**base.metadata["param"], "default": default}})
+
+
 def params_of(cls: Any) -> dict[str, Param]:
     """All hyperparameters that a class declares, its bases' first, by name."""
     return {

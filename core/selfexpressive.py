@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import spectral
 from core.base import Arrays, Clusterer
+from core.errors import ParameterError
 from core.params import choice, flag, integer, real
 
 AFFINITY_GROUP, SCALE_GROUP = "Affinity", "Large data"
@@ -28,6 +29,7 @@ class SelfExpressive(Clusterer):
     """
 
     reads = "C"
+    large_scope: ClassVar[str] = "subset"  # what scope = "auto" stands for above FULL_LIMIT samples
 
     dim: int = integer(
         4, symbol="d", low=1, high=200, soft=(1, 20), group=AFFINITY_GROUP,
@@ -54,7 +56,7 @@ class SelfExpressive(Clusterer):
     )  # fmt: skip
     affinity_by: str = choice(
         "cosines", symbol=r"A(C)", choices=("cosines", "magnitudes"), group=AFFINITY_GROUP,
-        help="Cosines between rows of the factorised C, sharpened by a power (as deep methods do), or the entries |C| (as SSC).",
+        help="Cosines between rows of the factorised C, sharpened by a power (deep methods), or the entries |C| (SSC).",
     )  # fmt: skip
     scope: str = choice(
         "auto", symbol=r"C \in", choices=("auto", "full", "subset"), group=SCALE_GROUP,
@@ -64,6 +66,10 @@ class SelfExpressive(Clusterer):
     subset_size: int = integer(
         5000, symbol="s", low=10, high=20_000, soft=(500, 10_000), group=SCALE_GROUP,
         help="Samples in the subset, if there is one.",
+    )  # fmt: skip
+    subset_by: str = choice(
+        "random", symbol=r"s \in", choices=("random", "classes"), group=SCALE_GROUP,
+        help="Draw the subset at random, or take the first samples of each class, which uses the labels (RGRL's program).",
     )  # fmt: skip
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
@@ -86,21 +92,72 @@ class SelfExpressive(Clusterer):
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         assert self.n_clusters is not None
-        if affinity is None:
-            labels = spectral.anchor_labels(arrays["C"], self.n_clusters, random_state=random_state)
-        else:
-            assigner: spectral.AssignLabels = self.assign_labels  # type: ignore[assignment]
+        assigner: spectral.AssignLabels = self.assign_labels  # type: ignore[assignment]
+        if affinity is not None and spectral.form(affinity) == "dense":
             labels = spectral.spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
+        else:
+            cut = self._cut(arrays["C"] if affinity is None else affinity)
+            labels = cut.labels(self.n_clusters, assign_labels=assigner, random_state=random_state)
         return labels[arrays["nearest"]] if "nearest" in arrays else labels
+
+    def _cut(self, graph: Any) -> spectral.Cut:
+        """The embedding behind a sparse affinity or C over anchors; kept, as the seeds of the last step share it."""
+        assert self.n_clusters is not None
+        known: tuple[Any, int, spectral.Cut] | None = getattr(self, "_known_cut", None)
+        if known is None or known[0] is not graph or known[1] != self.n_clusters:
+            work = spectral.sparse_cut if spectral.form(graph) == "sparse" else spectral.anchor_cut
+            known = self._known_cut = (graph, self.n_clusters, work(graph, self.n_clusters))
+        return known[2]
+
+    @classmethod
+    def scope_for(cls, n: int, params: Mapping[str, Any]) -> str:
+        """What expresses n samples under these hyperparameters: "full", "subset", or another choice of `scope`."""
+        declared = cls.declared()
+        scope, size = (params.get(name, declared[name].default) for name in ("scope", "subset_size"))
+        if scope == "auto":
+            scope = "full" if n <= FULL_LIMIT else cls.large_scope
+        return "full" if scope == "subset" and n <= size else str(scope)
+
+    @classmethod
+    def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        """What a user must know about how n samples are expressed, in a sentence; None if all are, by all others."""
+        scope = cls.scope_for(n, params)
+        if scope == "full":
+            return None
+        why = f"More than {FULL_LIMIT:,} samples: " if params.get("scope", "auto") == "auto" else ""
+        words = cls._scope_words(scope, n, params)
+        return why + (words if why else words[0].upper() + words[1:])
+
+    @classmethod
+    def _scope_words(cls, scope: str, n: int, params: Mapping[str, Any]) -> str:
+        size = cls.expressed(n, params)
+        return f"C is over a random {size:,} of the {n:,} samples; the others take the cluster of the nearest one."
+
+    @classmethod
+    def expressed(cls, n: int, params: Mapping[str, Any]) -> int:
+        """How many samples of n C speaks of: n, or the size of the subset."""
+        size: int = params.get("subset_size", cls.declared()["subset_size"].default)
+        return size if cls.scope_for(n, params) == "subset" else n
 
     def chosen_rows(self, n: int) -> NDArray[np.int64] | None:
         """The sorted samples that are expressed by each other, or None for all."""
-        if self.scope == "full" or (self.scope == "auto" and n <= FULL_LIMIT) or n <= self.subset_size:
+        size = self.expressed(n, vars(self))
+        if size == n:
             return None
-        if self.scope not in ("auto", "subset"):
-            return None
-        random = np.random.default_rng(self.random_state)
-        return np.sort(random.choice(n, self.subset_size, replace=False))
+        if self.subset_by == "random":
+            return np.sort(np.random.default_rng(self.random_state).choice(n, size, replace=False))
+        if self.true_labels is None:
+            raise ParameterError(f"The 'subset_by' parameter of {self.name} must be 'random' for data without labels.")
+        return _first_of_each(self.true_labels, size)
+
+    def peeks(self, n: int) -> bool:
+        return self.subset_by == "classes" and self.expressed(n, vars(self)) < n
+
+
+def _first_of_each(y: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The first samples of each class, equally many of each as far as there are any."""
+    each = -(-size // int(y.max() + 1))
+    return np.sort(np.concatenate([np.flatnonzero(y == label)[:each] for label in np.unique(y)]))
 
 
 def square_bytes(n: int, copies: Mapping[str, int]) -> dict[str, int]:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Arrays, Stages, Step
+from core.autoencoding import Autoencoding
+from core.base import Arrays, Cost, Stages, Step
 from core.neighbours import nearest_of
 from core.params import choice
+from core.representation import Progress as Progress
 from core.selfexpressive import SelfExpressive
-
-
-class Progress(NamedTuple):
-    """What a solver has reached: iterations done of those planned, its scalars, and C as it is."""
-
-    step: int
-    total: int
-    scalars: Mapping[str, Any]
-    C: Any
 
 
 @dataclass(kw_only=True)
@@ -44,11 +37,11 @@ class Shallow(SelfExpressive):
         self.clusters(X)
         yield from self.express(np.asarray(X).reshape(len(X), -1), stages or Stages())
 
-    def express(self, Z: NDArray, stages: Stages) -> Iterator[Step]:
+    def express(self, Z: NDArray, stages: Stages, shown: Arrays | None = None) -> Iterator[Step]:
         """Express the rows of Z (n, d) by each other, and cut the affinity; a stop ends the solver where it is."""
         features = self.features(Z)
         rows = self.chosen_rows(len(features))
-        arrays: Arrays = {"Z": features}
+        arrays: Arrays = {**(shown or {}), "Z": features}
         if rows is not None:
             arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
         for reached in self.solve(features if rows is None else features[rows]):
@@ -57,6 +50,9 @@ class Shallow(SelfExpressive):
                 break
         yield self.conclude({**arrays, "C": reached.C})
 
+    def embed(self, X: NDArray) -> NDArray:
+        return self.features(super().embed(X))
+
     def features(self, Z: NDArray) -> NDArray[np.float64]:
         """The rows as the solver takes them."""
         Z = np.asarray(Z, dtype=np.float64)
@@ -64,3 +60,26 @@ class Shallow(SelfExpressive):
             return Z
         norms = np.linalg.norm(Z, axis=1, keepdims=True)
         return np.asarray(Z / np.where(norms > 0, norms, 1))
+
+
+@dataclass(kw_only=True)
+class OnCodes(Autoencoding, Shallow):
+    """A shallow method on the codes of a pretrained auto-encoder; mixed in before the method: Z ~ C Z."""
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Stages: pretrain, solve, spectral."""
+        stages = stages or Stages()
+        self.clusters(X)
+        data, net, generator = self.begin(X)
+        yield from self.pretrain(net, data, generator, stages)
+        shown = {"X_hat": self.views(net, data)["X_hat"]}
+        yield from self.express(self.codes(net, data).cpu().numpy(), stages, shown)
+
+    def embed(self, X: NDArray) -> NDArray:
+        return self.features(super().embed(X))
+
+    @classmethod
+    def both_costs(cls, shape: tuple[int, ...], params: Mapping[str, Any], solver: Cost) -> Cost:
+        """The network's cost and that of the solver."""
+        network = cls.network_cost(shape, params)
+        return Cost(parameters=network.parameters, matrices={**network.matrices, **solver.matrices})

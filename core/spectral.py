@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array, diags_array, issparse
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from core.errors import DataError, ParameterError
 
@@ -184,12 +185,14 @@ def affinity_from_magnitudes(C: Any, *, threshold: float = 1.0) -> Any:
     (n, n), dense or CSR as C
         Symmetric, non-negative, maximum 1, zero diagonal.
     """
-    if issparse(C):
+    if form(C) == "sparse":
         W = abs(csr_array(C))
         peaks = W.max(axis=1).toarray().ravel()
-        W = diags_array(1 / np.where(peaks > 0, peaks, 1)) @ W
+        W = csr_array(diags_array(1 / np.where(peaks > 0, peaks, 1)) @ W)
         A = csr_array(0.5 * (W + W.T))
-        A.setdiag(0)
+        own = A.diagonal()
+        if own.any():
+            A = csr_array(A - diags_array(own))
         A.eliminate_zeros()
         return A
     W = np.abs(threshold_columns(C.T, threshold).T).astype(np.float32)
@@ -200,18 +203,212 @@ def affinity_from_magnitudes(C: Any, *, threshold: float = 1.0) -> Any:
     return A
 
 
-def anchor_labels(C: NDArray, n_clusters: int, *, random_state: int = 0) -> NDArray[np.int64]:
-    """Clusters of samples given by their weights over anchors."""
-    raise NotImplementedError
+ANCHORS_KEPT = 5  # of each sample, where C weighs all of them
+WALK = 2  # steps of the random walk whose distances the embedding through anchors keeps
+EXTRA_COMPONENTS = 2  # beyond K: with K alone the labels hang on the draw of the anchors (measured on MNIST)
+
+
+def anchor_affinities(C: Any, kept: int = ANCHORS_KEPT) -> csr_array:
+    """Weights of samples over anchors as a bipartite graph: the `kept` largest |C| of each row, scaled to sum 1.
+
+    A row of zeros is spread evenly over its first entries, so that every sample is somewhere.
+    """
+    if form(C) == "sparse":
+        W = abs(csr_array(C))
+        sums = W.sum(axis=1)
+        return csr_array(diags_array(1 / np.where(sums > 0, sums, 1)) @ W)
+    n, p = C.shape
+    kept = min(kept, p)
+    columns, weights = np.empty((n, kept), dtype=np.int64), np.empty((n, kept))
+    chunk = max(1, 4_000_000 // p)
+    for start in range(0, n, chunk):
+        rows = slice(start, start + chunk)
+        magnitude = np.abs(C[rows])
+        columns[rows] = np.argpartition(-magnitude, kept - 1, axis=1)[:, :kept]
+        weights[rows] = np.take_along_axis(magnitude, columns[rows], axis=1)
+    weights[weights.sum(axis=1) == 0] = 1.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    W = csr_array((weights.ravel(), columns.ravel(), np.arange(0, n * kept + 1, kept)), shape=(n, p))
+    W.sort_indices()
+    return W
+
+
+def anchor_factor(W: csr_array) -> csr_array:
+    """B = W D^(-1/2) with D = diag(W^T 1): the graph of the samples through the anchors is B B^T."""
+    degrees = W.sum(axis=0)
+    return csr_array(W @ diags_array(1 / np.sqrt(np.where(degrees > 0, degrees, 1))))
+
+
+def anchor_embedding(W: csr_array, n_components: int) -> NDArray[np.float64]:
+    """Spectral embedding of samples that are joined through anchors (Chen and Cai, AAAI 2011).
+
+    The graph of the samples is B B^T with B = W D^(-1/2), D = diag(W^T 1); rows of W sum to 1, so all its degrees are 1
+    and its normalised cut is given by the leading left singular vectors of B. They come from the p x p matrix B^T B,
+    after its trivial vector D^(1/2) 1 is taken out, as B times the right ones.
+
+    Components are weighed by lambda^2, lambda the eigenvalues of B B^T, as the diffusion map of `WALK` steps does (Coifman
+    and Lafon 2006); then rows get unit norm. Unweighed, the components beyond those that tell clusters apart would count
+    as much as these, and split a large cluster rather than keep a small one.
+
+    Parameters
+    ----------
+    W : (n, p) csr_array
+        Non-negative, rows sum to 1.
+    n_components : int
+        Non-trivial components, at most p - 1 are there.
+
+    Returns
+    -------
+    (n, n_components) float64
+        Sign: the largest entry of each component is positive.
+    """
+    B, degrees = anchor_factor(W), W.sum(axis=0)
+    trivial = np.sqrt(degrees / max(degrees.sum(), np.finfo(float).tiny))
+    gram = (B.T @ B).toarray() - np.outer(trivial, trivial)
+    p = len(gram)
+    count = min(n_components, max(p - 1, 1))
+    values, vectors = eigh(gram, subset_by_index=(p - count, p - 1), check_finite=False)
+    embedding = (B @ vectors[:, ::-1]) * np.maximum(values[::-1], 0) ** (WALK - 0.5)  # B v has norm lambda^(1/2)
+    signs = np.sign(embedding[np.abs(embedding).argmax(axis=0), np.arange(count)])
+    embedding *= np.where(signs == 0, 1, signs)
+    norms = np.linalg.norm(embedding, axis=1, keepdims=True)
+    return np.asarray(embedding / np.where(norms > 0, norms, 1))
+
+
+def anchor_cut(C: Any, n_clusters: int) -> Cut:
+    """The `anchor_embedding` of samples given by their weights over anchors, of any sign, (n, p)."""
+    embedding = anchor_embedding(anchor_affinities(C), n_clusters + EXTRA_COMPONENTS)
+    return Cut(embedding, np.arange(len(embedding)), len(embedding), by_kmeans=True)
+
+
+def anchor_labels(C: Any, n_clusters: int, *, random_state: int = 0) -> NDArray[np.int64]:
+    """Clusters of samples given by their weights over anchors: k-means on `anchor_embedding`.
+
+    Parameters
+    ----------
+    C : (n, p)
+        Of any sign; the `ANCHORS_KEPT` largest |C| of each row count.
+    """
+    return anchor_cut(C, n_clusters).labels(n_clusters, random_state=random_state)
+
+
+def embedded_labels(
+    embedding: NDArray, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0
+) -> NDArray[np.int64]:
+    """Read clusters off the rows of a spectral embedding, with scikit-learn's ways to do it."""
+    if assign_labels == "kmeans":
+        from sklearn.cluster import KMeans
+
+        return KMeans(n_clusters, n_init=10, random_state=random_state).fit_predict(embedding).astype(np.int64)
+    from sklearn.cluster import _spectral
+
+    if assign_labels == "cluster_qr":
+        return np.asarray(_spectral.cluster_qr(embedding), dtype=np.int64)
+    return np.asarray(_spectral.discretize(embedding, random_state=random_state), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut but for its seed: an embedding that is worked out once and read with as many seeds as wanted.
+
+    Attributes
+    ----------
+    embedding : (m, d)
+        Rows of the samples that are joined to enough others.
+    joined : (m,)
+        Which samples these are.
+    n : int
+        All samples.
+    by_kmeans : bool
+        The embedding has other than K columns, which only k-means can read.
+    """
+
+    embedding: NDArray[np.float64]
+    joined: NDArray[np.int64]
+    n: int
+    by_kmeans: bool = False
+
+    def labels(self, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0) -> NDArray[np.int64]:
+        """Clusters of all samples; those that are joined to too few others go to the largest one."""
+        how: AssignLabels = "kmeans" if self.by_kmeans else assign_labels
+        found = embedded_labels(self.embedding, n_clusters, assign_labels=how, random_state=random_state)
+        labels = np.full(self.n, np.bincount(found, minlength=n_clusters).argmax(), dtype=np.int64)
+        labels[self.joined] = found
+        return labels
+
+
+STRAGGLERS = 0.05  # a component smaller than this share of a mean cluster is none
+
+
+def sparse_cut(A: Any, n_clusters: int) -> Cut:
+    """Leading eigenvectors of D^(-1/2) A D^(-1/2) for a sparse graph, by Lanczos iterations without a factorisation.
+
+    A graph in several components has the eigenvalue 1 once for each of them, which the iteration finds badly and which
+    a handful of stray samples would use up. So the components are found first: those too small to be a cluster are left
+    out, the eigenvectors of the others are known (at most K of them count), and the iteration runs for the rest.
+
+    Parameters
+    ----------
+    A : (n, n) sparse
+        Symmetric, non-negative.
+
+    Raises
+    ------
+    ParameterError
+        If `n_clusters` is not between 1 and n.
+    """
+    A = csr_array(A, dtype=np.float64)
+    n = A.shape[0]
+    if not 1 <= n_clusters <= n:
+        raise ParameterError(f"'n_clusters' must be between 1 and the number of samples, {n}. Got {n_clusters} instead.")
+    _, component = connected_components(A, directed=False)
+    sizes = np.bincount(component)
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    large = (sizes >= max(STRAGGLERS * n / n_clusters, 1)) & (rank < n_clusters)
+    joined = np.flatnonzero(large[component])
+    if len(joined) <= n_clusters:  # nothing but dust: no way to group it is better than another
+        joined = np.arange(n)
+    group = rank[component[joined]] % n_clusters
+    A = csr_array(A[joined][:, joined])
+    degrees = A.sum(axis=1)
+    A = A + diags_array(np.where(degrees > 0, 0.0, 1.0))  # a sample without affinity: its degree is not zero
+    root = np.sqrt(A.sum(axis=1))
+    known = (group[:, None] == np.unique(group)) * root[:, None]
+    known /= np.linalg.norm(known, axis=0)
+    vectors = known
+    missing = n_clusters - known.shape[1]
+    if missing > 0:
+        N = csr_array(diags_array(1 / root) @ A @ diags_array(1 / root))
+        operator = LinearOperator(N.shape, matvec=lambda v: N @ v - known @ (known.T @ v), dtype=np.float64)
+        vectors = np.hstack([known, _leading(operator, N, known, missing)])
+    return Cut(np.asarray(vectors / root[:, None]), joined, n)
+
+
+def _leading(operator: LinearOperator, N: csr_array, known: NDArray, count: int) -> NDArray:
+    """Eigenvectors of the `count` largest eigenvalues of N with the known ones taken out."""
+    m = N.shape[0]
+    if count >= m - 1 or m <= 64:
+        _, vectors = eigh(N.toarray() - known @ known.T)
+        return np.asarray(vectors[:, ::-1][:, :count])
+    random = np.random.default_rng(0)
+    start = random.standard_normal(m)
+    start -= known @ (known.T @ start)
+    size = min(m, max(3 * count, 40))
+    _, vectors = eigsh(operator, k=count, which="LA", v0=start, ncv=size, tol=1e-6, rng=random)
+    return np.asarray(vectors[:, ::-1])
 
 
 def spectral_labels(
-    A: NDArray, n_clusters: int, *, assign_labels: AssignLabels = "discretize", random_state: int = 0
+    A: Any, n_clusters: int, *, assign_labels: AssignLabels = "discretize", random_state: int = 0
 ) -> NDArray[np.int64]:
     """Normalised-cut spectral clustering of a precomputed affinity (scikit-learn, ARPACK).
 
-    A sample with no affinity to anyone gets a 1 on its diagonal, so that its degree is not zero.
+    A sample with no affinity to anyone gets a 1 on its diagonal, so that its degree is not zero. A sparse affinity is
+    cut by `sparse_cut`.
     """
+    if issparse(A):
+        return sparse_cut(A, n_clusters).labels(n_clusters, assign_labels=assign_labels, random_state=random_state)
     from sklearn.cluster import spectral_clustering
 
     if not 1 <= n_clusters <= len(A):

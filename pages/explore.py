@@ -8,7 +8,7 @@ from core.errors import InvalidInput
 from core.runs import Status
 from pages.ui import views
 from pages.ui.forms import segments
-from pages.ui.live import badge, trouble
+from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
@@ -52,6 +52,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     changed = " with changes" if run.spec.modified else ""
     about = f"**{run.spec.method}** on **{plain(data.title)}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}"
     st.caption(f"{about}, seed {run.spec.seed}, preset {run.spec.preset}{changed}")
+scope = scope_words(run.spec, data.n_samples)
+if scope:
+    st.caption(f":material/grid_off: {scope}")
 if data.fingerprint != run.result["fingerprint"]:
     st.error("The data set has changed since this run, so its results cannot be shown beside it.", icon=":material/error:")
     st.stop()

@@ -14,7 +14,7 @@ from core.errors import InvalidInput
 from core.estimates import estimate
 from core.runs import RunSpec
 from pages.ui.forms import parameter_form
-from pages.ui.live import live_panel
+from pages.ui.live import live_panel, scope_words
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_run, chosen_data, chosen_run, load_data, queue, run_name, store
 from pages.ui.text import plain
@@ -121,6 +121,9 @@ def cost(spec: RunSpec, data: Dataset) -> None:
         parts = [f"{name}: {_megabytes(size)}" for name, size in expected.cost.matrices.items()]
         time = "scaled from an earlier run on this data" if expected.measured_on else "known after the first run on this data"
         st.caption("; ".join([*parts, f"time: {time}"]) + ".")
+        words = scope_words(spec, data.n_samples)
+        if words:
+            st.caption(f":material/grid_off: {words}")
 
 
 def _megabytes(size: int) -> str:

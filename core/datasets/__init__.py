@@ -21,7 +21,7 @@ from core.datasets.catalogue import (
     read_entry,
 )
 from core.datasets.dataset import SCALINGS, Dataset, DataSpec, Scaling
-from core.datasets.prepare import prepare
+from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import RawData, tidy
 from core.datasets.readers import SUFFIXES, read_file
 from core.datasets.uploads import find_upload, store_upload, uploads
@@ -42,6 +42,7 @@ __all__ = [
     "entry",
     "find",
     "load",
+    "load_like",
     "origin_note",
     "read_file",
     "store_upload",
@@ -92,6 +93,18 @@ def load(
         spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling)
     raw, title = _read(spec.name, image_shape)
     return prepare(raw, spec, title)
+
+
+def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
+    """New samples for a method that was fitted on `model`: of the same shape, and scaled as those were.
+
+    Raises
+    ------
+    UnknownName, DataError
+        As `load`; also if the shapes differ.
+    """
+    raw, title = _read(spec.name, None)
+    return prepare_like(raw, spec, title, _read(model.name, None)[0], model)
 
 
 def _read(name: str, image_shape: tuple[int, ...] | None) -> tuple[RawData, str]:

@@ -24,6 +24,28 @@ def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
     return Dataset(spec.name, X, y, raw.image_shape, title, classes, spec.scaling)
 
 
+def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model_spec: DataSpec) -> Dataset:
+    """New samples, scaled as those of another data set were: by its range, or by its means and deviations.
+
+    Raises
+    ------
+    DataError
+        If the new samples have another shape.
+    """
+    if raw.X.shape[1] != model.X.shape[1] or raw.image_shape != model.image_shape:
+        raise DataError(
+            f"The new samples must be {_shape(model)}, like those of {model_spec.name!r}. Got {_shape(raw)} in {spec.name!r}."
+        )
+    rows = choose_rows(raw, spec)
+    X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec))
+    y, classes = _labels(raw, rows)
+    return Dataset(spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling)
+
+
+def _shape(raw: RawData) -> str:
+    return f"images of {' x '.join(map(str, raw.image_shape))}" if raw.image_shape else f"vectors of {raw.X.shape[1]}"
+
+
 def choose_rows(raw: RawData, spec: DataSpec) -> Rows:
     """Sorted row numbers of the part that `spec` asks for."""
     random = np.random.default_rng(spec.seed)
@@ -73,14 +95,17 @@ def _labels(raw: RawData, rows: Rows) -> tuple[NDArray[np.int64] | None, tuple[s
     return y.astype(np.int64), tuple(raw.classes[label] for label in present.tolist())
 
 
-def scale(raw: RawData, rows: Rows, scaling: str) -> NDArray[np.float32]:
-    """The chosen rows as float32, scaled (see `DataSpec`)."""
+def scale(
+    raw: RawData, rows: Rows, scaling: str, *, model: RawData | None = None, model_rows: Rows | None = None
+) -> NDArray[np.float32]:
+    """The chosen rows as float32, scaled (see `DataSpec`) by themselves, or by those of a model."""
     X = raw.X[rows].astype(np.float32)
+    model = model or raw
     if scaling == "none":
         return X
     if scaling == "standard":
-        return _standard(X)
-    low, high = _unit_range(raw)
+        return _standard(X, X if model_rows is None else model.X[model_rows].astype(np.float32))
+    low, high = _unit_range(model)
     if low == 0:
         X /= np.float32(high)
     else:
@@ -95,10 +120,11 @@ def _unit_range(raw: RawData) -> tuple[float, float]:
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
-def _standard(X: NDArray[np.float32]) -> NDArray[np.float32]:
-    centred: NDArray[Any] = X - X.mean(axis=0, dtype=np.float64)
-    spread = centred.std(axis=0)
-    constant = X.min(axis=0) == X.max(axis=0)
+def _standard(X: NDArray[np.float32], model: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean = model.mean(axis=0, dtype=np.float64)
+    spread = (model - mean).std(axis=0)
+    constant = model.min(axis=0) == model.max(axis=0)
+    centred: NDArray[Any] = X - mean
     centred[:, constant] = 0
     return (centred / np.where(constant, 1, spread)).astype(np.float32)
 

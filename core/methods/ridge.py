@@ -5,6 +5,9 @@ min_C ||X - C X||_F^2 + lambda ||C||_F^2, rows of X are samples, G = X X^T:
 - free diagonal: C = G (G + lambda I)^-1
 - diag(C) = 0: with P = (G + lambda I)^-1, C_ij = -P_ij / P_ii for i != j (Lu et al., ECCV 2012, LSR1)
 
+Row i of the latter is the ridge of sample i over all others, so with many samples it can be had over its k nearest
+neighbours alone (sparse C), or with anchors A in place of X: C = X A^T (A A^T + lambda I)^-1.
+
 There is no training, only one inverse. With the affinity constants of the deep subspace methods it comes close to them,
 which is why it stands beside every run as a reference.
 """
@@ -21,14 +24,16 @@ from core.base import Cost, Preset
 from core.params import flag, real
 from core.registry import register
 from core.representation import ridge_representation
-from core.selfexpressive import affinity_constants, square_bytes
-from core.shallow import Progress, Shallow
+from core.representation.large import anchored_ridge, expression_residual, neighbors_ridge
+from core.scalable import ScalableExpression
+from core.selfexpressive import affinity_constants
+from core.shallow import Progress
 
 _WITH_LABELS = "lambda and the affinity constants were chosen with the labels, as in the papers of this family."
 
 
 @register
-class Ridge(Shallow):
+class Ridge(ScalableExpression):
     """Closed-form self-expression with the affinity of the deep subspace methods."""
 
     name = "ridge"
@@ -62,8 +67,17 @@ class Ridge(Shallow):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        return Cost(matrices=square_bytes(shape[0], {"Gram matrix and inverse": 4, "C and affinity": 4}))
+        copies = {"Gram matrix and inverse": 4, "C and affinity": 4}
+        return Cost(matrices=cls.scope_bytes(shape[0], params, copies))
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
         yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
+
+    def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
+        C = neighbors_ridge(X, candidates, self.strength)
+        yield Progress(1, 1, {"residual": expression_residual(X, C)}, C)
+
+    def solve_anchors(self, X: NDArray[np.float64], anchors: NDArray[np.float64]) -> Iterator[Progress]:
+        C = anchored_ridge(X, anchors, self.strength)
+        yield Progress(1, 1, {"residual": expression_residual(X, C, anchors)}, C)

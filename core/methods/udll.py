@@ -19,36 +19,20 @@ What the paper leaves open, and how it is settled here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from core.autoencoding import Autoencoding
-from core.base import Arrays, Cost, Preset, Stages, Step
+from core.base import Arrays, Preset
 from core.errors import ParameterError
+from core.finetuning import OBJECTIVE, DeepSelfExpressive, FineTuning
+from core.methods import _networks
 from core.params import choice, flag, integer, real
 from core.registry import register
-from core.representation import ridge_representation
-from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
+from core.selfexpressive import affinity_constants
 
 if TYPE_CHECKING:
     import torch
-
-    from core.nets import AutoEncoder
-
-OBJECTIVE, TRAINING = "Objective", "Training"
-
-
-def _network(
-    channels: tuple[int, ...], kernel_sizes: tuple[int, ...], epochs: int, batch: int | None, rate: float
-) -> dict[str, Any]:
-    """Network and pretraining at a constant learning rate."""
-    return {
-        "channels": channels, "kernel_sizes": kernel_sizes, "pretrain_epochs": epochs, "batch_size": batch,
-        "pretrain_learning_rate": rate, "pretrain_schedule": "constant",
-    }  # fmt: skip
 
 
 def _objective(
@@ -63,29 +47,24 @@ def _objective(
 
 _WITH_LABELS = "Constants chosen with the labels"
 _OWN_PRETRAINING = "Our own pretraining, as the published start weights come without a recipe."
-_COIL20_NET = _network((15,), (3,), 20, 64, 4e-3)
-_ORL_NET = _network((10, 20, 30), (3, 3, 3), 60, 40, 2e-3)
-_ORL_CODE_NET = {**_network((3, 3, 5), (3, 3, 3), 300, 40, 4e-3), "pretrain_schedule": "cosine", "pixel_range": 255.0}
-_YALEB_NET = {**_network((10, 20, 30), (5, 3, 3), 60, 128, 1e-3), "pixel_range": 255.0}
-
 _PRESETS = {
     "coil20": Preset(
         title="COIL-20",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"), **affinity_constants(14, 7, 0.035, True)},
+        params={**_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"), **affinity_constants(14, 7, 0.035, True)},
         note=f"{_WITH_LABELS}: 90 epochs and (14, 7, .035) instead of the published 68 and (12, 8, .04).",
     ),
     "coil20-code": Preset(
         title="COIL-20, constants of the published program",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
+        params={**_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
         source="code",
         note=_OWN_PRETRAINING,
     ),
     "coil20-paper": Preset(
         title="COIL-20, constants of the paper",
         dataset="coil20",
-        params={**_COIL20_NET, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
+        params={**_networks.COIL20, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
         source="paper",
         note=_OWN_PRETRAINING,
     ),
@@ -93,7 +72,7 @@ _PRESETS = {
         title="ORL, from the ridge solution",
         dataset="orl",
         params={
-            **_ORL_NET, **_objective(5, 90, 4, 3, 25, 0), **affinity_constants(4, 2, 0.17),
+            **_networks.ORL, **_objective(5, 90, 4, 3, 25, 0), **affinity_constants(4, 2, 0.17),
             "start": "ridge", "ridge_strength": 0.1,
         },
         note=f"{_WITH_LABELS}. The ridge solution on the pretrained codes alone reaches .84; training adds about .01.",
@@ -102,7 +81,7 @@ _PRESETS = {
         title="ORL, from C = 0",
         dataset="orl",
         params={
-            **_ORL_NET, **_objective(5, 10, 4, 3, 700, 0), **affinity_constants(4, 2, 0.17),
+            **_networks.ORL, **_objective(5, 10, 4, 3, 700, 0), **affinity_constants(4, 2, 0.17),
             "pretrain_epochs": 30, "learning_rate": 3e-3, "network_learning_rate": 1e-4,
         },
         note=f"{_WITH_LABELS}, with a wider network than published.",
@@ -110,7 +89,7 @@ _PRESETS = {
     "orl-code": Preset(
         title="ORL, constants of the published program",
         dataset="orl",
-        params={**_ORL_CODE_NET, **_objective(5, 1, 4, 3, 1550, 0), **affinity_constants(4, 2, 0.17)},
+        params={**_networks.ORL_CODE, **_objective(5, 1, 4, 3, 1550, 0), **affinity_constants(4, 2, 0.17)},
         source="code",
         note=_OWN_PRETRAINING,
     ),
@@ -118,8 +97,7 @@ _PRESETS = {
         title="ORL, constants of the paper",
         dataset="orl",
         params={
-            **_ORL_CODE_NET, **_objective(5, 1, 8, 3, 1550, 0), **affinity_constants(4, 2, 0.17),
-            "channels": (5, 3, 3), "kernel_sizes": (5, 3, 3),
+            **_networks.ORL_PAPER, **_objective(5, 1, 8, 3, 1550, 0), **affinity_constants(4, 2, 0.17),
         },
         source="paper",
         note=_OWN_PRETRAINING,
@@ -127,14 +105,14 @@ _PRESETS = {
     "yaleb": Preset(
         title="Extended Yale B, constants of the published program",
         dataset="yaleb",
-        params={**_YALEB_NET, **_objective(3.15, 1, 0.005, 10, 2000, 1e-4), **affinity_constants(12, 4, 0.1)},
+        params={**_networks.YALEB, **_objective(3.15, 1, 0.005, 10, 2000, 1e-4), **affinity_constants(12, 4, 0.1)},
         source="code",
         note=f"{_OWN_PRETRAINING} Takes about an hour on two cores.",
     ),
     "yaleb-paper": Preset(
         title="Extended Yale B, constants of the paper",
         dataset="yaleb",
-        params={**_YALEB_NET, **_objective(3.2, 1, 0.01, 10, 1600, 1e-4), **affinity_constants(12, 4, 0.1)},
+        params={**_networks.YALEB, **_objective(3.2, 1, 0.01, 10, 1600, 1e-4), **affinity_constants(12, 4, 0.1)},
         source="paper",
         note=_OWN_PRETRAINING,
     ),
@@ -142,7 +120,7 @@ _PRESETS = {
         title="COIL-100, constants of the paper",
         dataset="coil100",
         params={
-            **_network((50,), (5,), 20, 64, 2e-3), **_objective(15, 1, 280, 5, 140, 1e-4), **affinity_constants(12, 8, 0.04)
+            **_networks.COIL100, **_objective(15, 1, 280, 5, 140, 1e-4), **affinity_constants(12, 8, 0.04)
         },
         source="paper",
         note=f"{_OWN_PRETRAINING} Meant for a GPU: hours on a CPU.",
@@ -151,83 +129,15 @@ _PRESETS = {
         title="Digits",
         dataset="digits",
         params={
-            **_COIL20_NET, **_objective(500, 0.5, 4.5, 3, 30, 1e-8, "symmetric"), **affinity_constants(8, 6, 0.06, True),
-            "pretrain_epochs": 10,
+            **_networks.DIGITS, **_objective(500, 0.5, 4.5, 3, 30, 1e-8, "symmetric"), **affinity_constants(8, 6, 0.06, True),
         },
         note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
     ),
 }  # fmt: skip
 
 
-class FineTuning:
-    """Eq. 18 as a problem: network and C, which change, and data and graph, which do not.
-
-    Parameters
-    ----------
-    weights : UDLL
-        alpha, beta, gamma, the learning rates, and how the diagonal of C is treated.
-    net : AutoEncoder
-    C : (n, n)
-        Where C starts.
-    X : (n, ...)
-        Samples as the network takes them.
-    laplacian : (n, n)
-        Of the symmetrised prior graph.
-    """
-
-    def __init__(self, weights: UDLL, net: AutoEncoder, C: torch.Tensor, X: torch.Tensor, laplacian: torch.Tensor) -> None:
-        import torch
-
-        self.weights, self.net, self.X, self.laplacian = weights, net, X, laplacian
-        if weights.zero_diagonal:
-            C.fill_diagonal_(0)
-        self.representation = torch.nn.ParameterDict({"C": C})
-        groups = [
-            {"params": [*net.parameters()], "lr": weights.network_learning_rate},
-            {"params": [self.C], "lr": weights.learning_rate},
-        ]
-        self.optimizer = torch.optim.Adam(groups, fused=True)
-
-    @property
-    def C(self) -> torch.Tensor:
-        C: torch.Tensor = self.representation["C"]
-        return C
-
-    def penalised(self) -> torch.Tensor:
-        """What beta weighs and what is clustered: C, or its symmetric part without the diagonal."""
-        from core import losses
-
-        return losses.symmetric_part(self.C) if self.weights.penalty == "symmetric" else self.C.detach()
-
-    def terms(self) -> dict[str, torch.Tensor]:
-        """The four weighted terms of Eq. 18."""
-        from core import losses
-
-        Z = self.net.encode(self.X)
-        Z_hat = losses.combine(self.C, Z)
-        norm = losses.symmetric_norm if self.weights.penalty == "symmetric" else losses.squared_frobenius
-        return {
-            "reconstruction": losses.reconstruction(self.X, self.net.decode(Z_hat)),
-            "self-expression": self.weights.alpha * losses.self_expression(Z, Z_hat),
-            "penalty": self.weights.beta * norm(self.C),
-            "locality": self.weights.gamma * losses.locality(Z, self.laplacian),
-        }
-
-    def descend(self) -> dict[str, torch.Tensor]:
-        """One Adam step; the values of the terms before it."""
-        import torch
-
-        terms = self.terms()
-        self.optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
-        if self.weights.zero_diagonal and self.C.grad is not None:
-            self.C.grad.fill_diagonal_(0)  # with zero gradients Adam leaves the zero diagonal as it is
-        self.optimizer.step()
-        return {name: term.detach() for name, term in terms.items()}
-
-
 @register
-class UDLL(SelfExpressive, Autoencoding):
+class UDLL(DeepSelfExpressive):
     """Deep subspace clustering with a prior graph of adaptive neighbours."""
 
     name = "udll"
@@ -276,42 +186,6 @@ class UDLL(SelfExpressive, Autoencoding):
         "symmetric", symbol=r"\lVert\cdot\rVert", choices=("free", "symmetric"), group=OBJECTIVE,
         help="Penalise and cluster C itself, or its symmetric part without the diagonal.",
     )  # fmt: skip
-    epochs: int = integer(
-        30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
-        help="Full-batch steps on network and C together. C is far from converged when they end: it is a regulariser too.",
-    )  # fmt: skip
-    learning_rate: float = real(
-        1e-3,
-        symbol=r"\eta",
-        low=1e-6,
-        high=1,
-        soft=(1e-4, 1e-1),
-        log=True,
-        group=TRAINING,
-        help="Learning rate of Adam for C.",
-    )
-    network_learning_rate: float = real(
-        1e-3, symbol=r"\eta_\theta", low=0, high=1, soft=(1e-4, 1e-1), log=True, group=TRAINING,
-        help="Learning rate of Adam for the network; the paper uses the same for both.",
-    )  # fmt: skip
-    start: str = choice(
-        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge"), group=TRAINING,
-        help="C begins as a constant (the paper), or as the ridge solution on the pretrained codes with a zero diagonal.",
-    )  # fmt: skip
-    ridge_strength: float = real(
-        0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
-        help="Penalty of the ridge start, relative to the mean squared norm of a code.",
-    )  # fmt: skip
-    initial_c: float = real(
-        1e-8, symbol="C_0", low=0, high=1, soft=(1e-8, 1e-2), log=True, group=TRAINING,
-        help="Value of every entry of C at the start, if it starts as a constant.",
-    )  # fmt: skip
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        network = cls.network_cost(shape, {**params, "batch_size": None})  # fine-tuning takes all samples at once
-        squares = square_bytes(shape[0], {"C, its gradient and Adam": 4, "affinity and its decomposition": 4})
-        return Cost(parameters=network.parameters + shape[0] ** 2, matrices={**network.matrices, **squares})
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
@@ -321,62 +195,33 @@ class UDLL(SelfExpressive, Autoencoding):
                 f"Got {self.n_neighbors} instead."
             )
 
-    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        """Stages: pretrain, graph, finetune, spectral."""
-        stages = stages or Stages()
-        self.clusters(X)
-        data, net, generator = self.begin(X)
-        yield from self.pretrain(net, data, generator, stages)
+    def forbids_diagonal(self) -> bool:
+        return self.zero_diagonal
 
-        prior, laplacian, Z = self._prior_graph(net, data)
-        known = {"prior": prior, "Z_pretrained": Z}
-        yield Step("graph", 1, 1, {"edges": prior.nnz}, known)
-
-        problem = FineTuning(self, net, self._initial_representation(Z), data, laplacian)
-        yield from self._finetune(problem, stages)
-        if stages.reached("finetune"):
-            yield self.conclude({**known, **self._views(problem)})
-
-    def _prior_graph(self, net: AutoEncoder, X: torch.Tensor) -> tuple[Any, torch.Tensor, NDArray]:
-        """Adaptive neighbours of the pretrained codes (Eq. 17), symmetrised; with its Laplacian on the device."""
-        import torch
-
+    def constants(self, X: torch.Tensor, Z: NDArray) -> tuple[dict[str, Any], Arrays]:
+        """Adaptive neighbours of the pretrained codes (Eq. 17), symmetrised; their Laplacian on the device."""
         from core import graphs, losses
 
-        with torch.no_grad():
-            Z = net.encode(X).cpu().numpy()
-        A = graphs.symmetrized_graph(graphs.adaptive_neighbors(Z, self.n_neighbors))
-        return A, losses.sparse_tensor(graphs.laplacian(A), self.device), Z
+        prior = graphs.symmetrized_graph(graphs.adaptive_neighbors(Z, self.n_neighbors))
+        return {"laplacian": losses.sparse_tensor(graphs.laplacian(prior), self.device)}, {"prior": prior}
 
-    def _initial_representation(self, Z: NDArray) -> torch.Tensor:
-        """C before the first step."""
-        import torch
+    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+        """The four weighted terms of Eq. 18."""
+        from core import expression, losses
 
-        if self.start == "ridge":
-            C = torch.from_numpy(ridge_representation(Z, self.ridge_strength).astype(np.float32))
-        else:
-            C = torch.full((len(Z), len(Z)), self.initial_c)
-        return C.to(self.device)
+        Z = problem.net.encode(problem.X)
+        Z_hat, penalty, _ = expression.express(problem.C, Z, precision=self.precision)
+        if self.penalty == "symmetric":
+            penalty = losses.symmetric_norm(problem.C)
+        return {
+            "reconstruction": losses.reconstruction(problem.X, problem.net.decode(Z_hat)),
+            "self-expression": self.alpha * losses.self_expression(Z, Z_hat),
+            "penalty": self.beta * penalty,
+            "locality": self.gamma * losses.locality(Z, problem.constants["laplacian"]),
+        }
 
-    def _finetune(self, problem: FineTuning, stages: Stages) -> Iterator[Step]:
-        """Minimise Eq. 18 over the network and C."""
-
-        def epoch(_: int) -> tuple[Mapping[str, Any], Arrays]:
-            return problem.descend(), self._views(problem)
-
-        parts = {"net": problem.net, "representation": problem.representation, "optimizer": problem.optimizer}
-        yield from stages.run("finetune", self.epochs, parts, epoch)
-
-    def _views(self, problem: FineTuning) -> Arrays:
-        """C as it is clustered, the codes, and the reconstructions decoder(C Z); computed only if somebody looks."""
-        import torch
-
+    def read(self, C: torch.Tensor) -> torch.Tensor:
+        """C, or the symmetric part without the diagonal, whichever is penalised."""
         from core import losses
 
-        def reconstructions() -> torch.Tensor:
-            with torch.no_grad():
-                Z_hat = losses.combine(problem.C, problem.net.encode(problem.X))
-                return problem.net.decode(Z_hat) / self.pixel_range
-
-        views = self.views(problem.net, problem.X)
-        return {**views, "C": problem.penalised, "X_hat": reconstructions}
+        return losses.symmetric_part(C) if self.penalty == "symmetric" else C.detach()

@@ -15,7 +15,8 @@ from core.errors import AffinityLabError, UnknownName
 from core.plots import figures
 from core.plots.montage import montage
 from core.plots.palette import heat_image
-from core.runs import HistoryRow, Run, RunStore, Status
+from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from core.selfexpressive import SelfExpressive
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import plain, plain_names
 
@@ -84,7 +85,8 @@ def status_line(run: Run) -> None:
             ahead = queue().position(run.id)
             st.caption("Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}.")
         elif run.over:
-            st.caption(f"{run.result.get('seconds', {}).get('total', 0):.1f} s in all")
+            words = scope_words(run.spec, run.result.get("n_samples") or 0)
+            st.caption(f"{run.result.get('seconds', {}).get('total', 0):.1f} s in all" + (f". {words}" if words else ""))
         elif progress.get("total"):
             left = progress.get("remaining")
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
@@ -94,6 +96,12 @@ def status_line(run: Run) -> None:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
     if run.active and progress.get("total"):
         st.progress(min(progress["step"] / progress["total"], 1.0))
+
+
+def scope_words(spec: RunSpec, n: int) -> str | None:
+    """What a user must know about how a method expresses n samples, if it does not express all by all others."""
+    cls = registry.method(spec.method)
+    return cls.scope_words(n, spec.params) if issubclass(cls, SelfExpressive) else None
 
 
 def controls(run: Run) -> None:

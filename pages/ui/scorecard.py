@@ -18,6 +18,8 @@ from pages.ui.live import SCORES
 from pages.ui.state import store
 
 WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
+REST = {"rest_acc": "ACC on the rest", "rest_nmi_geometric": "NMI on the rest"}
+_REST_MEANING = "The score on the samples outside the subset alone: they took the cluster of the nearest one in it."
 WITHOUT_LABELS = ("silhouette", "diagonal_mass", "block_diagonality")
 
 
@@ -29,11 +31,13 @@ def score_card(run: Run) -> None:
         return
     spread = run.result.get("spread", {})
     shown = [(title, name) for name, title in WITH_LABELS.items() if name in metrics]
+    shown += [(title, name) for name, title in REST.items() if name in metrics]
     shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
     with st.container(horizontal=True):
         for title, name in shown:
             with st.container(width=98):
-                st.metric(title, f"{metrics[name]:.3f}", help=SCORES.get(name, (title, title))[1])
+                meaning = _REST_MEANING if name in REST else SCORES.get(name, (title, title))[1]
+                st.metric(title, f"{metrics[name]:.3f}", help=meaning)
                 if name in spread:
                     st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
     st.caption(
@@ -76,7 +80,7 @@ def compare(run: Run) -> None:
         with left:
             st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
             if run.result["n_samples"] > MAX_SQUARE:
-                st.caption(f"Spectral clustering and ridge need n × n matrices: left out above {MAX_SQUARE:,} samples.")
+                st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
         scored = [(name, other.result["spread"]["acc"]) for name, other in found if "acc" in other.result.get("spread", {})]
         if scored:
             dots = [(name, value["mean"], value["std"]) for name, value in scored]

@@ -16,6 +16,7 @@ from core.plots import figures
 from core.plots.palette import TEN
 from core.projections import PROJECTIONS
 from core.runs import Run
+from core.selfexpressive import SelfExpressive
 from pages.ui.awaiting import answered
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
@@ -26,7 +27,13 @@ from pages.ui.text import plain_names
 
 SOURCES = {"Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
-MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "prior": "Prior graph"}
+MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "graph": "Graph through anchors", "prior": "Prior graph"}
+ABOUT = {
+    "sparse": "C is sparse: each sample is expressed by at most {k} neighbours, and all other entries are zero.",
+    "graph": "Samples are joined through anchors: what is shown is $W D^{-1} W^\\top$, worked out block by block from the "
+    "weights $W$ over the anchors and never held as a matrix of all pairs.",
+    "subset": "Shown are the {s:,} samples of the subset that C speaks of, not all {n:,}.",
+}
 PIXELS = 480
 
 
@@ -34,8 +41,9 @@ def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
     final = store().arrays(run.id, "final", ("labels", "y"))
     stored = store().array_names(run.id, "final")
-    deep = registry.method(run.spec.method).learns == "deep"
-    sources = [name for name in SOURCES if name == "raw" or (deep and name in stored)]
+    cls = registry.method(run.spec.method)
+    own = cls.learns == "deep" or getattr(cls, "embeds", False)  # else Z holds the samples themselves
+    sources = [name for name in SOURCES if name == "raw" or (own and name in stored)]
     colourings = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
     if data.y is None:
         colourings = {"cluster": "Cluster"}
@@ -92,7 +100,12 @@ def _groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarr
 def affinity_view(run: Run, data: Dataset) -> None:
     """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
     stored = store().array_names(run.id, "final")
-    present = {"C": "C" in stored, "prior": "prior.row" in stored, "affinity": "C" in stored or "A" in stored}
+    form = held(run, data)
+    expressed = form in ("full", "subset", "neighbors")
+    present = {
+        "C": expressed, "prior": "prior.row" in stored, "affinity": expressed or "A" in stored,
+        "graph": form == "anchors" or "W.row" in stored,
+    }  # fmt: skip
     matrices = {name: title for name, title in MATRICES.items() if present[name]}
     if not matrices:
         st.info("This method clusters samples or codes directly: it has no affinity matrix.", icon=":material/info:")
@@ -108,6 +121,9 @@ def affinity_view(run: Run, data: Dataset) -> None:
     zoom = st.multiselect(
         "Zoom to", sorted(set(groups.tolist())), format_func=lambda g: names[g], placeholder="all blocks", key=f"a_zoom_{order}"
     )
+    about = _about(which, form, run, data)
+    if about:
+        st.caption(" ".join(about))
     if order == "class":
         st.caption(":material/visibility: Ordered with the labels; the order by cluster needs none.")
 
@@ -126,26 +142,55 @@ def affinity_view(run: Run, data: Dataset) -> None:
     answered("matrix", draw, run=run.id, which=which, order=order, pixels=PIXELS, clusters=zoom or None)
 
 
+def held(run: Run, data: Dataset) -> str | None:
+    """What C speaks of: "full", "subset", "neighbors" or "anchors"; None where there is no C."""
+    stored, cls = store().array_names(run.id, "final"), registry.method(run.spec.method)
+    if not issubclass(cls, SelfExpressive) or not {"C", "C.row"} & set(stored):
+        return None
+    return cls.scope_for(data.n_samples, run.spec.params)
+
+
+def _about(which: str, form: str | None, run: Run, data: Dataset) -> list[str]:
+    """What must be known to read a matrix."""
+    words = []
+    if which == "graph":
+        words.append(ABOUT["graph"])
+    if form == "neighbors" and which in ("C", "affinity"):
+        words.append(ABOUT["sparse"].format(k=min(run.spec.params["n_candidates"], data.n_samples - 1)))
+    if form == "subset":
+        words.append(ABOUT["subset"].format(s=run.spec.params["subset_size"], n=data.n_samples))
+    return words
+
+
 def workbench_view(run: Run, data: Dataset) -> None:
     """Cluster the stored C again under other affinity constants, at once and without training."""
-    if "C" not in store().array_names(run.id, "final"):
-        st.info("The workbench re-clusters a stored self-expression matrix; this method has none.", icon=":material/info:")
+    form = held(run, data)
+    if form not in ("full", "subset"):
+        why = {
+            "neighbors": "The workbench changes how a full C becomes an affinity. Here C is sparse, and its affinity is |C|.",
+            "anchors": "The workbench changes how a full C becomes an affinity. Here C is over anchors and has none.",
+            None: "The workbench re-clusters a stored self-expression matrix; this method has none.",
+        }
+        st.info(why[form], icon=":material/info:")
         return
+    n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = registry.method(run.spec.method).declared()
     params = {**run.spec.params, "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
-        for name in ("threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
+        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
             constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(
-            st.number_input("$K$ clusters", 2, data.n_samples - 1, params["n_clusters"], key=f"w:{run.id}:K")
+            st.number_input("$K$ clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K")
         )
         constants["random_state"] = int(
             st.number_input("$s$ seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
         )
+
+    about = _about("affinity", form, run, data)
 
     def draw(answer: Answer) -> None:
         scores, before = answer.facts["scores"], run.result["metrics"]
@@ -160,7 +205,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
         figure = figures.blocks(arrays["blocks"], arrays["borders"], len(arrays["order"]))
         st.plotly_chart(figure, key="workbench", alt="Affinity under the chosen constants")
         seconds = f"Worked out in {answer.facts['seconds']:.1f} s from the stored C; changes are against the run."
-        st.caption(f"{seconds} Constants that are chosen by their ACC are chosen with the labels.")
+        st.caption(" ".join([seconds, "Constants that are chosen by their ACC are chosen with the labels.", *about]))
 
     with right:
         answered("recluster", draw, run=run.id, pixels=PIXELS, **constants)

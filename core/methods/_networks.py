@@ -1,0 +1,31 @@
+"""Auto-encoders and their pretraining by data set, one recipe each, so that methods can start from the same network.
+
+The layouts are those of the papers' programs unless a line says otherwise. Their start weights come without a recipe,
+so the pretraining is our own: mini-batches and few passes instead of thousands of full-batch steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def network(
+    channels: tuple[int, ...], kernel_sizes: tuple[int, ...], epochs: int, batch: int | None, rate: float, **more: Any
+) -> dict[str, Any]:
+    """Convolutional network and its pretraining, at a constant learning rate unless `more` says otherwise."""
+    return {
+        "channels": channels, "kernel_sizes": kernel_sizes, "pretrain_epochs": epochs, "batch_size": batch,
+        "pretrain_learning_rate": rate, "pretrain_schedule": "constant", **more,
+    }  # fmt: skip
+
+
+COIL20 = network((15,), (3,), 20, 64, 4e-3)
+ORL = network((10, 20, 30), (3, 3, 3), 60, 40, 2e-3)  # wider than published: the width of the code decides here
+ORL_CODE = network((3, 3, 5), (3, 3, 3), 300, 40, 4e-3, pretrain_schedule="cosine", pixel_range=255.0)
+ORL_PAPER = {**ORL_CODE, "channels": (5, 3, 3), "kernel_sizes": (5, 3, 3)}
+YALEB = network((10, 20, 30), (5, 3, 3), 60, 128, 1e-3, pixel_range=255.0)
+COIL40 = network((20,), (3,), 20, 64, 4e-3)
+COIL100 = network((50,), (5,), 20, 64, 2e-3)
+MNIST_1000 = network((20, 10, 5), (5, 3, 3), 60, 64, 2e-3, pretrain_schedule="cosine")
+UMIST = network((15, 10, 5), (5, 3, 3), 60, 40, 2e-3, pretrain_schedule="cosine", pixel_range=255.0)
+DIGITS = {**COIL20, "pretrain_epochs": 10}

@@ -1,0 +1,51 @@
+"""EDSC, efficient dense subspace clustering (Ji, Salzmann and Li, WACV 2014).
+
+The squared norm alone already separates independent subspaces. Rows are samples, G = X X^T:
+
+    min_C  ||C||_F^2 + 1/lambda ||X - C X||_F^2,   C = (G + lambda I)^-1 G                            (Eqs. 10, 11)
+
+Nothing forbids the diagonal: the ridge moderates it, so a small lambda runs to C = I. What became standard is the paper's
+affinity (Sec. 3.4): cosines between the rows of the factor U S^(1/2) of C, sharpened by a power (`core.spectral`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Cost
+from core.params import real, redeclared
+from core.registry import register
+from core.representation import ridge_representation
+from core.selfexpressive import SelfExpressive, square_bytes
+from core.shallow import Progress, Shallow
+
+
+@register
+class EDSC(Shallow):
+    """Ridge self-expression with a free diagonal."""
+
+    name = "edsc"
+    title = "Efficient dense subspace clustering"
+    summary = "Explains every sample by all of them, itself included, with a ridge; its affinity outlived it."
+    paper = "Ji, Salzmann and Li, WACV 2014 (EDSC)"
+    objective = r"\min_C\; \lVert C \rVert_F^2 + \frac1\lambda \lVert X - CX \rVert_F^2"
+    published = {"mnist_1000": 0.5650, "yaleb": 0.8814, "orl": 0.7038, "coil20": 0.8371, "coil40": 0.6870, "umist": 0.6937}
+
+    strength: float = real(
+        1.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,
+        help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
+    )  # fmt: skip
+    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        copies = {"Gram matrix and inverse": 4, "C and affinity": 6}
+        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        C = ridge_representation(X, self.strength, zero_diagonal=False)
+        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)

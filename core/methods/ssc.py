@@ -1,0 +1,86 @@
+"""SSC, sparse subspace clustering (Elhamifar and Vidal, CVPR 2009; IEEE TPAMI 35(11), 2013).
+
+A point of a union of subspaces is a combination of few others, and those are of its own subspace. Rows are samples:
+
+    min_C  ||C||_1 + tau/2 ||X - C X||_F^2,  diag(C) = 0          (Eq. 13 without the terms for outliers and affine sets)
+
+tau = alpha / mu with the coherence mu = min_i max_{j != i} |<x_i, x_j>| (Eq. 14): alpha > 1 leaves no row empty. All rows
+are solved together by ADMM on the Gram matrix (`core.representation.sparse`).
+
+The affinity is |C| with every row scaled to maximum 1, symmetrised (Sec. 2.2); ``threshold`` < 1 keeps only the largest
+coefficients of every sample, as the authors' program does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Cost
+from core.params import flag, integer, real, redeclared
+from core.registry import register
+from core.representation import gram_matrix, sparse_representation
+from core.selfexpressive import SelfExpressive, square_bytes
+from core.shallow import Progress, Shallow
+
+SOLVER = "Solver"
+
+
+@register
+class SSC(Shallow):
+    """Lasso of every sample on all others; its subclasses change the penalty or the Gram matrix."""
+
+    name = "ssc"
+    title = "Sparse subspace clustering"
+    summary = "Explains every sample by as few others as possible (lasso), which come from its own subspace."
+    paper = "Elhamifar and Vidal, IEEE TPAMI 2013 (SSC)"
+    objective = (
+        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0,"
+        r"\quad \tau = \alpha / \min_i \max_{j \neq i} |\langle x_i, x_j \rangle|"
+    )
+    symbols = {
+        "fit": r"\tfrac12 \lVert X - CX \rVert_F^2",
+        "penalty": r"\tfrac1\tau \lVert C \rVert_1",
+        "primal": r"\lVert A - C \rVert_F / \lVert C \rVert_F",
+        "dual": r"\rho \lVert \Delta C \rVert_F / \lVert \Lambda \rVert_F",
+    }
+    published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
+
+    alpha: float = real(
+        20.0, symbol=r"\alpha", low=1.0, high=1e5, soft=(2, 1000), log=True,
+        help="Weight of the fit, relative to the one below which a code is zero: larger gives denser codes.",
+    )  # fmt: skip
+    per_sample: bool = flag(
+        False, symbol=r"\mu_i", help="Weigh each sample by its own coherence with the others, not all by the least one."
+    )
+    max_iter: int = integer(
+        300, symbol="T", low=1, high=10_000, soft=(50, 1000), group=SOLVER, help="Largest number of ADMM iterations."
+    )
+    tolerance: float = real(
+        1e-3, symbol=r"\epsilon", low=1e-6, high=0.1, soft=(1e-5, 1e-2), log=True, group=SOLVER,
+        help="Relative primal and dual residual at which the solver stops.",
+    )  # fmt: skip
+    affinity_by: str = redeclared(SelfExpressive, "affinity_by", "magnitudes")
+    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        copies = {"Gram matrix and inverse": 4, "P, C and multipliers": 3, "affinity": 2}
+        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
+
+    def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All that the solver sees of the data."""
+        return gram_matrix(X)
+
+    def l1_share(self) -> float:
+        """The share of the l1 norm in the penalty."""
+        return 1.0
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        yield from sparse_representation(
+            self.gram(X), self.alpha, l1_ratio=self.l1_share(), per_sample=self.per_sample,
+            tolerance=self.tolerance, max_iter=self.max_iter,
+        )  # fmt: skip

@@ -1,0 +1,64 @@
+"""SSC-OMP, sparse subspace clustering by orthogonal matching pursuit (You, Robinson and Vidal, CVPR 2016).
+
+SSC with the greedy algorithm in place of the lasso, for every sample x_i with c_ii = 0:
+
+    min_c ||x_i - c X||^2   s.t.  ||c||_0 <= k
+
+Each iteration adds to a sample's support the other sample that correlates most with the residual and fits all coefficients
+anew, until k are chosen or the residual is small (Algorithm 1). All samples go through it together
+(`core.representation.greedy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Cost
+from core.params import flag, integer, real, redeclared
+from core.registry import register
+from core.representation import pursuit_representation
+from core.selfexpressive import SelfExpressive, square_bytes
+from core.shallow import Progress, Shallow
+
+
+@register
+class SSCOMP(Shallow):
+    """Orthogonal matching pursuit of every sample over all others."""
+
+    name = "ssc_omp"
+    title = "SSC by matching pursuit"
+    summary = "Picks the few samples that explain each one greedily: the fastest sparse method, and the least connected."
+    paper = "You, Robinson and Vidal, CVPR 2016 (SSC-OMP)"
+    objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"
+    symbols = {"residual": r"\tfrac1n \sum_i \lVert x_i - c_i X \rVert^2 / \lVert x_i \rVert^2"}
+    published = {"mnist_1000": 0.3400, "yaleb": 0.7372, "orl": 0.7100, "coil20": 0.6410, "coil40": 0.4431, "umist": 0.6438}
+
+    n_nonzero: int = integer(5, symbol="k", low=1, high=200, soft=(1, 30), help="Most samples that may explain one.")
+    center: bool = flag(
+        False, symbol=r"\bar x", group="Solver",
+        help="Take the mean sample from every sample, and then its own mean: what all share explains nothing.",
+    )  # fmt: skip
+    tolerance: float = real(
+        1e-6, symbol=r"\epsilon", low=0, high=1, soft=(1e-6, 0.1), group="Solver",
+        help="Share of a sample's squared norm that may stay unexplained.",
+    )  # fmt: skip
+    affinity_by: str = redeclared(SelfExpressive, "affinity_by", "magnitudes")
+    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        copies = {"Gram matrix": 2, "correlations": 2, "C": 3, "affinity": 2}
+        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
+
+    def features(self, Z: NDArray) -> NDArray[np.float64]:
+        if self.center:
+            Z = Z - np.mean(Z, axis=0, dtype=np.float64)
+            Z = Z - Z.mean(axis=1, keepdims=True)
+        return super().features(Z)
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        yield from pursuit_representation(X, self.n_nonzero, tolerance=self.tolerance)

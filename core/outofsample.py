@@ -1,0 +1,94 @@
+"""Labels for samples that a run has never seen, from what the run stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import datasets, metrics, registry
+from core.base import Clusterer
+from core.datasets import Dataset, DataSpec
+from core.errors import DataError
+from core.neighbours import nearest_of
+from core.runs import RunStore
+
+
+@dataclass(frozen=True)
+class NewLabels:
+    """Clusters of new samples.
+
+    Attributes
+    ----------
+    data
+        The new samples, scaled as those of the run.
+    labels : (n_new,)
+        Their clusters.
+    nearest : (n_new,)
+        The training sample that each took its cluster from.
+    distances : (n_new,)
+        How far away it is, in the space of the codes.
+    """
+
+    data: Dataset
+    labels: NDArray[np.int64]
+    nearest: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+    def to_csv(self) -> str:
+        """One line for each new sample: its number, cluster, nearest training sample and the distance to it."""
+        lines = zip(self.labels.tolist(), self.nearest.tolist(), self.distances.tolist(), strict=True)
+        rows = [f"{i},{cluster},{nearest},{distance:.6g}" for i, (cluster, nearest, distance) in enumerate(lines)]
+        return "\n".join(["sample,cluster,nearest_training_sample,distance", *rows, ""])
+
+    def scores(self) -> dict[str, float]:
+        """Scores against the classes of the new samples, if they have any."""
+        return {} if self.data.y is None else metrics.evaluate(self.data.y, self.labels)
+
+
+def fitted(store: RunStore, run_id: str) -> Clusterer:
+    """The method of a finished run as it was after `fit`.
+
+    Raises
+    ------
+    DataError
+        If the run ended without clusters.
+    """
+    run = store.get(run_id)
+    arrays = store.arrays(run_id, "final", ("labels", "Z"))
+    if len(arrays) < 2:
+        raise DataError(f"The run {run_id} has no clusters that new samples could take.")
+    params: dict[str, Any] = {**run.spec.params, "n_clusters": run.result["n_clusters"], "random_state": run.spec.seed}
+    return registry.build(run.spec.method, **params).restore(_sample_shape(run.spec.data), arrays, _weights(store, run_id))
+
+
+def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
+    """Label the samples of a spec by a finished run: each takes the cluster of its nearest training sample.
+
+    Raises
+    ------
+    DataError
+        If the new samples have another shape than those of the run, or the run has no clusters.
+    """
+    method = fitted(store, run_id)
+    data = datasets.load_like(spec, store.get(run_id).spec.data)
+    codes = method.embed(data.samples)
+    nearest = nearest_of(codes, method.embedding_)
+    distances = np.linalg.norm(np.asarray(codes, dtype=np.float64) - method.embedding_[nearest], axis=1)
+    return NewLabels(data, method.labels_[nearest], nearest, distances)
+
+
+def _sample_shape(spec: DataSpec) -> tuple[int, ...]:
+    return datasets.load(spec).samples.shape[1:]
+
+
+def _weights(store: RunStore, run_id: str) -> dict[str, Any]:
+    path = store.folder(run_id) / "weights.safetensors"
+    if not path.is_file():
+        return {}
+    from safetensors.torch import load_file
+
+    weights: dict[str, Any] = load_file(path)
+    return weights

@@ -1,0 +1,114 @@
+"""Shallow self-expression of many samples: over neighbours or anchors, chosen by itself where n x n is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base import Arrays, Stages, Step
+from core.graphs import find_anchors
+from core.neighbours import nearest_neighbors
+from core.params import choice, integer
+from core.selfexpressive import FULL_LIMIT, SCALE_GROUP, square_bytes
+from core.shallow import Progress, Shallow
+
+
+@dataclass(kw_only=True)
+class NeighborExpression(Shallow):
+    """A shallow method that can express every sample by its nearest neighbours alone, see `solve_neighbors`."""
+
+    large_scope: ClassVar[str] = "neighbors"
+
+    scope: str = choice(
+        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "subset"), group=SCALE_GROUP,
+        help="Express samples by all others, by their nearest neighbours (a sparse C), or only a random subset by each other; "
+        f"auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
+    )  # fmt: skip
+    n_candidates: int = integer(
+        20, symbol="k", low=2, high=500, soft=(5, 100), group=SCALE_GROUP,
+        help="Nearest neighbours that may express a sample, where not all others may.",
+    )  # fmt: skip
+
+    def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
+        """As `solve`, where row i may use `candidates[i]` only; C is a csr_array."""
+        raise NotImplementedError  # pragma: no cover
+
+    def solve_scope(self, scope: str, X: NDArray[np.float64]) -> Iterator[Progress]:
+        """As `solve`, for a scope that is neither full nor subset."""
+        k = min(self.n_candidates, len(X) - 1)
+        return self.solve_neighbors(X, nearest_neighbors(X, k, random_state=self.random_state))
+
+    def express(self, Z: NDArray, stages: Stages, shown: Arrays | None = None) -> Iterator[Step]:
+        scope = self.scope_for(len(Z), vars(self))
+        if scope in ("full", "subset"):
+            yield from super().express(Z, stages, shown)
+            return
+        features = self.features(Z)
+        arrays: Arrays = {**(shown or {}), "Z": features}
+        for reached in self.solve_scope(scope, features):
+            yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
+            if stages.stopping:
+                break
+        yield self.conclude({**arrays, "C": reached.C})
+
+    @classmethod
+    def _scope_words(cls, scope: str, n: int, params: Mapping[str, Any]) -> str:
+        if scope == "neighbors":
+            k = params.get("n_candidates", cls.declared()["n_candidates"].default)
+            return f"every sample is expressed by its {min(k, n - 1)} nearest neighbours, so C is sparse."
+        return super()._scope_words(scope, n, params)
+
+    @classmethod
+    def scope_bytes(cls, n: int, params: Mapping[str, Any], copies: Mapping[str, int]) -> dict[str, int]:
+        """What a method keeps under the scope for n samples; `copies` counts its n x n float32 matrices, were it full."""
+        if cls.scope_for(n, params) == "neighbors":
+            k = min(params.get("n_candidates", cls.declared()["n_candidates"].default), n - 1)
+            return {"sparse C and affinity": 16 * n * k * 4}  # value and index; C, and A of both directions twice
+        return square_bytes(cls.expressed(n, params), copies)
+
+
+@dataclass(kw_only=True)
+class ScalableExpression(NeighborExpression):
+    """One that can also express all samples by a few anchors, k-means centres of the data, see `solve_anchors`."""
+
+    scope: str = choice(
+        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "anchors", "subset"), group=SCALE_GROUP,
+        help="Express samples by all others, by their nearest neighbours (a sparse C), by a few k-means centres (anchors), or "
+        f"only a random subset by each other; auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
+    )  # fmt: skip
+    n_anchors: int = integer(
+        500, symbol=r"\lvert A \rvert", low=2, high=5000, soft=(100, 2000), group=SCALE_GROUP,
+        help="Anchors, where there are any; at most half as many as samples are taken.",
+    )  # fmt: skip
+
+    def solve_anchors(self, X: NDArray[np.float64], anchors: NDArray[np.float64]) -> Iterator[Progress]:
+        """As `solve`, for C (n, p) with X ~ C A."""
+        raise NotImplementedError  # pragma: no cover
+
+    def solve_scope(self, scope: str, X: NDArray[np.float64]) -> Iterator[Progress]:
+        if scope != "anchors":
+            return super().solve_scope(scope, X)
+        return self.solve_anchors(X, find_anchors(X, anchor_count(self.n_anchors, len(X)), random_state=self.random_state))
+
+    @classmethod
+    def _scope_words(cls, scope: str, n: int, params: Mapping[str, Any]) -> str:
+        if scope == "anchors":
+            p = anchor_count(params.get("n_anchors", cls.declared()["n_anchors"].default), n)
+            return f"every sample is expressed by {p:,} anchors (k-means centres), so C has {p:,} columns."
+        return super()._scope_words(scope, n, params)
+
+    @classmethod
+    def scope_bytes(cls, n: int, params: Mapping[str, Any], copies: Mapping[str, int]) -> dict[str, int]:
+        if cls.scope_for(n, params) == "anchors":
+            p = anchor_count(params.get("n_anchors", cls.declared()["n_anchors"].default), n)
+            return {"C over anchors": 4 * n * p, "products of anchors": 3 * 8 * p * p}
+        return super().scope_bytes(n, params, copies)
+
+
+def anchor_count(wanted: int, n: int) -> int:
+    """At most half as many anchors as samples: more would not be fewer in any useful sense."""
+    return max(1, min(wanted, n // 2))

@@ -1,0 +1,75 @@
+"""Whole fine-tuning steps against ports of the published programs: the same losses, gradients and paths; and the benchmark."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.bench import TASKS, bench_epoch, contenders, epoch_ratio
+from core.errors import ParameterError, UnknownName
+from core.finetuning import FineTuning
+
+EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
+
+
+def small_images() -> Tensor:
+    return torch.rand(30, 12, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+
+
+def our_gradients(step: FineTuning) -> list[Tensor]:
+    sum(step.method.terms(step).values(), torch.zeros(())).backward()
+    groups = (step.net.encoder_weights, step.net.encoder_biases, step.net.decoder_weights, step.net.decoder_biases)
+    return [p.grad for group in groups for p in group] + [step.C.grad]
+
+
+def port_gradients(program: torch.nn.Module) -> list[Tensor]:
+    sum(program.losses().values(), torch.zeros(())).backward()
+    groups = [
+        [getattr(layer, kind) for layer in part] for part in (program.encoder, program.decoder) for kind in ("weight", "bias")
+    ]
+    return [p.grad for group in groups for p in group] + [program.Coef.grad]
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_a_step_agrees_with_the_published_program(name: str) -> None:
+    ours, session = contenders(name, small_images(), dtype=torch.float64)
+    port = session.program
+    C = 0.05 * torch.randn(30, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))  # away from the start
+    with torch.no_grad():
+        ours.C.copy_(C)
+        port.Coef.copy_(C)
+    scale = TASKS[name].loss_scale
+    for term, value in port.losses().items():
+        assert value.item() == pytest.approx(scale * ours.method.terms(ours)[term].item(), rel=1e-10), term
+    for mine, theirs in zip(our_gradients(ours), port_gradients(port), strict=True):
+        assert theirs.abs().max() > 0
+        torch.testing.assert_close(scale * mine, theirs, rtol=1e-8, atol=1e-8 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["udll-coil20", "rgrl-coil20-program"])
+def test_training_follows_the_published_program(name: str) -> None:
+    """Adam does not see a common factor of the loss, so the paths agree and not only the first gradients."""
+    ours, session = contenders(name, small_images(), dtype=torch.float64)
+    for group in session.optimizer.param_groups:
+        group["lr"] = ours.method.learning_rate
+    for _ in range(5):
+        ours.descend()
+        session.step()
+    torch.testing.assert_close(ours.C, session.program.Coef, rtol=1e-3, atol=1e-6)
+
+
+def test_bench_reports_both_sides() -> None:
+    threads = torch.get_num_threads()
+    (row,) = bench_epoch(["rgrl-orl"], 1)
+    assert row["task"] == "rgrl-orl"
+    assert row["n"] == 400
+    assert row["ratio"] == pytest.approx(row["port_ms"] / row["ours_ms"])
+    assert torch.get_num_threads() == threads
+
+
+def test_bench_refuses_what_it_cannot_run() -> None:
+    with pytest.raises(UnknownName, match="udll-orl"):
+        epoch_ratio("udll-orrl", steps=1)
+    with pytest.raises(ParameterError, match="'steps' must be at least 1"):
+        epoch_ratio("udll-orl", steps=0)

@@ -1,0 +1,455 @@
+"""Many samples without n x n numbers: anchors, neighbours, subsets, from the arithmetic to a stored run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import block_diag, csr_array, issparse
+
+from core import analysis, datasets, execute, metrics, observe, registry, spectral
+from core.base import to_host
+from core.datasets import DataSpec
+from core.errors import DataError, ParameterError
+from core.graphs import anchor_graph, anchor_weights, find_anchors
+from core.jobs import JobQueue
+from core.metrics import clustering_accuracy
+from core.neighbours import nearest_neighbors
+from core.plots.blocks import block_mean, factor_block_mean
+from core.representation import ridge_representation
+from core.representation.large import (
+    anchored_ridge,
+    expression_residual,
+    largest_product,
+    neighbors_representation,
+    neighbors_ridge,
+)
+from core.runs import RunSpec, RunStore, Status
+from core.selfexpressive import FULL_LIMIT, SelfExpressive
+
+SCOPED = [
+    (name, scope)
+    for name, cls in registry.methods().items()
+    if issubclass(cls, SelfExpressive)
+    for scope in cls.declared()["scope"].choices
+]
+TINY = {
+    "n_candidates": 9, "n_anchors": 40, "subset_size": 60, "pretrain_epochs": 2, "epochs": 2, "channels": (4,),
+    "kernel_sizes": (3,),
+}  # fmt: skip
+
+
+def blobs(sizes: tuple[int, ...] = (60, 60, 60, 60), seed: int = 0, spread: float = 0.3) -> tuple[NDArray, NDArray]:
+    """Gaussian blobs far apart, shuffled."""
+    rng = np.random.default_rng(seed)
+    centres = 10 * np.eye(len(sizes), 12)
+    y = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return centres[y] + spread * rng.normal(size=(len(y), 12)), y
+
+
+def planes(per_class: int = 40, K: int = 3, seed: int = 0) -> tuple[NDArray, NDArray]:
+    """Unit samples of random 3-dimensional subspaces of R^20."""
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.normal(size=(per_class, 3)) @ rng.normal(size=(3, 20)) for _ in range(K)])
+    return X / np.linalg.norm(X, axis=1, keepdims=True), np.repeat(np.arange(K), per_class)
+
+
+def everybody_else(n: int) -> NDArray[np.int64]:
+    return np.array([[j for j in range(n) if j != i] for i in range(n)])
+
+
+# ---- anchors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("anchors", ["kmeans", "random"])
+@pytest.mark.parametrize(("p", "r"), [(12, 3), (12, 12), (1, 1)])
+def test_rows_of_an_anchor_graph_are_weights_over_the_nearest_anchors(anchors: Any, p: int, r: int) -> None:
+    X, _ = blobs()
+    graph = anchor_graph(X, p, r, random_state=3, anchors=anchors)
+    W = graph.weights
+    assert issparse(W) and W.shape == (len(X), p) and graph.anchors.shape == (p, X.shape[1])
+    np.testing.assert_array_equal(np.diff(W.indptr), r)
+    assert (W.data > 0).all()
+    np.testing.assert_allclose(W.sum(axis=1), 1)
+    squared = np.square(X[:, None] - graph.anchors[None]).sum(axis=2)
+    kept = np.sort(squared, axis=1)[:, :r]
+    dense = W.toarray()
+    for i in range(0, len(X), 17):
+        expected = np.exp(-squared[i] / (2 * kept.mean())) * (squared[i] <= kept[i, -1])
+        np.testing.assert_allclose(dense[i], expected / expected.sum(), atol=1e-9)
+    again = anchor_graph(X, p, r, random_state=3, anchors=anchors)
+    np.testing.assert_array_equal(again.weights.toarray(), dense)
+    if anchors == "random":
+        assert all((anchor == X).all(axis=1).any() for anchor in graph.anchors)
+
+
+def test_the_half_kernel_gives_the_mean_distance_half_and_serves_new_samples() -> None:
+    X, _ = blobs()
+    graph = anchor_graph(X, 10, 10, random_state=0, kernel="half", normalized=False)
+    squared = np.square(X[:, None] - graph.anchors[None]).sum(axis=2)
+    np.testing.assert_allclose(graph.weights.toarray(), np.exp(-math.log(2) * squared / squared.mean()), rtol=1e-6)
+    more, scale = anchor_weights(X[:5], graph.anchors, 4, kernel="half", normalized=False, scale=graph.scale)
+    assert scale == graph.scale
+    kept = np.sort(graph.weights.toarray()[:5], axis=1)[:, -4:]
+    np.testing.assert_allclose(np.sort(more.toarray(), axis=1)[:, -4:], kept)
+
+
+def test_anchor_graphs_take_equal_far_and_few_samples_and_refuse_what_makes_no_sense() -> None:
+    same = anchor_graph(np.ones((20, 3)), 5, 2, random_state=0).weights
+    np.testing.assert_allclose(same.sum(axis=1), 1)
+    far = np.vstack([blobs()[0], np.full((1, 12), 1e6)])
+    W, _ = anchor_weights(far, find_anchors(far[:-1], 8, random_state=0), 3, bandwidth=0.01)
+    np.testing.assert_allclose(W.sum(axis=1), 1)
+    assert (W.data > 0).all()
+    for p, r, match in ((0, 1, "n_anchors"), (21, 1, "n_anchors"), (5, 0, "n_neighbors"), (5, 6, "n_neighbors")):
+        with pytest.raises(ParameterError, match=match):
+            anchor_graph(np.ones((20, 3)), p, r, random_state=0)
+    with pytest.raises(DataError, match="finite"):
+        anchor_graph(np.full((20, 3), np.nan), 5, 2, random_state=0)
+
+
+def test_the_embedding_through_anchors_is_that_of_the_graph_it_stands_for() -> None:
+    W = anchor_graph(blobs(spread=4.0)[0], 30, 4, random_state=1).weights
+    B = spectral.anchor_factor(W)
+    A = (B @ B.T).toarray()
+    np.testing.assert_allclose(A.sum(axis=1), 1)
+    values, vectors = np.linalg.eigh(A - 1 / len(A))
+    E = spectral.anchor_embedding(W, 3)
+    np.testing.assert_allclose(np.linalg.norm(E, axis=1), 1)
+    leading = vectors[:, ::-1][:, :3] * np.square(values[::-1][:3])
+    expected = leading / np.linalg.norm(leading, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.abs(E), np.abs(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("anchors", ["kmeans", "random"])
+@pytest.mark.parametrize("sizes", [(60, 60, 60, 60), (150, 30, 60)])
+def test_lsc_finds_separated_blobs(sizes: tuple[int, ...], anchors: str) -> None:
+    X, y = blobs(sizes)
+    for seed in range(3):
+        method = registry.build("lsc", n_clusters=len(sizes), n_anchors=40, anchors=anchors, random_state=seed)
+        assert clustering_accuracy(y, method.fit_predict(X)) == 1
+
+
+def test_lsc_reaches_its_mark_on_ten_thousand_digits(benchmark_data: Any) -> None:
+    data = datasets.load("mnist_test")
+    assert data.y is not None
+    labels = registry.build("lsc", n_clusters=10).fit_predict(data.samples)
+    assert clustering_accuracy(data.y, labels) >= 0.75
+
+
+# ---- neighbours ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 5, 119])
+def test_neighbours_are_the_nearest_others(k: int) -> None:
+    X, _ = planes()
+    squared = np.square(X[:, None] - X[None]).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    found = np.sort(np.take_along_axis(squared, nearest_neighbors(X, k), axis=1), axis=1)
+    np.testing.assert_allclose(found, np.sort(squared, axis=1)[:, :k], atol=1e-5)
+
+
+def test_beyond_the_exact_limit_nearly_all_neighbours_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(6000, 6))
+    exact = nearest_neighbors(X, 10)
+    monkeypatch.setattr("core.neighbours.EXACT_LIMIT", 1000)
+    monkeypatch.setattr("core.neighbours._CELL", 100)
+    found = nearest_neighbors(X, 10)
+    assert (found != np.arange(6000)[:, None]).all()
+    assert all(len(set(row)) == 10 for row in found.tolist())
+    shared = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
+    assert np.mean(shared) > 9
+
+
+@pytest.mark.parametrize("strength", [1e-3, 0.1, 10.0])
+def test_ridge_over_all_others_is_the_dense_ridge(strength: float) -> None:
+    X, _ = planes()
+    C = neighbors_ridge(X, everybody_else(len(X)), strength)
+    np.testing.assert_allclose(C.toarray(), ridge_representation(X, strength), atol=1e-8)
+    assert expression_residual(X, C) == pytest.approx(float(np.square(X - C @ X).sum()))
+
+
+def test_the_elastic_net_over_candidates_meets_its_optimality_conditions() -> None:
+    X, _ = planes()
+    candidates = nearest_neighbors(X, 15)
+    l1, l2 = 0.05, 0.02
+    C = neighbors_representation(X, candidates, l1=l1, l2=l2, tol=1e-10).toarray()
+    for i in range(len(X)):
+        c = C[i, candidates[i]]
+        gradient = X[candidates[i]] @ (X[i] - c @ X[candidates[i]]) - l2 * c
+        np.testing.assert_allclose(gradient[c != 0], l1 * np.sign(c[c != 0]), atol=1e-7)
+        assert (np.abs(gradient[c == 0]) <= l1 + 1e-7).all()
+    assert 0 < np.count_nonzero(C) < candidates.size
+    from sklearn.linear_model import ElasticNet
+
+    rows = X[candidates[7]]
+    net = ElasticNet(alpha=(l1 + l2) / 20, l1_ratio=l1 / (l1 + l2), fit_intercept=False, tol=1e-12, max_iter=100_000)
+    np.testing.assert_allclose(C[7, candidates[7]], net.fit(rows.T, X[7]).coef_, atol=1e-6)
+    largest = largest_product(X, candidates)
+    assert not neighbors_representation(X, candidates, l1=largest.max()).nnz
+    assert neighbors_representation(X, candidates, l1=0.9 * largest.max()).nnz
+
+
+def test_least_squares_without_any_penalty_is_that_of_least_norm() -> None:
+    X, _ = planes()
+    candidates = nearest_neighbors(X, 30)  # more than the 20 features
+    C = neighbors_representation(X, candidates)
+    expected = np.linalg.pinv(X[candidates[3]].T) @ X[3]
+    np.testing.assert_allclose(C.toarray()[3, candidates[3]], expected, atol=1e-6)
+
+
+def test_anchored_ridge_solves_the_normal_equations() -> None:
+    X, _ = planes()
+    A = find_anchors(X, 25, random_state=0)
+    C = anchored_ridge(X, A, 0.3).astype(np.float64)
+    penalty = 0.3 * np.mean(np.sum(np.square(A), axis=1))
+    np.testing.assert_allclose(C @ (A @ A.T + penalty * np.eye(25)), X @ A.T, atol=1e-4)
+    with pytest.raises(ParameterError, match="anchors"):
+        anchored_ridge(X[:25], A, 0.3)
+
+
+# ---- the cut ---------------------------------------------------------------------------------------------------------
+
+
+def test_sparse_and_dense_magnitudes_agree() -> None:
+    X, y = planes()
+    C = neighbors_ridge(X, nearest_neighbors(X, 12), 0.01)
+    C.setdiag(np.linspace(0, 1, len(X)))
+    sparse = spectral.affinity_from_magnitudes(C)
+    dense = spectral.affinity_from_magnitudes(C.toarray())
+    assert issparse(sparse)
+    np.testing.assert_allclose(sparse.toarray(), dense, atol=1e-6)
+    assert metrics.block_diagonality(sparse, y) == pytest.approx(metrics.block_diagonality(dense, y), abs=1e-6)
+    assert metrics.diagonal_mass(C) == pytest.approx(metrics.diagonal_mass(C.toarray()))
+
+
+@pytest.mark.parametrize("assign_labels", ["discretize", "cluster_qr", "kmeans"])
+def test_sparse_and_dense_cuts_agree(assign_labels: Any) -> None:
+    X, y = planes(60)
+    A = spectral.affinity_from_magnitudes(neighbors_ridge(X, nearest_neighbors(X, 12), 0.01))
+    sparse = spectral.spectral_labels(A, 3, assign_labels=assign_labels)
+    dense = spectral.spectral_labels(A.toarray(), 3, assign_labels=assign_labels)
+    assert sparse.dtype == np.int64 and clustering_accuracy(sparse, dense) > 0.99
+    assert clustering_accuracy(y, sparse) > 0.95
+    np.testing.assert_array_equal(sparse, spectral.spectral_labels(A, 3, assign_labels=assign_labels))
+
+
+@pytest.mark.parametrize("assign_labels", ["discretize", "cluster_qr", "kmeans"])
+@pytest.mark.parametrize("K", [2, 4, 5, 9])
+def test_a_sparse_graph_may_fall_into_components(assign_labels: Any, K: int) -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    for size in (80, 50, 70, 40, 2, 1, 1):  # four clusters and some dust
+        block = (rng.uniform(size=(size, size)) < 0.3) * rng.uniform(0.5, 1, (size, size))
+        np.fill_diagonal(block, 0)
+        parts.append(np.maximum(block, block.T) if size > 1 else np.zeros((1, 1)))
+    A = csr_array(block_diag(parts))
+    y = np.repeat(np.arange(7), (80, 50, 70, 40, 2, 1, 1))
+    labels = spectral.spectral_labels(A, K, assign_labels=assign_labels)
+    assert labels.shape == y.shape and labels.min() >= 0 and labels.max() < K
+    if K == 4:
+        assert clustering_accuracy(y[:240], labels[:240]) == 1
+    for part in range(4):
+        assert K > 4 or len(set(labels[y == part])) == 1
+
+
+@pytest.mark.parametrize("A", [csr_array((30, 30)), csr_array(np.kron(np.eye(15), 1 - np.eye(2)))])
+def test_dust_is_cut_without_a_crash(A: csr_array) -> None:
+    for assign_labels in ("discretize", "cluster_qr", "kmeans"):
+        labels = spectral.spectral_labels(A, 3, assign_labels=assign_labels)  # type: ignore[arg-type]
+        assert labels.shape == (30,) and set(labels) <= {0, 1, 2}
+    with pytest.raises(ParameterError, match="n_clusters"):
+        spectral.spectral_labels(A, 31)
+
+
+def test_anchored_weights_are_cut_like_the_graph_they_stand_for() -> None:
+    X, y = blobs()
+    C = anchored_ridge(X, find_anchors(X, 24, random_state=0), 0.01)
+    assert clustering_accuracy(y, spectral.anchor_labels(C, 4)) == 1
+    W = spectral.anchor_affinities(C)
+    assert W.shape == C.shape and np.diff(W.indptr).max() == spectral.ANCHORS_KEPT
+    np.testing.assert_allclose(W.sum(axis=1), 1)
+    C[3] = 0
+    np.testing.assert_allclose(spectral.anchor_affinities(C).sum(axis=1), 1)
+    np.testing.assert_array_equal(spectral.anchor_labels(csr_array(C), 4), spectral.anchor_labels(csr_array(C), 4))
+
+
+def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> None:
+    rng = np.random.default_rng(0)
+    A = np.abs(rng.normal(size=(57, 57))) * (rng.uniform(size=(57, 57)) < 0.2)
+    B = np.abs(rng.normal(size=(57, 6))) * (rng.uniform(size=(57, 6)) < 0.5)
+    for order in (rng.permutation(57), rng.permutation(57)[:33]):
+        for pixels in (10, 33, 100):
+            np.testing.assert_allclose(block_mean(csr_array(A), order, pixels), block_mean(A, order, pixels), atol=1e-6)
+            for factor in (B, csr_array(B)):
+                np.testing.assert_allclose(
+                    factor_block_mean(factor, order, pixels), block_mean(B @ B.T, order, pixels), atol=1e-5
+                )
+    y = rng.integers(0, 3, 57)
+    assert metrics.factor_block_diagonality(csr_array(B), y) == pytest.approx(metrics.block_diagonality(B @ B.T, y))
+
+
+# ---- scopes ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_scope_is_chosen_by_the_number_of_samples_and_said_in_words() -> None:
+    ridge, deep = registry.method("ridge"), registry.method("udll")
+    assert issubclass(ridge, SelfExpressive) and issubclass(deep, SelfExpressive)
+    for cls in (ridge, deep):
+        assert cls.scope_for(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
+        assert cls.scope_for(400, {"scope": "subset", "subset_size": 500}) == "full"
+        assert cls.expressed(400, {"scope": "subset", "subset_size": 100}) == 100
+    assert ridge.scope_for(FULL_LIMIT + 1, {}) == "neighbors" and ridge.expressed(10_000, {}) == 10_000
+    assert deep.scope_for(FULL_LIMIT + 1, {}) == "subset" and deep.expressed(10_000, {"subset_size": 700}) == 700
+    words = [ridge.scope_words(10_000, {"scope": s}) or "" for s in ("auto", "neighbors", "anchors", "subset")]
+    assert "8,000" in words[0] and "20 nearest neighbours" in words[0]
+    assert "8,000" not in words[1] and words[1][0].isupper()
+    assert "500 anchors" in words[2] and "5,000 of the 10,000" in words[3]
+
+
+def test_the_cost_is_that_of_the_scope() -> None:
+    cls = registry.method("ridge")
+    defaults = {name: param.default for name, param in cls.declared().items()}
+    bytes_of = {s: cls.cost((20_000, 28, 28), {**defaults, "scope": s}).bytes for s in cls.declared()["scope"].choices}
+    assert bytes_of["full"] > 4 * 20_000**2
+    assert all(bytes_of[s] < 20_000**2 / 4 for s in ("auto", "neighbors", "anchors"))
+    assert bytes_of["subset"] == bytes_of["full"] / 16
+
+
+@pytest.mark.parametrize(("name", "scope"), SCOPED)
+def test_every_scope_of_every_method_keeps_the_contract(name: str, scope: str) -> None:
+    X = datasets.load("digits", per_class=12).samples
+    declared = registry.method(name).declared()
+    params = {key: value for key, value in TINY.items() if key in declared}
+    method = registry.build(name, n_clusters=10, scope=scope, **params)
+    last = list(method.iter_fit(X))[-1]
+    arrays = to_host(last.arrays)
+    form, C = spectral.form(arrays["C"]), arrays["C"]
+    assert method.labels_.shape == (120,) and method.labels_.dtype == np.int64
+    assert {"auto": "dense", "full": "dense", "subset": "dense", "neighbors": "sparse", "anchors": "anchors"}[scope] == form
+    affinity = getattr(method, "affinity_matrix_", None)
+    if scope == "anchors":
+        assert affinity is None and C.shape == (120, 40)
+        return
+    size = 60 if scope == "subset" else 120
+    assert C.shape == affinity.shape == (size, size)
+    values = affinity.toarray() if issparse(affinity) else affinity
+    assert issparse(affinity) == (scope == "neighbors") and (values >= 0).all() and values.max() > 0
+    np.testing.assert_array_equal(values, values.T)
+    if scope == "neighbors":
+        assert C.nnz <= 120 * 9 and not C.diagonal().any()
+    if scope == "subset":
+        rows, nearest = arrays["rows"], arrays["nearest"]
+        assert rows.shape == (60,) and nearest.shape == (120,) and (np.diff(rows) > 0).all()
+        np.testing.assert_array_equal(nearest[rows], np.arange(60))
+        assigner: Any = method.assign_labels
+        cut = spectral.spectral_labels(affinity, 10, assign_labels=assigner, random_state=method.random_state)
+        np.testing.assert_array_equal(method.labels_[rows], cut)
+        np.testing.assert_array_equal(method.labels_, method.labels_[rows][nearest])
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
+def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
+    declared = registry.method(method).declared()
+    quick = {name: value for name, value in TINY.items() if name in declared}
+    spec: RunSpec = execute.make_spec(method, DataSpec("digits", per_class=12), overrides=quick | overrides, device="cpu")
+    run = store.get(JobQueue(store, immediate=True).submit(spec).id)
+    assert run.status == Status.DONE, run.error
+    return run
+
+
+@pytest.mark.parametrize("method", ["ridge", "udll"])
+def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -> None:
+    run = run_of(store, method, scope="subset")
+    final = store.arrays(run.id, "final")
+    assert final["rows"].dtype == np.int64 and final["nearest"].dtype == np.int64 and final["C"].dtype == np.float32
+    rest = np.setdiff1d(np.arange(120), final["rows"])
+    assert len(rest) == 60
+    scores = run.result["metrics"]
+    assert scores["rest_acc"] == clustering_accuracy(final["y"][rest], final["labels"][rest])
+    assert scores["acc"] == clustering_accuracy(final["y"], final["labels"])
+    assert {"rest_acc", "rest_nmi_geometric", "acc"} <= set(run.result["spread"])
+    frame = store.arrays(run.id, "live")
+    assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120
+    arrays, _ = analysis.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
+    np.testing.assert_array_equal(arrays["groups"], np.sort(final["y"][final["rows"]]))
+    constants = {name: run.spec.params[name] for name in ("threshold", "dim", "power", "unit_diagonal", "symmetrize")}
+    again, facts = analysis.recluster(
+        store, run=run.id, n_clusters=10, assign_labels=run.spec.params["assign_labels"], random_state=0, pixels=50, **constants
+    )
+    assert again["labels"].shape == (120,) and facts["scores"]["acc"] == pytest.approx(scores["acc"], abs=0.05)
+
+
+def test_a_full_run_has_no_rest(store: RunStore) -> None:
+    assert not any(name.startswith("rest_") for name in run_of(store, "ridge").result["metrics"])
+
+
+def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> None:
+    run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
+    final = store.arrays(run.id, "final")
+    assert "C" not in final and len(final["C.val"]) == 120 * 9 and final["C.row"].dtype == np.int32
+    C = analysis._representation(str(store.home), run.id)
+    X = datasets.load("digits", per_class=12).X.astype(np.float64)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    np.testing.assert_allclose(C.toarray(), neighbors_ridge(X, nearest_neighbors(X, 9), run.spec.params["strength"]).toarray())
+    scores = run.result["metrics"]
+    A = spectral.affinity_from_magnitudes(C)
+    assert scores["block_diagonality"] == pytest.approx(metrics.block_diagonality(A, final["labels"]))
+    assert scores["diagonal_mass"] == 0
+    for which, expected in (("C", abs(C)), ("affinity", A)):
+        arrays, _ = analysis.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
+        np.testing.assert_allclose(arrays["blocks"], block_mean(expected.toarray(), arrays["order"], 50), atol=1e-6)
+    with pytest.raises(DataError, match="sparse"):
+        analysis.recluster(
+            store, run=run.id, n_clusters=10, assign_labels="kmeans", random_state=0, pixels=50, threshold=0.1, dim=2,
+            power=2, symmetrize="signed", unit_diagonal=False,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "params"), [("ridge", {"scope": "anchors"}), ("lsc", {})])
+def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
+    run = run_of(store, method, **params)
+    final = store.arrays(run.id, "final")
+    W = analysis._stored(store, run.id, "W")
+    if W is None:
+        W = spectral.anchor_affinities(final["C"])
+    assert W.shape == (120, 40)
+    B = spectral.anchor_factor(W)
+    arrays, _ = analysis.matrix(store, run=run.id, which="graph", order="cluster", pixels=50)
+    np.testing.assert_allclose(arrays["blocks"], block_mean((B @ B.T).toarray(), arrays["order"], 50), atol=1e-6)
+    score = run.result["metrics"]["block_diagonality"]
+    assert score == pytest.approx(metrics.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
+    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.arrays(run.id, "live")
+    for which in ("C", "affinity"):
+        with pytest.raises(DataError):
+            analysis.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
+
+
+def test_magnitudes_are_shown_where_they_were_cut(store: RunStore) -> None:
+    run = run_of(store, "ridge", affinity_by="magnitudes", threshold=0.9)
+    C = store.arrays(run.id, "final")["C"]
+    arrays, _ = analysis.matrix(store, run=run.id, which="affinity", order="cluster", pixels=200)
+    expected = spectral.affinity_from_magnitudes(C, threshold=0.9)
+    np.testing.assert_allclose(arrays["blocks"], expected[np.ix_(arrays["order"], arrays["order"])], atol=1e-6)
+
+
+def test_the_embedding_behind_a_cut_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = planes(60)
+    method = registry.build("ridge", n_clusters=3, scope="neighbors", strength=0.01).fit(X)
+    monkeypatch.setattr(spectral, "sparse_cut", lambda *_: pytest.fail("the known embedding serves every seed"))
+    arrays = {"C": method.representation_matrix_}  # type: ignore[attr-defined]
+    for seed in range(3):
+        labels = method.assign(arrays, method.affinity_matrix_, random_state=seed)  # type: ignore[attr-defined]
+        assert clustering_accuracy(y, labels) > 0.95
+
+
+def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:
+    data = datasets.load("digits", per_class=12)
+    method = registry.build("ridge", n_clusters=10)
+    view = observe.look(method, data, {"C": csr_array((120, 120))})
+    assert view.labels is None and view.failure is None
