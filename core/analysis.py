@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-from core import datasets, execute, metrics, projections, registry, spectral
+from core import datasets, execute, metrics, outofsample, projections, registry, spectral
 from core.errors import AffinityLabError, DataError, UnknownName
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.processes import this_process
@@ -309,6 +309,13 @@ def reference_runs(store: RunStore, run: Run) -> dict[str, Run]:
     return {other.spec.method: other for other in same if other.status == Status.DONE}
 
 
+def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Label new samples, given as a data spec, by a finished run."""
+    new = outofsample.label_new(store, run, datasets.DataSpec.from_dict(data))
+    return {"labels": new.labels, "nearest": new.nearest, "distances": new.distances}, {"scores": new.scores()}
+
+
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
+    "label_new": label_new,
 }  # fmt: skip

@@ -21,7 +21,7 @@ import numpy as np
 
 from core import datasets, registry
 from core.base import Clusterer, Step
-from core.datasets import DataSpec
+from core.datasets import DataSpec, Scaling
 from core.errors import AffinityLabError, InvalidInput, ParameterError, UnknownName
 from core.runs import Run, RunStore, Status, atomic_write
 from core.selfexpressive import SelfExpressive
@@ -177,7 +177,7 @@ def _run(options: argparse.Namespace) -> int:
     return _EXITS.get(run.status, EXIT_FAILED)
 
 
-def _data_spec(options: argparse.Namespace, scaling: datasets.Scaling = "unit") -> DataSpec:
+def _data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSpec:
     name = options.dataset
     if name not in datasets.dataset_names() and Path(name).is_file():
         name = str(Path(name).resolve())  # the record must find the file from anywhere
@@ -188,14 +188,14 @@ def _data_spec(options: argparse.Namespace, scaling: datasets.Scaling = "unit") 
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from core.outofsample import label_new
+    from core.outofsample import label_new, to_csv
 
     if options.out is not None:
         _check_target(options.out)
     new = label_new(RunStore(), options.run_id, _data_spec(options))
     if options.out is not None:
         with atomic_write(options.out) as file:
-            file.write(new.to_csv().encode())
+            file.write(to_csv(new.labels, new.nearest, new.distances).encode())
     sizes = {str(cluster): int(size) for cluster, size in enumerate(np.bincount(new.labels)) if size}
     if options.json:
         result = {"run_id": options.run_id, "n_samples": new.data.n_samples, "metrics": new.scores(), "cluster_sizes": sizes}

@@ -200,7 +200,8 @@ class _Execution:
 
     def _shelf_for(self, method: Clusterer, data: Dataset) -> RunShelf:
         provenance = {
-            "dataset": data.name, "fingerprint": data.fingerprint, "n_samples": data.n_samples,
+            "dataset": data.name, "data": self.spec.data.to_dict(), "fingerprint": data.fingerprint,
+            "n_samples": data.n_samples,
             "method": method.name, "run": self.run.id, "device": method.device.split(":")[0],
         }  # fmt: skip
         return RunShelf(PretrainedStore(self.store.home), provenance)

@@ -37,15 +37,16 @@ class NewLabels:
     nearest: NDArray[np.int64]
     distances: NDArray[np.float64]
 
-    def to_csv(self) -> str:
-        """One line for each new sample: its number, cluster, nearest training sample and the distance to it."""
-        lines = zip(self.labels.tolist(), self.nearest.tolist(), self.distances.tolist(), strict=True)
-        rows = [f"{i},{cluster},{nearest},{distance:.6g}" for i, (cluster, nearest, distance) in enumerate(lines)]
-        return "\n".join(["sample,cluster,nearest_training_sample,distance", *rows, ""])
-
     def scores(self) -> dict[str, float]:
         """Scores against the classes of the new samples, if they have any."""
         return {} if self.data.y is None else metrics.evaluate(self.data.y, self.labels)
+
+
+def to_csv(labels: NDArray, nearest: NDArray, distances: NDArray) -> str:
+    """One line for each new sample: its number, cluster, nearest training sample and the distance to it."""
+    lines = enumerate(zip(labels.tolist(), nearest.tolist(), distances.tolist(), strict=True))
+    rows = [f"{i},{cluster},{near},{distance:.6g}" for i, (cluster, near, distance) in lines]
+    return "\n".join(["sample,cluster,nearest_training_sample,distance", *rows, ""])
 
 
 def fitted(store: RunStore, run_id: str) -> Clusterer:

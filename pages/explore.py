@@ -7,9 +7,11 @@ import streamlit as st
 from core.errors import InvalidInput
 from core.runs import Status
 from pages.ui import views
+from pages.ui.comparison import comparison_view
 from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
+from pages.ui.newsamples import new_samples_view
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
 from pages.ui.text import plain
@@ -21,6 +23,8 @@ VIEWS = {
     "Confusion": views.confusion_view,
     "Reconstructions": views.reconstruction_view,
     "Curves": views.curves_view,
+    "New samples": new_samples_view,
+    "Compare": comparison_view,
     "Record": views.record_view,
 }
 

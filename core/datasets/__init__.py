@@ -35,6 +35,7 @@ __all__ = [
     "Dataset",
     "Entry",
     "RawData",
+    "Scaling",
     "available",
     "checksum_matches",
     "dataset_names",

@@ -51,20 +51,29 @@ _PRESETS = {
     "coil20": Preset(
         title="COIL-20",
         dataset="coil20",
-        params={**_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"), **affinity_constants(14, 7, 0.035, True)},
+        params={
+            **_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"),
+            **affinity_constants(14, 7, 0.035, True),
+        },
         note=f"{_WITH_LABELS}: 90 epochs and (14, 7, .035) instead of the published 68 and (12, 8, .04).",
     ),
     "coil20-code": Preset(
         title="COIL-20, constants of the published program",
         dataset="coil20",
-        params={**_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
+        params={
+            **_networks.COIL20, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"),
+            **affinity_constants(12, 8, 0.04, True),
+        },
         source="code",
         note=_OWN_PRETRAINING,
     ),
     "coil20-paper": Preset(
         title="COIL-20, constants of the paper",
         dataset="coil20",
-        params={**_networks.COIL20, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"), **affinity_constants(12, 8, 0.04, True)},
+        params={
+            **_networks.COIL20, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"),
+            **affinity_constants(12, 8, 0.04, True),
+        },
         source="paper",
         note=_OWN_PRETRAINING,
     ),
@@ -89,7 +98,10 @@ _PRESETS = {
     "orl-code": Preset(
         title="ORL, constants of the published program",
         dataset="orl",
-        params={**_networks.ORL_CODE, **_objective(5, 1, 4, 3, 1550, 0), **affinity_constants(4, 2, 0.17)},
+        params={
+            **_networks.ORL_CODE, **_objective(5, 1, 4, 3, 1550, 0),
+            **affinity_constants(4, 2, 0.17),
+        },
         source="code",
         note=_OWN_PRETRAINING,
     ),

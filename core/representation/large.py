@@ -46,7 +46,8 @@ def neighbors_representation(
     values = np.empty((n, k))
     for rows, gram, products in _local_grams(X, candidates):
         values[rows] = _elastic_nets(gram, products, l1, l2, tol) if l1 > 0 else _ridges(gram, products, l2)
-    C = csr_array((values.ravel(), candidates.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    columns = candidates.astype(np.int32).ravel()  # a copy: sorting the matrix must not sort the caller's
+    C = csr_array((values.ravel(), columns, np.arange(0, n * k + 1, k, dtype=np.int32)), shape=(n, n))
     if l1 > 0:
         C.eliminate_zeros()
     C.sort_indices()

@@ -1,0 +1,134 @@
+"""Auto-encoders: the pretrained networks that are kept, where they come from, and what they see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import registry
+from core.autoencoding import Autoencoding
+from core.datasets import DataSpec
+from core.pretrained import Pretrained, PretrainedStore
+from core.runs import Run
+from pages.ui.live import reconstruction_sheet
+from pages.ui.navigation import through_app
+from pages.ui.state import choose_data, choose_run, store
+from pages.ui.text import plain
+
+SHEET = 12
+
+
+def kept_networks() -> PretrainedStore:
+    return PretrainedStore(store().home)
+
+
+def layers(kept: Pretrained) -> str:
+    """The network in a few characters."""
+    recipe = kept.recipe
+    if recipe["network"] == "dense":
+        return "-".join(map(str, recipe["widths"]))
+    return ", ".join(f"{c} of {k}×{k}" for c, k in zip(recipe["channels"], recipe["kernel_sizes"], strict=True))
+
+
+def users(kept: Pretrained) -> list[Run]:
+    """The runs that started from this network."""
+    return [run for run in store().runs(references=True) if (run.result or {}).get("pretrained", {}).get("key") == kept.key]
+
+
+def table(networks: list[Pretrained]) -> Pretrained | None:
+    """All kept networks; returns the ticked one."""
+    rows = [
+        {
+            "Data": kept.facts["dataset"], "n": kept.facts["n_samples"], "Layers": layers(kept),
+            "Epochs": kept.recipe["pretrain_epochs"], "Seed": kept.recipe["random_state"],
+            "Mean squared error": kept.facts["mean_squared_error"], "Seconds": kept.facts["seconds"],
+            "Used by": len(users(kept)), "Created": pd.Timestamp(kept.facts["created"], unit="s"), "Key": kept.key,
+        }
+        for kept in networks
+    ]  # fmt: skip
+    number = st.column_config.NumberColumn
+    event: Any = st.dataframe(
+        pd.DataFrame(rows),
+        column_config={
+            "Mean squared error": number(format="%.5f", help="Of a value of the data in its scale, over all samples."),
+            "Seconds": number(format="%.1f"),
+            "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
+        },
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"networks:{hash(tuple(kept.key for kept in networks))}",
+        alt="Table of pretrained networks",
+    )
+    chosen = [networks[i] for i in event.selection.rows if i < len(networks)]
+    return chosen[0] if chosen else None
+
+
+def show(kept: Pretrained) -> None:
+    """Reconstructions, provenance, and what can be done with the network."""
+    facts = kept.facts
+    pictures = kept_networks().pictures(kept.key)
+    if pictures["X"].ndim > 2:
+        for part in np.array_split(np.arange(len(pictures["X"])), max(1, len(pictures["X"]) // SHEET)):
+            sheet = reconstruction_sheet(pictures["X"][part], pictures["X_hat"][part])
+            st.image(sheet, width="stretch", alt="Originals and reconstructions")
+        st.caption("Originals above, reconstructions below.")
+    st.markdown(
+        f"Pretrained on **{plain(facts['dataset'])}** ({facts['n_samples']:,} samples, content `{facts['fingerprint']}`) "
+        f"by the run `{facts['run']}` of {facts['method']}, on {facts['device']}, in {facts['seconds']:.1f} s."
+    )
+    st.caption(
+        "A run with the same data, network, pretraining and seed takes this network instead of training its own; "
+        "the result is the same to the last bit."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = [name for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)]
+        method = st.selectbox("Method", names, format_func=lambda name: registry.method(name).title, width=260)
+        if st.button("Train from this network", type="primary", icon=":material/play_circle:"):
+            train_from(kept, method)
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown("The runs that used it keep their own weights. This cannot be undone.")
+            if st.button("Delete for good", type="primary"):
+                kept_networks().delete(kept.key)
+                st.rerun()
+    used = users(kept)
+    if used:
+        st.caption("Runs that started here")
+        for run in used[:10]:
+            accuracy = run.result.get("metrics", {}).get("acc")
+            label = f"{run.id}" + (f" · ACC {accuracy:.3f}" if accuracy is not None else "")
+            if st.button(label, type="tertiary", key=f"open:{run.id}", disabled=not run.result.get("metrics")):
+                choose_run(run.id)
+                st.switch_page("pages/explore.py", query_params={"run": run.id})
+    with st.expander("Recipe as JSON"):
+        st.json(dict(kept.recipe))
+
+
+def train_from(kept: Pretrained, method: str) -> None:
+    """Open the training form with the recipe of a network."""
+    params = {name: value for name, value in kept.recipe.items() if name != "random_state"}
+    st.session_state["method"] = method
+    st.session_state["draft"] = {"run": kept.key, "params": params, "seed": kept.recipe["random_state"]}
+    choose_data(DataSpec.from_dict(kept.facts["data"]))
+    st.switch_page("pages/train.py")
+
+
+through_app()
+st.title("Auto-encoders")
+st.caption(
+    "Deep methods start from an auto-encoder that only reconstructs. Each is kept, so that methods can be compared from the "
+    "same start and no pretraining is paid twice."
+)
+found = kept_networks().all()
+if not found:
+    st.info("None is kept yet: the first run of a deep method leaves one here.", icon=":material/info:")
+    st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
+    st.stop()
+ticked = table(found)
+if ticked is None:
+    st.caption("Tick a network to see its reconstructions and to train from it.")
+else:
+    show(ticked)

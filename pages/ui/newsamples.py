@@ -1,0 +1,140 @@
+"""New samples: what a finished run says about samples it has never seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core import datasets
+from core.analysis import Answer
+from core.datasets import Dataset, DataSpec
+from core.errors import InvalidInput
+from core.outofsample import to_csv
+from core.plots import figures
+from core.plots.montage import montage
+from core.runs import Run
+from pages.ui.awaiting import answered
+from pages.ui.forms import segments
+from pages.ui.gallery import class_name
+from pages.ui.scorecard import WITH_LABELS
+from pages.ui.text import plain
+
+SHOWN = 18
+
+
+@st.cache_resource(show_spinner="Loading the new samples …", max_entries=3)
+def _load(spec: tuple[tuple[str, Any], ...], model: tuple[tuple[str, Any], ...], stamp: float) -> Dataset:
+    return datasets.load_like(DataSpec.from_dict(dict(spec)), DataSpec.from_dict(dict(model)))
+
+
+def new_samples_view(run: Run, data: Dataset) -> None:
+    """Label other data of the same shape, or a file, by the nearest training sample in the space of the codes."""
+    st.caption("Each new sample takes the cluster of the training sample whose code is nearest. Nothing is trained.")
+    spec = _choose(run, data)
+    if spec is None:
+        return
+    try:
+        model = run.spec.data
+        new = _load(tuple(spec.to_dict().items()), tuple(model.to_dict().items()), datasets.modified(spec.name))
+    except InvalidInput as problem:
+        st.error(plain(problem), icon=":material/error:")
+        return
+
+    def draw(answer: Answer) -> None:
+        _draw(run, data, new, answer)
+
+    answered("label_new", draw, waiting="Encoding and labelling", run=run.id, data=spec.to_dict())
+
+
+def _choose(run: Run, data: Dataset) -> DataSpec | None:
+    """Which data to label: what is here in the right shape, or an upload."""
+    names = _same_shape(data)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        with st.expander("Bring a file", icon=":material/upload:"), st.form("new_upload", border=False):
+            suffixes = ", ".join(datasets.SUFFIXES)
+            st.file_uploader(
+                f"{suffixes}, shaped as the data of this run", [s.strip(".") for s in datasets.SUFFIXES], key="new_file"
+            )
+            st.form_submit_button("Read the file", on_click=_take_upload, args=(data.image_shape,))
+        problem = st.session_state.pop("new_problem", None)
+        if problem:
+            st.error(plain(problem), icon=":material/error:")
+        if not names:
+            st.info("No other data of this shape are here; bring a file.", icon=":material/info:")
+            return None
+        own = run.spec.data.name
+        start = st.session_state.get("new_name", own)
+        name = st.selectbox(
+            "Samples to label",
+            names,
+            index=names.index(start) if start in names else 0,
+            format_func=lambda n: f"{n} (the data of this run)" if n == own else n,
+        )
+    with right:
+        most = 2000
+        n = st.number_input("How many, drawn at random", 4, None, None, placeholder="all", key="new_n")
+        seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="new_seed", disabled=n is None)
+        st.caption(f"Pictures are shown for some of them; above {most:,} the work takes a few seconds.")
+    return DataSpec(str(name), n_samples=None if n is None else int(n), seed=int(seed))
+
+
+def _same_shape(data: Dataset) -> list[str]:
+    """Names of the data sets on this machine whose samples have the shape of `data`, its own first."""
+    listed = {entry.name: entry.shape for entry in datasets.entries() if datasets.available(entry.name)}
+    shape = data.image_shape or (data.X.shape[1],)
+    named = [name for name, other in listed.items() if other == shape]
+    named += [path.stem for path in datasets.uploads()]
+    return sorted(named, key=lambda name: name != data.name)
+
+
+def _take_upload(image_shape: tuple[int, ...] | None) -> None:
+    file = st.session_state["new_file"]
+    if file is None:
+        return
+    try:
+        st.session_state["new_name"] = datasets.store_upload(file.name, file.getvalue(), image_shape=image_shape).stem
+    except InvalidInput as error:
+        st.session_state["new_problem"] = str(error)
+
+
+def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:
+    labels, nearest, distances = (answer.arrays[name] for name in ("labels", "nearest", "distances"))
+    scores = answer.facts["scores"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.metric("New samples", f"{len(labels):,}", width=130)
+        for name, title in WITH_LABELS.items():
+            if name in scores:
+                st.metric(title, f"{scores[name]:.3f}", width=98)
+        st.download_button(
+            "Labels as .csv", to_csv(labels, nearest, distances), f"{run.id}-labels.csv", "text/csv",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    if scores:
+        st.caption("Scored against the classes of the new samples, with the best match of clusters to classes.")
+    sizes = np.bincount(labels, minlength=int(run.result["n_clusters"]))
+    counts = {f"cluster {cluster}": int(size) for cluster, size in enumerate(sizes)}
+    st.plotly_chart(figures.class_counts(counts), key="new_counts", alt="New samples by cluster")
+    present = np.flatnonzero(sizes)
+    cluster = int(st.selectbox("Look at cluster", present.tolist(), format_func=lambda c: f"{c} · {sizes[c]:,} samples"))
+    order = segments("First", {"near": "the nearest", "far": "the farthest"}, key="new_order")
+    members = np.flatnonzero(labels == cluster)
+    members = members[np.argsort(distances[members] * (1 if order == "near" else -1), kind="stable")][:SHOWN]
+    _pairs(data, new, members, nearest[members])
+
+
+def _pairs(data: Dataset, new: Dataset, members: NDArray, nearest: NDArray) -> None:
+    """New samples, and under each the training sample that gave it its cluster."""
+    if new.image_shape is None:
+        rows = [
+            {"new sample": int(i), "class": class_name(new, i), "training sample": int(j), "its class": class_name(data, j)}
+            for i, j in zip(members, nearest, strict=True)
+        ]
+        st.dataframe(rows, hide_index=True, alt="New samples and their nearest training samples")
+        return
+    sheet = np.concatenate([new.images(members), data.images(nearest)])
+    st.image(montage(sheet, len(members), min_side=56), alt="New samples above, their nearest training samples below")
+    st.caption("New samples above; below each, the training sample that it took its cluster from.")
