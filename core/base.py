@@ -183,8 +183,8 @@ class Clusterer:
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
     `objective` (LaTeX), `symbols` (LaTeX of each reported scalar), `published` (the paper's ACC by data set),
-    `presets`, `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or
-    "Z"), `uses_gpu`.
+    `presets`, `family` (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last
+    step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -195,6 +195,7 @@ class Clusterer:
     summary: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     objective: ClassVar[str] = ""
+    family: ClassVar[str] = "Baselines"
     learns: ClassVar[str] = "instant"
     reads: ClassVar[str] = "Z"
     uses_gpu: ClassVar[bool] = False

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("methods", _methods, "List the methods with their parameters and presets.")
     command("datasets", _datasets, "List the data sets, and how to get those that are not here.")
+    command("fetch", _fetch, "Make a data set that a library downloads.").add_argument("name", choices=("rcv1_10k",))
     _run_arguments(command("run", _run, "Train a method and print its scores."))
     predict = command("predict", _predict, "Label new samples by a finished run.")
     predict.add_argument("run_id")
@@ -126,7 +127,7 @@ def describe_method(cls: type[Clusterer]) -> dict[str, Any]:
     }
     return {
         "name": cls.name, "title": cls.title, "summary": cls.summary, "paper": cls.paper, "objective": cls.objective,
-        "learns": cls.learns, "uses_gpu": cls.uses_gpu, "presets": presets,
+        "family": cls.family, "learns": cls.learns, "uses_gpu": cls.uses_gpu, "presets": presets,
         "parameters": [param.describe() for param in cls.declared().values()],
     }  # fmt: skip
 
@@ -143,6 +144,14 @@ def _datasets(options: argparse.Namespace) -> int:
             print(f"    {row['how_to_get']}")
     for path in datasets.uploads():
         print(f"{path.stem}: uploaded")
+    return EXIT_DONE
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from core.datasets.rcv1 import fetch_rcv1_10k
+
+    path = fetch_rcv1_10k()
+    print(json.dumps({"name": options.name, "file": str(path)}) if options.json else path)
     return EXIT_DONE
 
 

@@ -105,6 +105,8 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
     A subclass gives `terms`, whether it forbids the diagonal (`forbids_diagonal`), and, if it has any, `constants`.
     """
 
+    family = "Deep subspace clustering"
+
     epochs: int = integer(
         30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
         help="Full-batch steps on network and C together. C is far from converged when they end: it is a regulariser too.",
@@ -118,8 +120,9 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         help="Learning rate of Adam for the network; the papers use the same for both.",
     )  # fmt: skip
     start: str = choice(
-        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge"), group=TRAINING,
-        help="C begins as a constant (the papers), or as the ridge solution on the pretrained codes with a zero diagonal.",
+        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge", "ridge_unit"), group=TRAINING,
+        help="C begins as a constant (the papers), as the ridge solution on the pretrained codes with a zero diagonal, or as "
+        "that on codes of unit norm.",
     )  # fmt: skip
     ridge_strength: float = real(
         0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
@@ -185,7 +188,10 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         """C before the first step."""
         import torch
 
-        if self.start == "ridge":
+        if self.start != "constant":
+            if self.start == "ridge_unit":
+                norms = np.linalg.norm(Z, axis=1, keepdims=True)
+                Z = Z / np.where(norms > 0, norms, 1)
             C = torch.from_numpy(ridge_representation(Z, self.ridge_strength).astype(np.float32))
         else:
             C = torch.full((len(Z), len(Z)), self.initial_c)

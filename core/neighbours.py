@@ -23,7 +23,7 @@ def nearest_of(Z: NDArray, fitted: NDArray) -> NDArray[np.int64]:
 
 EXACT_LIMIT = 20_000  # samples up to which all pairs are compared: 400 million distances
 _CELL = 512  # samples in a cell, on average
-_PROBED = 12  # cells that a sample's neighbours are looked for in; finds 97 % of the 20 nearest on MNIST
+_PROBED = 16  # cells that a sample's neighbours are looked for in; finds 19 of the 20 nearest on MNIST (70,000)
 _CHUNK_ENTRIES = 4_000_000
 
 

@@ -16,7 +16,7 @@ from core.recording import Recorder
 from core.runs import CHECKPOINT, RunStore, atomic_write
 
 SPREAD_SEEDS = 10
-MAX_VALUES = {"X_hat": 20_000_000, "Z": 40_000_000}
+MAX_VALUES = 20_000_000
 
 
 def conclude(
@@ -28,7 +28,7 @@ def conclude(
     A run that was stopped before its method had anything to read clusters from ends without labels and scores.
     """
     host = to_host(arrays)
-    stored = {"indices": np.arange(data.n_samples)} | _storable(host)
+    stored = {"indices": np.arange(data.n_samples)} | _storable(host, method)
     if data.y is not None:
         stored["y"] = data.y
     result: dict[str, Any] = {"metrics": {}, "spread": {}}
@@ -69,12 +69,13 @@ def summarize(values: list[float]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _storable(arrays: Mapping[str, Any]) -> dict[str, NDArray]:
+def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray]:
     """Arrays as .npz holds them.
 
-    Floats as float32 and whole numbers as they are; a sparse matrix as its triplets and shape. Reconstructions and codes
-    of very many values are left out (codes of that size are features that the data set holds anyway).
+    Floats as float32 and whole numbers as they are; a sparse matrix as its triplets and shape. Reconstructions of very
+    many values are left out, and so are features that a method without a network takes from the data as they are.
     """
+    limits = {"X_hat": MAX_VALUES, **({} if method.learns == "deep" else {"Z": 2 * MAX_VALUES})}
     stored: dict[str, NDArray] = {}
     for name, value in arrays.items():
         if hasattr(value, "tocoo"):
@@ -82,7 +83,7 @@ def _storable(arrays: Mapping[str, Any]) -> dict[str, NDArray]:
             row, col = (index.astype(np.int32) for index in (triplets.row, triplets.col))
             shape = np.array(triplets.shape, dtype=np.int64)
             stored |= {f"{name}.row": row, f"{name}.col": col, f"{name}.val": triplets.data, f"{name}.shape": shape}
-        elif value.size <= MAX_VALUES.get(name, value.size):
+        elif value.size <= limits.get(name, value.size):
             whole = np.issubdtype(np.asarray(value).dtype, np.integer)
             stored[name] = np.asarray(value, dtype=None if whole else np.float32)
     return stored

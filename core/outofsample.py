@@ -59,10 +59,13 @@ def fitted(store: RunStore, run_id: str) -> Clusterer:
     """
     run = store.get(run_id)
     arrays = store.arrays(run_id, "final", ("labels", "Z"))
-    if len(arrays) < 2:
+    if "labels" not in arrays:
         raise DataError(f"The run {run_id} has no clusters that new samples could take.")
     params: dict[str, Any] = {**run.spec.params, "n_clusters": run.result["n_clusters"], "random_state": run.spec.seed}
-    return registry.build(run.spec.method, **params).restore(_sample_shape(run.spec.data), arrays, _weights(store, run_id))
+    method = registry.build(run.spec.method, **params)
+    if "Z" not in arrays:  # features as the data set holds them are not stored again if they are many
+        arrays["Z"] = method.embed(datasets.load(run.spec.data).samples)
+    return method.restore(_sample_shape(run.spec.data), arrays, _weights(store, run_id))
 
 
 def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:

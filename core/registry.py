@@ -17,6 +17,7 @@ from core.base import Clusterer, Preset
 from core.errors import UnknownName
 from core.params import check_all, choice, flag, integer, real, sizes
 
+FAMILIES = ("Deep subspace clustering", "On pretrained codes", "Subspace clustering without a network", "Baselines")
 _METHODS: dict[str, type[Clusterer]] = {}
 
 
@@ -37,13 +38,16 @@ def register(cls: type[T]) -> type[T]:
 
 
 def methods() -> Mapping[str, type[Clusterer]]:
-    """All registered methods by name: deep ones first, then by title."""
+    """All registered methods by name: deep ones first, then family by family and by title."""
     import core.methods
 
     for module in pkgutil.iter_modules(core.methods.__path__):
         if not module.name.startswith("_"):
             importlib.import_module(f"core.methods.{module.name}")
-    ordered = sorted(_METHODS.values(), key=lambda method: (method.learns != "deep", method.title))
+    ordered = sorted(
+        _METHODS.values(),
+        key=lambda method: (FAMILIES.index(method.family) if method.family in FAMILIES else len(FAMILIES), method.title),
+    )
     return MappingProxyType({method.name: method for method in ordered})
 
 

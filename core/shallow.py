@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.autoencoding import Autoencoding
-from core.base import Arrays, Cost, Stages, Step
+from core.base import Arrays, Cost, Preset, Stages, Step
 from core.neighbours import nearest_of
 from core.params import choice
 from core.representation import Progress as Progress
@@ -20,6 +20,8 @@ from core.selfexpressive import SelfExpressive
 @dataclass(kw_only=True)
 class Shallow(SelfExpressive):
     """A method that expresses given features, samples in rows, by each other: X ~ C X."""
+
+    family = "Subspace clustering without a network"
 
     normalize: str = choice(
         "unit",
@@ -66,6 +68,8 @@ class Shallow(SelfExpressive):
 class OnCodes(Autoencoding, Shallow):
     """A shallow method on the codes of a pretrained auto-encoder; mixed in before the method: Z ~ C Z."""
 
+    family = "On pretrained codes"
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Stages: pretrain, solve, spectral."""
         stages = stages or Stages()
@@ -83,3 +87,15 @@ class OnCodes(Autoencoding, Shallow):
         """The network's cost and that of the solver."""
         network = cls.network_cost(shape, params)
         return Cost(parameters=network.parameters, matrices={**network.matrices, **solver.matrices})
+
+
+def on_codes(presets: Mapping[str, Preset], note: str) -> dict[str, Preset]:
+    """Presets of a shallow method with the network of their data set put before it."""
+    from core.methods import _networks
+
+    networks = {name: params for name, _, params in _networks.SHARED}
+    return {
+        name: replace(preset, params={**networks[name], **preset.params}, note=note)
+        for name, preset in presets.items()
+        if name in networks
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -24,20 +25,26 @@ CARDS_IN_A_ROW = 3
 
 def method_cards(chosen: str) -> None:
     """All methods: what each is, whose it is, and what it minimises."""
-    known = list(registry.methods().values())
-    for start in range(0, len(known), CARDS_IN_A_ROW):
-        for column, cls in zip(st.columns(CARDS_IN_A_ROW), known[start : start + CARDS_IN_A_ROW], strict=False):
-            with column.container(border=True, height="stretch", key=f"card_{cls.name}"):
-                st.markdown(f"**{cls.title}**")
-                st.caption(f"{cls.summary} *{cls.paper}*")
-                st.markdown(f"$\\small {cls.objective}$")
-                st.button(
-                    "Chosen" if cls.name == chosen else "Choose",
-                    key=f"choose_{cls.name}",
-                    type="primary" if cls.name == chosen else "secondary",
-                    on_click=_choose_method,
-                    args=(cls.name,),
-                )
+    for family, members in groupby(registry.methods().values(), key=lambda cls: cls.family):
+        st.caption(f"**{family}**")
+        known = list(members)
+        for start in range(0, len(known), CARDS_IN_A_ROW):
+            for column, cls in zip(st.columns(CARDS_IN_A_ROW), known[start : start + CARDS_IN_A_ROW], strict=False):
+                with column.container(border=True, height="stretch", key=f"card_{cls.name}"):
+                    _card(cls, chosen)
+
+
+def _card(cls: type[Clusterer], chosen: str) -> None:
+    st.markdown(f"**{cls.title}**")
+    st.caption(f"{cls.summary} *{cls.paper}*")
+    st.markdown(f"$\\small {cls.objective}$")
+    st.button(
+        "Chosen" if cls.name == chosen else "Choose",
+        key=f"choose_{cls.name}",
+        type="primary" if cls.name == chosen else "secondary",
+        on_click=_choose_method,
+        args=(cls.name,),
+    )
 
 
 def _choose_method(name: str) -> None:

@@ -18,6 +18,7 @@ from core.graphs import anchor_graph, anchor_weights, find_anchors
 from core.jobs import JobQueue
 from core.metrics import clustering_accuracy
 from core.neighbours import nearest_neighbors
+from core.outofsample import label_new
 from core.plots.blocks import block_mean, factor_block_mean
 from core.representation import ridge_representation
 from core.representation.large import (
@@ -156,7 +157,7 @@ def test_beyond_the_exact_limit_nearly_all_neighbours_are_found(monkeypatch: pyt
     X = np.random.default_rng(0).normal(size=(6000, 6))
     exact = nearest_neighbors(X, 10)
     monkeypatch.setattr("core.neighbours.EXACT_LIMIT", 1000)
-    monkeypatch.setattr("core.neighbours._CELL", 100)
+    monkeypatch.setattr("core.neighbours._CELL", 200)
     found = nearest_neighbors(X, 10)
     assert (found != np.arange(6000)[:, None]).all()
     assert all(len(set(row)) == 10 for row in found.tolist())
@@ -190,7 +191,10 @@ def test_the_elastic_net_over_candidates_meets_its_optimality_conditions() -> No
     np.testing.assert_allclose(C[7, candidates[7]], net.fit(rows.T, X[7]).coef_, atol=1e-6)
     largest = largest_product(X, candidates)
     assert not neighbors_representation(X, candidates, l1=largest.max()).nnz
-    assert neighbors_representation(X, candidates, l1=0.9 * largest.max()).nnz
+    each = neighbors_representation(X, candidates, l1=0.9 * largest, l2=np.full(len(X), l2), tol=1e-10)
+    assert (np.diff(each.indptr) > 0).all(), "weights of their own leave no sample without a code"
+    own = neighbors_representation(X, candidates, l1=0.9 * largest[7], l2=l2, tol=1e-10)
+    np.testing.assert_allclose(each.toarray()[7], own.toarray()[7], atol=1e-9)
 
 
 def test_least_squares_without_any_penalty_is_that_of_least_norm() -> None:
@@ -453,3 +457,12 @@ def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:
     method = registry.build("ridge", n_clusters=10)
     view = observe.look(method, data, {"C": csr_array((120, 120))})
     assert view.labels is None and view.failure is None
+
+
+def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = run_of(store, "ridge")
+    monkeypatch.setattr("core.outcome.MAX_VALUES", 100)
+    run = run_of(store, "ridge")
+    assert "Z" in store.array_names(stored.id, "final") and "Z" not in store.array_names(run.id, "final")
+    labels = store.arrays(run.id, "final", ["labels"])["labels"]
+    np.testing.assert_array_equal(label_new(store, run.id, run.spec.data).labels, labels)

@@ -273,6 +273,43 @@ def test_the_workbench_reclusters_without_training(
     assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
 
 
+SCOPES = {
+    "neighbors": ("expressed by its 9 nearest neighbours", "C is sparse", "Here C is sparse"),
+    "anchors": ("expressed by 24 anchors", "joined through anchors", "Here C is over anchors"),
+    "subset": ("a random 30 of the 48 samples", "the 30 samples of the subset", "Worked out in"),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_view_says_what_c_speaks_of(visit: Callable[..., AppTest], finished: Callable[..., str], scope: str) -> None:
+    run = finished("ridge", scope=scope, n_candidates=9, n_anchors=100, subset_size=30)
+    app = visit("explore", run=run)
+    for view in VIEWS:
+        app.session_state["view"] = view
+        healthy(app.run())
+    everywhere, affinity, workbench = SCOPES[scope]
+    assert everywhere in texts(app)
+    for view, words in (("Affinity", affinity), ("Workbench", workbench)):
+        app.session_state["view"] = view
+        app.run()
+        assert words in texts(app) and not app.error
+    assert ("ACC on the rest" in {metric.label for metric in app.metric}) == (scope == "subset")
+    assert everywhere in texts(visit("train", run=run))
+
+
+def test_the_scope_is_said_before_the_start(visit: Callable[..., AppTest]) -> None:
+    assert "nearest neighbours, so C is sparse" not in texts(visit("train", method="ridge"))
+    draft = {"preset": "defaults", "params": {"scope": "neighbors"}}
+    assert "nearest neighbours, so C is sparse" in texts(visit("train", method="ridge", draft=draft))
+
+
+def test_the_spectral_embedding_of_landmarks_can_be_looked_at(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    app = visit("explore", run=finished("lsc"), e_source="U")
+    assert app.get("plotly_chart") and not app.error
+
+
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 

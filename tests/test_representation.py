@@ -105,9 +105,9 @@ def test_float32_products_reach_the_optimum_at_the_default_tolerance(benchmark_d
     np.fill_diagonal(inner, 0)
     scale = np.minimum(1, w / np.abs(inner).max(axis=1, keepdims=True))
     dual = (scale * R * X).sum() - 0.5 * np.square(scale * R).sum()
-    assert 0 <= primal - dual < 0.01 * primal
+    assert 0 <= primal - dual < 0.02 * primal
     assert reached.scalars["fit"] + reached.scalars["penalty"] == pytest.approx(primal, rel=1e-3)
-    assert reached.step == reached.total < 300, "it stops by itself"
+    assert reached.step == reached.total < 200, "it stops by itself"
 
 
 def test_a_code_is_zero_exactly_up_to_alpha_one() -> None:

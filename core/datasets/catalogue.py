@@ -34,7 +34,7 @@ class Entry:
     file, also
         File it is read from (None: bundled with scikit-learn), and other file names that are accepted.
     n, shape, n_classes
-        Number of samples, shape of one image, number of classes.
+        Number of samples, shape of one image (or length of one vector), number of classes.
     terms
         Under which terms it is passed on, and whom to cite.
     sha256
@@ -305,6 +305,24 @@ _ENTRIES = (
         demo=DataSpec("fashion_mnist", per_class=100),
         classes=_FASHION,
     ),
+    Entry(
+        name="rcv1_10k",
+        title="RCV1, 10,000 stories",
+        summary="News stories of four topics, each a vector of the tf-idf weights of 2,000 words.",
+        file="rcv1_10k.npz",
+        n=10_000,
+        shape=(2_000,),
+        n_classes=4,
+        terms="Reuters, for research; cite Lewis, Yang, Rose, Li 2004.",
+        sha256=None,
+        how_to_get=(
+            "Run python -m core fetch rcv1_10k: it downloads RCV1 through scikit-learn (656 MB, once) and keeps the cut of "
+            "10,000 stories and 2,000 words. With rcv1_10k_rows.npz in a data folder the stories are those of the published "
+            "split. Or put rcv1_10k.npz with 'X' (10000 x 2000) and 'y' there yourself."
+        ),
+        demo=DataSpec("rcv1_10k", per_class=250),
+        classes=("Corporate", "Economics", "Government", "Markets"),
+    ),
 )
 _BY_NAME = {entry.name: entry for entry in _ENTRIES}
 
@@ -392,7 +410,7 @@ def _read_listed(listed: Entry) -> RawData:
     path = find(listed.name)
     if path is None:
         raise missing(listed)
-    raw = read_file(path, image_shape=listed.shape)
+    raw = read_file(path, image_shape=listed.shape if len(listed.shape) > 1 else None)
     if listed.rows is None:
         return raw
     if raw.y is None or len(raw.X) != listed.file_rows:

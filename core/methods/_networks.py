@@ -26,6 +26,13 @@ ORL_PAPER = {**ORL_CODE, "channels": (5, 3, 3), "kernel_sizes": (5, 3, 3)}
 YALEB = network((10, 20, 30), (5, 3, 3), 60, 128, 1e-3, pixel_range=255.0)
 COIL40 = network((20,), (3,), 20, 64, 4e-3)
 COIL100 = network((50,), (5,), 20, 64, 2e-3)
-MNIST_1000 = network((20, 10, 5), (5, 3, 3), 60, 64, 2e-3, pretrain_schedule="cosine")
+MNIST_1000 = network((10, 20, 30), (5, 3, 3), 40, 64, 2e-3, pretrain_schedule="cosine")  # wider than published, as for ORL
+MNIST_1000_CODE = {**MNIST_1000, "channels": (20, 10, 5)}
 UMIST = network((15, 10, 5), (5, 3, 3), 60, 40, 2e-3, pretrain_schedule="cosine", pixel_range=255.0)
 DIGITS = {**COIL20, "pretrain_epochs": 10}
+
+SHARED = (
+    ("coil20", "COIL-20", COIL20), ("coil40", "COIL-40", COIL40), ("coil100", "COIL-100", COIL100), ("orl", "ORL", ORL),
+    ("yaleb", "Extended Yale B", YALEB), ("mnist_1000", "MNIST-1000", MNIST_1000), ("umist", "UMIST", UMIST),
+    ("digits", "Digits", DIGITS),
+)  # fmt: skip

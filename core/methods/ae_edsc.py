@@ -11,7 +11,9 @@ from typing import Any
 from core.base import Cost
 from core.methods.edsc import EDSC
 from core.registry import register
-from core.shallow import OnCodes
+from core.shallow import OnCodes, on_codes
+
+_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
 
 
 @register
@@ -23,6 +25,7 @@ class AutoencoderEDSC(OnCodes, EDSC):
     summary = "Learns codes that reconstruct the data, then explains each by all of them in closed form."
     paper = "Ji, Salzmann and Li, WACV 2014, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \tfrac{1}{\lambda} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
+    presets = on_codes(EDSC.presets, _NOTE)
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **EDSC.symbols}
 
     @classmethod

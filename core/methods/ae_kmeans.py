@@ -12,8 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.autoencoding import Autoencoding
-from core.base import Cost, Stages, Step
+from core.base import Cost, Preset, Stages, Step
 from core.grouping import GroupsCodes
+from core.methods import _networks
 from core.registry import register
 
 
@@ -21,11 +22,16 @@ from core.registry import register
 class AutoencoderKMeans(GroupsCodes, Autoencoding):
     """k-means on the codes of a pretrained auto-encoder."""
 
+    family = "On pretrained codes"
     name = "ae_kmeans"
-    title = "Auto-encoder + k-means"
+    title = "AE + k-means"
     summary = "Learns codes that reconstruct the data, then groups the codes: the start of every deep method."
     paper = "Hinton and Salakhutdinov, Science 2006"
     objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2"
+    presets = {
+        name: Preset(title=title, dataset=name, params=dict(params), note="The network that the deep methods start from.")
+        for name, title, params in _networks.SHARED
+    }
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
 
     @classmethod

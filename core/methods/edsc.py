@@ -2,10 +2,10 @@
 
 The squared norm alone already separates independent subspaces. Rows are samples, G = X X^T:
 
-    min_C  ||C||_F^2 + 1/lambda ||X - C X||_F^2,   C = (G + lambda I)^-1 G                            (Eqs. 10, 11)
+    min_C  ||C||_F^2 + 1/lambda ||X - C X||_F^2,   C = (G + lambda I)^-1 G
 
 Nothing forbids the diagonal: the ridge moderates it, so a small lambda runs to C = I. What became standard is the paper's
-affinity (Sec. 3.4): cosines between the rows of the factor U S^(1/2) of C, sharpened by a power (`core.spectral`).
+affinity: cosines between the rows of the factor U S^(1/2) of C, sharpened by a power (`core.spectral`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost
+from core.base import Cost, Preset
 from core.params import real, redeclared
 from core.registry import register
 from core.representation import ridge_representation
-from core.selfexpressive import SelfExpressive, square_bytes
+from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
 from core.shallow import Progress, Shallow
+
+_WITH_LABELS = "lambda and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -34,6 +36,28 @@ class EDSC(Shallow):
     paper = "Ji, Salzmann and Li, WACV 2014 (EDSC)"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \frac1\lambda \lVert X - CX \rVert_F^2"
     published = {"mnist_1000": 0.5650, "yaleb": 0.8814, "orl": 0.7038, "coil20": 0.8371, "coil40": 0.6870, "umist": 0.6937}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"strength": 20.0, **affinity_constants(16, 6, 0.04, True), "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"strength": 1.0, **affinity_constants(3, 1.2, 0.2), "assign_labels": "cluster_qr"},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"strength": 3.0, **affinity_constants(4, 2, 0.12)},
+        ),
+        "coil40": Preset(
+            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
+            params={"strength": 20.0, **affinity_constants(12, 8, 0.04, True), "assign_labels": "cluster_qr"},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
+            params={"strength": 0.03, **affinity_constants(9, 4, 1)},
+        ),
+    }  # fmt: skip
 
     strength: float = real(
         1.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,

@@ -2,7 +2,7 @@
 
 SSC of the images phi(x) under a feature map: curved clusters may be subspaces there. Rows are samples:
 
-    min_C  ||C||_1 + tau/2 Tr((I - C) K (I - C)^T),  diag(C) = 0,   K_ij = <phi(x_i), phi(x_j)>            (Eq. 9)
+    min_C  ||C||_1 + tau/2 Tr((I - C) K (I - C)^T),  diag(C) = 0,   K_ij = <phi(x_i), phi(x_j)>
 
 Only the Gram matrix changes: polynomial (<x, y> + a)^b or Gaussian exp(-||x - y||^2 / (2 sigma^2)). tau is relative to
 the coherence of K as in SSC.
@@ -13,12 +13,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base import Preset
 from core.methods.ssc import SSC
 from core.params import choice, integer, real
 from core.registry import register
 from core.representation import gram_matrix
 
 KERNEL = "Kernel"
+
+_WITH_LABELS = "Kernel, alpha and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -35,6 +38,20 @@ class KSSC(SSC):
     )
     symbols = {**SSC.symbols, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
     published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 2, "alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 4, "alpha": 200.0, "threshold": 0.7},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 2, "alpha": 50.0, "threshold": 0.8},
+        ),
+    }  # fmt: skip
 
     kernel: str = choice(
         "polynomial", symbol="k(x, y)", choices=("polynomial", "gaussian", "linear"), group=KERNEL,

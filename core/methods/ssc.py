@@ -2,12 +2,12 @@
 
 A point of a union of subspaces is a combination of few others, and those are of its own subspace. Rows are samples:
 
-    min_C  ||C||_1 + tau/2 ||X - C X||_F^2,  diag(C) = 0          (Eq. 13 without the terms for outliers and affine sets)
+    min_C  ||C||_1 + tau/2 ||X - C X||_F^2,  diag(C) = 0              (without the terms for outliers and affine sets)
 
-tau = alpha / mu with the coherence mu = min_i max_{j != i} |<x_i, x_j>| (Eq. 14): alpha > 1 leaves no row empty. All rows
+tau = alpha / mu with the coherence mu = min_i max_{j != i} |<x_i, x_j>|: alpha > 1 leaves no row empty. All rows
 are solved together by ADMM on the Gram matrix (`core.representation.sparse`).
 
-The affinity is |C| with every row scaled to maximum 1, symmetrised (Sec. 2.2); ``threshold`` < 1 keeps only the largest
+The affinity is |C| with every row scaled to maximum 1, symmetrised; ``threshold`` < 1 keeps only the largest
 coefficients of every sample, as the authors' program does.
 """
 
@@ -19,14 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost
+from core.base import Cost, Preset
 from core.params import flag, integer, real, redeclared
 from core.registry import register
 from core.representation import gram_matrix, sparse_representation
-from core.selfexpressive import SelfExpressive, square_bytes
+from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
 from core.shallow import Progress, Shallow
 
 SOLVER = "Solver"
+
+_WITH_LABELS = "alpha and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -48,6 +50,28 @@ class SSC(Shallow):
         "dual": r"\rho \lVert \Delta C \rVert_F / \lVert \Lambda \rVert_F",
     }
     published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"alpha": 200.0},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"alpha": 20.0, "threshold": 0.5},
+        ),
+        "coil40": Preset(
+            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
+            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS + " Its own affinity, |C|, reaches .68.",
+            params={"alpha": 100.0, "affinity_by": "cosines", **affinity_constants(9, 4, 1)},
+        ),
+    }  # fmt: skip
 
     alpha: float = real(
         20.0, symbol=r"\alpha", low=1.0, high=1e5, soft=(2, 1000), log=True,
@@ -57,10 +81,10 @@ class SSC(Shallow):
         False, symbol=r"\mu_i", help="Weigh each sample by its own coherence with the others, not all by the least one."
     )
     max_iter: int = integer(
-        300, symbol="T", low=1, high=10_000, soft=(50, 1000), group=SOLVER, help="Largest number of ADMM iterations."
+        200, symbol="T", low=1, high=10_000, soft=(50, 1000), group=SOLVER, help="Largest number of ADMM iterations."
     )
     tolerance: float = real(
-        1e-3, symbol=r"\epsilon", low=1e-6, high=0.1, soft=(1e-5, 1e-2), log=True, group=SOLVER,
+        2e-3, symbol=r"\epsilon", low=1e-6, high=0.1, soft=(1e-5, 1e-2), log=True, group=SOLVER,
         help="Relative primal and dual residual at which the solver stops.",
     )  # fmt: skip
     affinity_by: str = redeclared(SelfExpressive, "affinity_by", "magnitudes")

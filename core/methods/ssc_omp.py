@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost
+from core.base import Cost, Preset
 from core.params import flag, integer, real, redeclared
 from core.registry import register
 from core.representation import pursuit_representation
 from core.selfexpressive import SelfExpressive, square_bytes
 from core.shallow import Progress, Shallow
+
+_WITH_LABELS = "k and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -36,6 +38,28 @@ class SSCOMP(Shallow):
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"
     symbols = {"residual": r"\tfrac1n \sum_i \lVert x_i - c_i X \rVert^2 / \lVert x_i \rVert^2"}
     published = {"mnist_1000": 0.3400, "yaleb": 0.7372, "orl": 0.7100, "coil20": 0.6410, "coil40": 0.4431, "umist": 0.6438}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"n_nonzero": 2, "center": True, "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"n_nonzero": 7, "normalize": "none", "threshold": 0.9},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"n_nonzero": 5, "center": True},
+        ),
+        "coil40": Preset(
+            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
+            params={"n_nonzero": 2, "center": True},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
+            params={"n_nonzero": 5, "center": True, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+    }  # fmt: skip
 
     n_nonzero: int = integer(5, symbol="k", low=1, high=200, soft=(1, 30), help="Most samples that may explain one.")
     center: bool = flag(

@@ -6,6 +6,7 @@
 ``greedy``      orthogonal matching pursuit over all samples at once (SSC-OMP)
 ``low_rank``    nuclear norm with corrupted samples (LRR): inexact augmented Lagrangian
 ``kernels``     Gram matrices
+``large``       over nearest neighbours or anchors alone: never n x n
 =============== ====================================================================================
 
 All take arrays and give arrays, or yield `Progress`; none knows of clusters.

@@ -40,7 +40,7 @@ def low_rank_projection(X: NDArray, tau: float) -> NDArray[np.float64]:
     """Closed-form low-rank self-expression: min_C ||C||_* + tau/2 ||X - C X||_F^2, C symmetric.
 
     With G = U diag(s^2) U^T the solution is C = U_1 (I - diag(s_1^-2) / tau) U_1^T over the eigenpairs with s^2 > 1/tau
-    (Vidal and Favaro 2014, Theorem 1): directions with little energy are dropped, the others shrunk.
+    (Vidal and Favaro 2014): directions with little energy are dropped, the others shrunk.
 
     Parameters
     ----------

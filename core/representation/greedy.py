@@ -43,7 +43,8 @@ def pursuit_representation(X: NDArray, n_nonzero: int, *, tolerance: float = 1e-
     coefficients = np.zeros((n, 0))
     growing = energy > 0
     for step in range(1, total + 1):
-        correlation = G - _as_rows(supports, coefficients, n) @ G
+        correlation = _as_rows(supports, coefficients, n) @ G
+        np.subtract(G, correlation, out=correlation)
         np.abs(correlation, out=correlation)
         correlation[everyone, everyone] = -1
         for entry in range(step - 1):

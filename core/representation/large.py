@@ -20,7 +20,7 @@ _MAX_SWEEPS = 1000
 
 
 def neighbors_representation(
-    X: NDArray, candidates: NDArray[np.int64], *, l1: float = 0.0, l2: float = 0.0, tol: float = 1e-6
+    X: NDArray, candidates: NDArray[np.int64], *, l1: float | NDArray = 0.0, l2: float | NDArray = 0.0, tol: float = 1e-6
 ) -> csr_array:
     """Elastic net of every sample over its candidates.
 
@@ -33,8 +33,8 @@ def neighbors_representation(
     X : (n, m)
     candidates : (n, k)
         Indices of the samples that each one may use, without itself (`core.neighbours.nearest_neighbors`).
-    l1, l2 : float
-        Weights; with l2 = 0 and l1 = 0 the least-squares solution of least norm.
+    l1, l2 : float or (n,)
+        Weights, of all samples or of each; with l2 = 0 and l1 = 0 the least-squares solution of least norm.
 
     Returns
     -------
@@ -44,11 +44,16 @@ def neighbors_representation(
     X = np.asarray(X, dtype=np.float64)
     n, k = candidates.shape
     values = np.empty((n, k))
+    first, second = (np.broadcast_to(np.asarray(weight, dtype=np.float64), n) for weight in (l1, l2))
+    sparse = bool(first.any())
     for rows, gram, products in _local_grams(X, candidates):
-        values[rows] = _elastic_nets(gram, products, l1, l2, tol) if l1 > 0 else _ridges(gram, products, l2)
+        if sparse:
+            values[rows] = _elastic_nets(gram, products, first[rows], second[rows], tol)
+        else:
+            values[rows] = _ridges(gram, products, second[rows])
     columns = candidates.astype(np.int32).ravel()  # a copy: sorting the matrix must not sort the caller's
     C = csr_array((values.ravel(), columns, np.arange(0, n * k + 1, k, dtype=np.int32)), shape=(n, n))
-    if l1 > 0:
+    if sparse:
         C.eliminate_zeros()
     C.sort_indices()
     return C
@@ -73,15 +78,15 @@ def _local_grams(X: NDArray, candidates: NDArray) -> Iterator[tuple[slice, NDArr
         yield rows, neighbors @ neighbors.transpose(0, 2, 1), (neighbors @ X[rows, :, None])[..., 0]
 
 
-def _ridges(gram: NDArray, products: NDArray, l2: float) -> NDArray:
-    if l2 <= 0:
+def _ridges(gram: NDArray, products: NDArray, l2: NDArray) -> NDArray:
+    if not l2.all():
         return np.asarray((np.linalg.pinv(gram, hermitian=True) @ products[..., None])[..., 0])
     diagonal = np.arange(gram.shape[1])
-    gram[:, diagonal, diagonal] += l2
+    gram[:, diagonal, diagonal] += l2[:, None]
     return np.asarray(np.linalg.solve(gram, products[..., None])[..., 0])
 
 
-def _elastic_nets(gram: NDArray, products: NDArray, l1: float, l2: float, tol: float) -> NDArray:
+def _elastic_nets(gram: NDArray, products: NDArray, l1: NDArray, l2: NDArray, tol: float) -> NDArray:
     k = gram.shape[1]
     found = np.zeros_like(products)
     open_rows = np.arange(len(products))  # samples whose coefficients still move
@@ -102,7 +107,7 @@ def _elastic_nets(gram: NDArray, products: NDArray, l1: float, l2: float, tol: f
             break
         if going.sum() < 0.5 * len(going):
             open_rows, C, residual = open_rows[going], C[going], residual[going]
-            gram, lengths = gram[going], lengths[going]
+            gram, lengths, l1, l2 = gram[going], lengths[going], l1[going], l2[going]
     return found
 
 

@@ -79,7 +79,7 @@ def _offer_ladder(run: Run, known: dict[str, Run]) -> None:
 
 
 def _scores(shown: Sequence[Run]) -> None:
-    left, right = st.columns([1.5, 1])
+    left, right = st.columns([1.3, 1])
     rows = []
     for other in shown:
         row = {"Method": _title(other)}

@@ -25,7 +25,7 @@ from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
 from pages.ui.text import plain_names
 
-SOURCES = {"Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
+SOURCES = {"U": "Spectral embedding", "Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "graph": "Graph through anchors", "prior": "Prior graph"}
 ABOUT = {
@@ -41,9 +41,8 @@ def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
     final = store().arrays(run.id, "final", ("labels", "y"))
     stored = store().array_names(run.id, "final")
-    cls = registry.method(run.spec.method)
-    own = cls.learns == "deep" or getattr(cls, "embeds", False)  # else Z holds the samples themselves
-    sources = [name for name in SOURCES if name == "raw" or (own and name in stored)]
+    own = {"U"} if registry.method(run.spec.method).learns != "deep" else set(SOURCES)  # else Z holds the samples themselves
+    sources = [name for name in SOURCES if name == "raw" or name in own & set(stored)]
     colourings = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
     if data.y is None:
         colourings = {"cluster": "Cluster"}
