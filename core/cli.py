@@ -88,7 +88,11 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("method")
     _data_arguments(sub)
     sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
-    sub.add_argument("--preset", default="auto", help="name, 'defaults', or 'auto': the one named like the data set")
+    sub.add_argument(
+        "--preset",
+        default="auto",
+        help="name, its ending ('fast'), 'defaults', or 'auto': the one named like the data set, or its fast one",
+    )
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))

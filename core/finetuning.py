@@ -120,9 +120,9 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         help="Learning rate of Adam for the network; the papers use the same for both.",
     )  # fmt: skip
     start: str = choice(
-        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge", "ridge_unit"), group=TRAINING,
-        help="C begins as a constant (the papers), as the ridge solution on the pretrained codes with a zero diagonal, or as "
-        "that on codes of unit norm.",
+        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge", "ridge_unit", "ridge_samples"), group=TRAINING,
+        help="C begins as a constant (the papers), or as the ridge solution with a zero diagonal on the pretrained codes, on "
+        "these with unit norm, or on the samples with unit norm.",
     )  # fmt: skip
     ridge_strength: float = real(
         0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
@@ -179,23 +179,23 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         known |= seen
         yield Step("graph", 1, 1, {"edges": known["prior"].nnz} if "prior" in known else {}, known)
 
-        problem = FineTuning(self, net, self._initial_representation(Z), part, **constants)
+        problem = FineTuning(self, net, self._initial_representation(part, Z), part, **constants)
         yield from self._finetune(problem, data, rows, stages)
         if stages.reached("finetune"):
             yield self.conclude({**known, **self._seen(problem, data, rows)})
 
-    def _initial_representation(self, Z: NDArray) -> torch.Tensor:
+    def _initial_representation(self, X: torch.Tensor, Z: NDArray) -> torch.Tensor:
         """C before the first step."""
         import torch
 
-        if self.start != "constant":
-            if self.start == "ridge_unit":
-                norms = np.linalg.norm(Z, axis=1, keepdims=True)
-                Z = Z / np.where(norms > 0, norms, 1)
-            C = torch.from_numpy(ridge_representation(Z, self.ridge_strength).astype(np.float32))
-        else:
-            C = torch.full((len(Z), len(Z)), self.initial_c)
-        return C.to(self.device)
+        if self.start == "constant":
+            return torch.full((len(Z), len(Z)), self.initial_c, device=self.device)
+        features = X.flatten(1).cpu().numpy() if self.start == "ridge_samples" else Z
+        if self.start != "ridge":
+            norms = np.linalg.norm(features, axis=1, keepdims=True)
+            features = features / np.where(norms > 0, norms, 1)
+        C = ridge_representation(features, self.ridge_strength)
+        return torch.from_numpy(C.astype(np.float32)).to(self.device)
 
     def _finetune(self, problem: FineTuning, X: torch.Tensor, rows: NDArray[np.int64] | None, stages: Stages) -> Iterator[Step]:
         """Minimise the objective over the network and C."""

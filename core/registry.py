@@ -81,7 +81,9 @@ def build(name: str, **params: Any) -> Clusterer:
 
 
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
-    """The preset to use: the named one, or the one called like the data set, or none (the defaults).
+    """The preset to use: the named one, or the one called like the data set or its fast one, or none (the defaults).
+
+    A preset of the data set may be named by its ending alone: "fast" means "coil20-fast" on COIL-20.
 
     Returns
     -------
@@ -90,7 +92,9 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
     """
     presets = method(name).presets
     if preset in (None, "auto"):
-        preset = dataset if dataset in presets else "defaults"
+        preset = next((known for known in (dataset, f"{dataset}-fast") if known in presets), "defaults")
+    if f"{dataset}-{preset}" in presets:
+        preset = f"{dataset}-{preset}"
     if preset == "defaults":
         return "defaults", None
     if preset not in presets:

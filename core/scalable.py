@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Arrays, Stages, Step
+from core.base import Arrays, Cost, Stages, Step
 from core.graphs import find_anchors
 from core.neighbours import nearest_neighbors
-from core.params import choice, integer
+from core.params import choice, integer, real
+from core.representation.large import anchored_ridge, expression_residual, neighbors_ridge
 from core.selfexpressive import FULL_LIMIT, SCALE_GROUP, square_bytes
 from core.shallow import Progress, Shallow
 
@@ -107,6 +108,29 @@ class ScalableExpression(NeighborExpression):
             p = anchor_count(params.get("n_anchors", cls.declared()["n_anchors"].default), n)
             return {"C over anchors": 4 * n * p, "products of anchors": 3 * 8 * p * p}
         return super().scope_bytes(n, params, copies)
+
+
+@dataclass(kw_only=True)
+class RidgeExpression(ScalableExpression):
+    """Ridge over neighbours or anchors; a subclass gives the full solution, with or without the diagonal."""
+
+    strength: float = real(
+        10.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,
+        help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
+    )  # fmt: skip
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        copies = {"Gram matrix and inverse": 4, "C and affinity": 6}
+        return Cost(matrices=cls.scope_bytes(shape[0], params, copies))
+
+    def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
+        C = neighbors_ridge(X, candidates, self.strength)
+        yield Progress(1, 1, {"residual": expression_residual(X, C)}, C)
+
+    def solve_anchors(self, X: NDArray[np.float64], anchors: NDArray[np.float64]) -> Iterator[Progress]:
+        C = anchored_ridge(X, anchors, self.strength)
+        yield Progress(1, 1, {"residual": expression_residual(X, C, anchors)}, C)
 
 
 def anchor_count(wanted: int, n: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,17 @@ class Shallow(SelfExpressive):
         return np.asarray(Z / np.where(norms > 0, norms, 1))
 
 
+if TYPE_CHECKING:  # what it is mixed into; as a base it would hide the defaults that the method declares anew
+
+    class _Mixed(Autoencoding, Shallow):
+        pass
+
+else:
+    _Mixed = Autoencoding
+
+
 @dataclass(kw_only=True)
-class OnCodes(Autoencoding, Shallow):
+class OnCodes(_Mixed):
     """A shallow method on the codes of a pretrained auto-encoder; mixed in before the method: Z ~ C Z."""
 
     family = "On pretrained codes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ import streamlit as st
 from core import registry
 from core.autoencoding import Autoencoding
 from core.datasets import DataSpec
+from core.errors import UnknownName
 from core.pretrained import Pretrained, PretrainedStore
 from core.runs import Run
 from pages.ui.live import reconstruction_sheet
 from pages.ui.navigation import through_app
-from pages.ui.state import choose_data, choose_run, store
+from pages.ui.state import choose_data, choose_run, run_name, store
 from pages.ui.text import plain
 
-SHEET = 12
+SHEET, LISTED = 12, 10
 
 
 def kept_networks() -> PretrainedStore:
@@ -33,19 +35,23 @@ def layers(kept: Pretrained) -> str:
     return ", ".join(f"{c} of {k}×{k}" for c, k in zip(recipe["channels"], recipe["kernel_sizes"], strict=True))
 
 
-def users(kept: Pretrained) -> list[Run]:
-    """The runs that started from this network."""
-    return [run for run in store().runs(references=True) if (run.result or {}).get("pretrained", {}).get("key") == kept.key]
+def users() -> dict[str, list[Run]]:
+    """The runs that started from each network, by its key, newest first."""
+    found: dict[str, list[Run]] = {}
+    for run in store().runs(references=True):
+        if run.result.get("pretrained"):
+            found.setdefault(run.result["pretrained"]["key"], []).append(run)
+    return found
 
 
-def table(networks: list[Pretrained]) -> Pretrained | None:
+def table(networks: list[Pretrained], used: dict[str, list[Run]]) -> Pretrained | None:
     """All kept networks; returns the ticked one."""
     rows = [
         {
             "Data": kept.facts["dataset"], "n": kept.facts["n_samples"], "Layers": layers(kept),
             "Epochs": kept.recipe["pretrain_epochs"], "Seed": kept.recipe["random_state"],
-            "Mean squared error": kept.facts["mean_squared_error"], "Seconds": kept.facts["seconds"],
-            "Used by": len(users(kept)), "Created": pd.Timestamp(kept.facts["created"], unit="s"), "Key": kept.key,
+            "Error": kept.facts["mean_squared_error"], "Seconds": kept.facts["seconds"],
+            "Runs": len(used.get(kept.key, [])), "Created": pd.Timestamp(kept.facts["created"], unit="s"), "Key": kept.key,
         }
         for kept in networks
     ]  # fmt: skip
@@ -53,9 +59,11 @@ def table(networks: list[Pretrained]) -> Pretrained | None:
     event: Any = st.dataframe(
         pd.DataFrame(rows),
         column_config={
-            "Mean squared error": number(format="%.5f", help="Of a value of the data in its scale, over all samples."),
-            "Seconds": number(format="%.1f"),
-            "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
+            "n": number(format="localized"),
+            "Error": number(format="%.5f", help="Mean squared error of the reconstructions, in the scale of the data."),
+            "Seconds": number(format="%.1f", help="What the pretraining took."),
+            "Runs": number(help="Runs that started from it, the one that made it included."),
+            "Created": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
         },
         hide_index=True,
         on_select="rerun",
@@ -67,18 +75,18 @@ def table(networks: list[Pretrained]) -> Pretrained | None:
     return chosen[0] if chosen else None
 
 
-def show(kept: Pretrained) -> None:
+def show(kept: Pretrained, used: list[Run]) -> None:
     """Reconstructions, provenance, and what can be done with the network."""
     facts = kept.facts
     pictures = kept_networks().pictures(kept.key)
     if pictures["X"].ndim > 2:
+        st.caption("Originals above, reconstructions below")
         for part in np.array_split(np.arange(len(pictures["X"])), max(1, len(pictures["X"]) // SHEET)):
             sheet = reconstruction_sheet(pictures["X"][part], pictures["X_hat"][part])
             st.image(sheet, width="stretch", alt="Originals and reconstructions")
-        st.caption("Originals above, reconstructions below.")
     st.markdown(
         f"Pretrained on **{plain(facts['dataset'])}** ({facts['n_samples']:,} samples, content `{facts['fingerprint']}`) "
-        f"by the run `{facts['run']}` of {facts['method']}, on {facts['device']}, in {facts['seconds']:.1f} s."
+        f"by a run of {title(facts['method'])} (`{facts['run']}`) on {facts['device']}, in {facts['seconds']:.1f} s."
     )
     st.caption(
         "A run with the same data, network, pretraining and seed takes this network instead of training its own; "
@@ -86,25 +94,31 @@ def show(kept: Pretrained) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = [name for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)]
-        method = st.selectbox("Method", names, format_func=lambda name: registry.method(name).title, width=260)
+        method = st.selectbox("Method", names, format_func=title, width=260, key="start_method", persist_state="session")
         if st.button("Train from this network", type="primary", icon=":material/play_circle:"):
             train_from(kept, method)
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The runs that used it keep their own weights. This cannot be undone.")
             if st.button("Delete for good", type="primary"):
-                kept_networks().delete(kept.key)
+                with suppress(UnknownName):  # somebody else was faster
+                    kept_networks().delete(kept.key)
                 st.rerun()
-    used = users(kept)
     if used:
-        st.caption("Runs that started here")
-        for run in used[:10]:
-            accuracy = run.result.get("metrics", {}).get("acc")
-            label = f"{run.id}" + (f" · ACC {accuracy:.3f}" if accuracy is not None else "")
-            if st.button(label, type="tertiary", key=f"open:{run.id}", disabled=not run.result.get("metrics")):
-                choose_run(run.id)
-                st.switch_page("pages/explore.py", query_params={"run": run.id})
+        more = f", the newest {LISTED} of {len(used)}" if len(used) > LISTED else ""
+        st.caption(f"Runs that started here{more}")
+        with st.container(gap="xxsmall"):
+            for run in used[:LISTED]:
+                about: dict[str, Any] = {"icon": ":material/scatter_plot:", "disabled": not run.result.get("metrics")}
+                if st.button(plain(run_name(run)), type="tertiary", key=f"open:{run.id}", **about):
+                    choose_run(run.id)
+                    st.switch_page("pages/explore.py", query_params={"run": run.id})
     with st.expander("Recipe as JSON"):
         st.json(dict(kept.recipe))
+
+
+def title(method: str) -> str:
+    known = registry.methods()
+    return known[method].title if method in known else method
 
 
 def train_from(kept: Pretrained, method: str) -> None:
@@ -112,6 +126,7 @@ def train_from(kept: Pretrained, method: str) -> None:
     params = {name: value for name, value in kept.recipe.items() if name != "random_state"}
     st.session_state["method"] = method
     st.session_state["draft"] = {"run": kept.key, "params": params, "seed": kept.recipe["random_state"]}
+    st.session_state["draft"]["device"] = kept.facts["device"]  # networks of the CPU and of the GPU are kept apart
     choose_data(DataSpec.from_dict(kept.facts["data"]))
     st.switch_page("pages/train.py")
 
@@ -127,8 +142,9 @@ if not found:
     st.info("None is kept yet: the first run of a deep method leaves one here.", icon=":material/info:")
     st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
     st.stop()
-ticked = table(found)
+all_users = users()
+ticked = table(found, all_users)
 if ticked is None:
     st.caption("Tick a network to see its reconstructions and to train from it.")
 else:
-    show(ticked)
+    show(ticked, all_users.get(ticked.key, []))

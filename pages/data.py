@@ -133,7 +133,9 @@ def take_upload() -> None:
 
 through_app()
 st.title("Data")
-st.caption("What shall be clustered? Labels, where there are any, are used for scores only: no method ever sees them.")
+st.caption(
+    "What shall be clustered? Labels, where there are any, are used for scores only; a run that is set to use them says so."
+)
 left, right = st.columns([1, 2.4], gap="large")
 with left:
     spec = choose()

@@ -27,6 +27,7 @@ VIEWS = {
     "Compare": comparison_view,
     "Record": views.record_view,
 }
+TITLES = {"Reconstructions": "Decoder"}  # where the name is too long for one row of all views
 
 through_app()
 st.title("Explore")
@@ -67,5 +68,7 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-view = segments("View", {name: name for name in VIEWS}, key="view", bind="query-params", label_visibility="collapsed")
+view = segments(
+    "View", {name: TITLES.get(name, name) for name in VIEWS}, key="view", bind="query-params", label_visibility="collapsed"
+)
 VIEWS[view](run, data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -18,26 +17,32 @@ from pages.ui.forms import parameter_form
 from pages.ui.live import live_panel, scope_words
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_run, chosen_data, chosen_run, load_data, queue, run_name, store
-from pages.ui.text import plain
+from pages.ui.text import breakable, plain
 
 CARDS_IN_A_ROW = 3
 
 
 def method_cards(chosen: str) -> None:
     """All methods: what each is, whose it is, and what it minimises."""
-    for family, members in groupby(registry.methods().values(), key=lambda cls: cls.family):
-        st.caption(f"**{family}**")
-        known = list(members)
-        for start in range(0, len(known), CARDS_IN_A_ROW):
-            for column, cls in zip(st.columns(CARDS_IN_A_ROW), known[start : start + CARDS_IN_A_ROW], strict=False):
-                with column.container(border=True, height="stretch", key=f"card_{cls.name}"):
-                    _card(cls, chosen)
+    families: dict[str, list[type[Clusterer]]] = {}
+    for cls in registry.methods().values():
+        families.setdefault(cls.family, []).append(cls)
+    tabs = st.tabs(list(families), default=registry.method(chosen).family)
+    for tab, known in zip(tabs, families.values(), strict=True):
+        with tab:
+            for start in range(0, len(known), CARDS_IN_A_ROW):
+                for column, cls in zip(st.columns(CARDS_IN_A_ROW), known[start : start + CARDS_IN_A_ROW], strict=False):
+                    with column.container(
+                        border=True, height="stretch", vertical_alignment="distribute", key=f"card_{cls.name}"
+                    ):
+                        _card(cls, chosen)
 
 
 def _card(cls: type[Clusterer], chosen: str) -> None:
-    st.markdown(f"**{cls.title}**")
-    st.caption(f"{cls.summary} *{cls.paper}*")
-    st.markdown(f"$\\small {cls.objective}$")
+    with st.container():
+        st.markdown(f"**{cls.title}**")
+        st.caption(f"{cls.summary} *{cls.paper}*")
+        st.markdown(f"$\\small {breakable(cls.objective)}$")
     st.button(
         "Chosen" if cls.name == chosen else "Choose",
         key=f"choose_{cls.name}",
@@ -176,7 +181,7 @@ with st.expander(f"Method: {method.title}", expanded=fresh, icon=":material/cate
 left, right = st.columns([1, 1.9], gap="large")
 with left:
     st.subheader(method.title)
-    st.markdown(f"${method.objective}$")
+    st.markdown(f"${breakable(method.objective)}$")
     wanted = settings(method, chosen_set)
 with right:
     if wanted is not None:

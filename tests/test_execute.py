@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -403,6 +404,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, at: tuple[str, int]
 ) -> None:
     whole = run(store, "udll", **TINY)
+    shutil.rmtree(store.home / "pretrained")  # the second run has to pretrain too
     monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
     run_id = started(store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu"))
     calls: list[tuple[str, int]] = []

@@ -466,3 +466,28 @@ def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStor
     assert "Z" in store.array_names(stored.id, "final") and "Z" not in store.array_names(run.id, "final")
     labels = store.arrays(run.id, "final", ["labels"])["labels"]
     np.testing.assert_array_equal(label_new(store, run.id, run.spec.data).labels, labels)
+
+
+def test_spectral_clustering_of_many_samples_is_sparse_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = datasets.load("digits", per_class=40).X
+    dense = registry.build("spectral", n_clusters=10).fit(X)
+    monkeypatch.setattr("core.methods.spectral.FULL_LIMIT", 100)
+    sparse = registry.build("spectral", n_clusters=10).fit(X)
+    assert issparse(sparse.affinity_matrix_) and not issparse(dense.affinity_matrix_)
+    np.testing.assert_array_equal(sparse.affinity_matrix_.toarray(), dense.affinity_matrix_)
+    assert metrics.clustering_accuracy(dense.labels_, sparse.labels_) > 0.95
+    few, many = (registry.method("spectral").cost((n, 64), sparse.get_params()) for n in (100, 101))
+    assert many.bytes < few.bytes
+    with pytest.raises(ParameterError, match="'graph' parameter of spectral must be 'knn' above 100 samples"):
+        registry.build("spectral", n_clusters=10, graph="rbf").check_data(X)
+
+
+@pytest.mark.parametrize(("name", "params"), [("ssc", {}), ("ssc", {"per_sample": True}), ("ensc", {"l1_ratio": 0.6})])
+def test_sparse_coding_over_all_neighbours_is_sparse_coding(name: str, params: dict[str, Any]) -> None:
+    """The weights of the penalty mean the same in both solvers."""
+    X = datasets.load("digits", per_class=6).X
+    tight = {"n_clusters": 10, "alpha": 8.0, "tolerance": 1e-6, "max_iter": 5000, **params}
+    full = registry.build(name, **tight).fit(X)
+    near = registry.build(name, **tight, scope="neighbors", n_candidates=len(X) - 1).fit(X)
+    assert issparse(near.representation_matrix_)
+    np.testing.assert_allclose(near.representation_matrix_.toarray(), full.representation_matrix_, atol=2e-3)

@@ -15,8 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets, execute, registry
 from core.datasets import DataSpec
+from core.errors import InvalidInput
 from core.jobs import JobQueue
-from core.runs import RunSpec, RunStore, Status
+from core.pretrained import PretrainedStore
+from core.runs import Run, RunSpec, RunStore, Status
+from pages.ui import comparison
+from pages.ui.text import breakable
 from tests.conftest import ROOT
 
 SMALL = DataSpec("digits", per_class=12, n_classes=4)
@@ -150,7 +154,7 @@ def test_a_bad_upload_is_refused_in_words_and_nothing_is_kept(visit: Callable[..
 def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callable[..., AppTest]) -> None:
     shown = texts(visit("train"))
     for cls in registry.methods().values():
-        assert cls.summary in shown and cls.paper in shown and cls.objective in shown
+        assert cls.summary in shown and cls.paper in shown and breakable(cls.objective) in shown
 
 
 @pytest.mark.parametrize("method", sorted(registry.methods()))
@@ -235,7 +239,9 @@ def button(app: AppTest, label: str) -> Any:
 
 # ---- explore ---------------------------------------------------------------------------------------------------------
 
-VIEWS = ("Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Record")
+VIEWS = (
+    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "New samples", "Compare", "Record",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("method", sorted(registry.methods()))
@@ -308,6 +314,196 @@ def test_the_spectral_embedding_of_landmarks_can_be_looked_at(
 ) -> None:
     app = visit("explore", run=finished("lsc"), e_source="U")
     assert app.get("plotly_chart") and not app.error
+
+
+def test_a_run_that_used_the_labels_says_so(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    about = {"scope": "subset", "subset_size": 30}
+    assert "used the labels" in texts(visit("explore", run=finished("ridge", **about, subset_by="classes")))
+    assert "used the labels" not in texts(visit("explore", run=finished("ridge", **about)))
+
+
+# ---- new samples -----------------------------------------------------------------------------------------------------
+
+
+def new_samples(visit: Callable[..., AppTest], run: str) -> AppTest:
+    return visit("explore", run=run, view="New samples")
+
+
+def choose_samples(app: AppTest, name: str) -> AppTest:
+    next(box for box in app.selectbox if box.label == "Samples to label").set_value(name).run()
+    return healthy(app)
+
+
+def scores_of_new(app: AppTest) -> dict[str, str]:
+    """The numbers from "New samples" on; those before it are of the run itself."""
+    shown = [(metric.label, metric.value) for metric in app.metric]
+    return dict(shown[[label for label, _ in shown].index("New samples") :])
+
+
+def test_new_samples_are_labelled_scored_and_shown_beside_their_neighbours(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    app = new_samples(visit, finished("kmeans"))
+    assert scores_of_new(app)["New samples"] == "1,797" and "its own nearest one" in texts(app)
+    app.number_input(key="new_n").set_value(50).run()
+    shown = scores_of_new(healthy(app))
+    assert shown["New samples"] == "50" and 0 < float(shown["ACC"]) <= 1
+    assert app.get("download_button") and app.get("image")
+    answers = [np.load(path) for path in (store.home / "cache").glob("label_new-*.npz")]
+    assert sorted(len(answer["labels"]) for answer in answers) == [50, 1797]
+
+
+def test_an_upload_without_labels_is_labelled_and_not_scored(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    app = new_samples(visit, finished("kmeans"))
+    rows = "\n".join(",".join(map(str, row)) for row in np.random.default_rng(0).integers(0, 17, (30, 64)))
+    app.file_uploader[0].upload("more.csv", f"{','.join(f'p{i}' for i in range(64))}\n{rows}\n".encode())
+    button(app, "Read the file").click().run()
+    assert scores_of_new(healthy(app)) == {"New samples": "30"} and not app.error
+
+
+def test_new_samples_of_another_shape_are_refused_in_words(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    path = datasets.store_upload("other.csv", b"a,b\n" + b"1,2\n3,4\n" * 5)
+    app = new_samples(visit, finished("kmeans"))
+    assert "must be images of 8 x 8" in errors(choose_samples(app, path.stem)) and "vectors of 2" in errors(app)
+    app.file_uploader[0].upload("wide.csv", b"a,b,c\n" + b"1,2,3\n3,4,5\n" * 5)
+    button(app, "Read the file").click().run()
+    assert healthy(app).error and len(datasets.uploads()) == 1
+
+
+def test_hostile_class_names_of_new_samples_are_shown_as_text(visit: Callable[..., AppTest], store: RunStore) -> None:
+    hostile = ("<img src=x onerror=alert(1)>", "![x](http://example.invalid/a.png)")
+    rows = "\n".join(f"{i % 7},{i % 3 + 9 * (i % 2)},{hostile[i % 2]}" for i in range(40))
+    path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
+    run = JobQueue(store, immediate=True).submit(execute.make_spec("kmeans", DataSpec(path.stem)))
+    app = new_samples(visit, run.id)
+    table = next(frame.value for frame in app.dataframe if "its class" in frame.value)
+    assert set(table["class"]) <= set(hostile)
+    assert not any(element.proto.allow_html for element in [*app.markdown, *app.caption])
+    assert not any(name in str(element.value) for name in hostile for element in [*app.markdown, *app.caption])
+
+
+# ---- compare ---------------------------------------------------------------------------------------------------------
+
+
+def compared(app: AppTest) -> list[str]:
+    """The methods in the table of the view, which comes after that of the score card."""
+    return list([frame.value for frame in app.dataframe if "Method" in frame.value][-1]["Method"])
+
+
+def test_runs_on_the_same_data_stand_side_by_side(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    finished("ae_kmeans")
+    run = finished("ridge")
+    app = visit("explore", run=run, view="Compare")
+    assert compared(app) == ["Ridge self-expression (this run)", "k-means", "AE + k-means *", "Spectral clustering"]
+    for title in compared(app):
+        assert f"**{title}**" in re.sub(r"\\([*])", r"\1", texts(app))
+    assert "with changes to the preset" in texts(app) and app.get("image")
+    app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value([run]).run()
+    assert compared(healthy(app)) == ["Ridge self-expression (this run)"]
+
+
+def test_runs_of_the_same_method_are_told_apart(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    runs = [finished("ridge", strength=strength) for strength in (1.0, 2.0)]
+    app = visit("explore", run=runs[0], view="Compare")
+    app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value(runs).run()
+    assert len(set(compared(healthy(app)))) == 2 and not app.error
+
+
+def test_the_missing_methods_are_queued_once_each(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "LADDER", ("kmeans", "edsc", "lsc", "ssc_omp"))
+    waiting = store.create(quick_spec("lsc"))  # k-means came along as a reference of ridge
+    app = visit("explore", run=finished("ridge"), view="Compare")
+    assert "On their way: LSC" in texts(app)
+    button(app, "Run the missing ones").click().run()
+    assert sorted(run.spec.method for run in own_runs(store)) == ["edsc", "lsc", "ridge", "ssc_omp"]
+    assert all(run.spec.data == SMALL and run.status == Status.DONE for run in own_runs(store) if run.id != waiting.id)
+    assert "Run the missing ones" not in [b.label for b in healthy(app).button]
+    assert {"k-means", "EDSC", "SSC-OMP"} <= set(compared(app))
+
+
+def test_a_method_that_these_data_do_not_allow_says_why_and_holds_up_no_other(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "LADDER", ("edsc", "lsc"))
+    monkeypatch.setattr(registry.method("edsc"), "check_data", refuse)
+    app = visit("explore", run=finished("ridge"), view="Compare")
+    button(app, "Run the missing ones").click().run()
+    assert "EDSC: not with these data" in errors(healthy(app))
+    assert sorted(run.spec.method for run in own_runs(store)) == ["lsc", "ridge"]
+
+
+def refuse(self: Any, X: Any) -> None:
+    raise InvalidInput("not with these data")
+
+
+def own_runs(store: RunStore) -> list[Run]:
+    return store.runs(references=False)
+
+
+# ---- auto-encoders ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ticked(visit: Callable[..., AppTest], lab_home: Path) -> Callable[[], AppTest]:
+    """The page of the networks with the newest one ticked."""
+
+    def open_page() -> AppTest:
+        app = visit("autoencoders")
+        name = f"networks:{hash(tuple(kept.key for kept in PretrainedStore(lab_home).all()))}"
+        app.session_state[name] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+        return healthy(app.run())
+
+    return open_page
+
+
+def test_without_networks_the_page_says_where_they_come_from(visit: Callable[..., AppTest]) -> None:
+    app = visit("autoencoders")
+    assert "None is kept yet" in texts(app) and not app.dataframe
+
+
+def test_a_kept_network_shows_where_it_comes_from_and_who_used_it(
+    ticked: Callable[[], AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    runs = {finished("ae_kmeans"), finished("ae_kmeans")}
+    app = ticked()
+    table = app.dataframe[0].value
+    assert list(table["Data"]) == ["digits"] and list(table["n"]) == [48] and list(table["Runs"]) == [2]
+    assert list(table["Layers"]) == ["4 of 3×3"] and table["Error"][0] > 0
+    first = next(run for run in own_runs(store) if not run.result["pretrained"]["reused"])
+    assert first.id in texts(app) and app.get("image")
+    assert {b.key.removeprefix("open:") for b in app.button if str(b.key).startswith("open:")} == runs
+
+
+def test_training_from_a_network_takes_it_and_says_so(
+    visit: Callable[..., AppTest], ticked: Callable[[], AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    origin = finished("ae_kmeans")
+    app = ticked()
+    app.selectbox(key="start_method").set_value("ae_edsc").run()
+    app.session_state["data"] = DataSpec("digits").to_dict()  # something else was looked at meanwhile
+    button(app, "Train from this network").click().run()
+    assert app.session_state["method"] == "ae_edsc" and app.session_state["data"] == SMALL.to_dict()
+    app.switch_page("pages/train.py").run()  # AppTest itself stays on the page that it was sent away from
+    button(healthy(app), "Launch").click().run()
+    run = own_runs(store)[0]
+    assert run.spec.method == "ae_edsc" and run.result["pretrained"]["reused"], run.result["pretrained"]
+    for shown in (texts(healthy(app)), texts(visit("explore", run=run.id, view="Record"))):
+        assert f"of the run `{origin}`, reused" in shown
+    assert "trained here" in texts(visit("explore", run=origin, view="Record"))
+
+
+def test_a_deleted_network_is_gone_and_its_runs_stay(
+    ticked: Callable[[], AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("ae_kmeans")
+    app = ticked()
+    button(app, "Delete for good").click().run()
+    assert "None is kept yet" in texts(healthy(app)) and PretrainedStore(store.home).all() == []
+    assert store.get(run).result["metrics"] and "Z" in store.arrays(run, "final")
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

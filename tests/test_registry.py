@@ -158,3 +158,13 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
     assert "Did you mean 'coil20'" in str(caught.value) and "defaults" in str(caught.value)
     with pytest.raises(UnknownName):
         registry.preset_for("rigde", "orl")
+
+
+def test_a_preset_of_the_data_set_may_be_named_by_its_ending() -> None:
+    presets = registry.method("rgrl").presets
+    assert registry.preset_for("rgrl", "coil20") == ("coil20", presets["coil20"])
+    assert registry.preset_for("rgrl", "coil20", "fast") == ("coil20-fast", presets["coil20-fast"])
+    assert registry.preset_for("rgrl", "orl", "code") == ("orl-code", presets["orl-code"])
+    assert "orl" not in presets and registry.preset_for("rgrl", "orl") == ("orl-fast", presets["orl-fast"])
+    with pytest.raises(UnknownName, match="fast"):
+        registry.preset_for("rgrl", "digits", "fast")

@@ -10,28 +10,28 @@ affinity: cosines between the rows of the factor U S^(1/2) of C, sharpened by a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost, Preset
-from core.params import real, redeclared
+from core.base import Preset
+from core.params import redeclared
 from core.registry import register
 from core.representation import ridge_representation
-from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
-from core.shallow import Progress, Shallow
+from core.scalable import RidgeExpression
+from core.selfexpressive import SelfExpressive, affinity_constants
+from core.shallow import Progress
 
 _WITH_LABELS = "lambda and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
-class EDSC(Shallow):
+class EDSC(RidgeExpression):
     """Ridge self-expression with a free diagonal."""
 
     name = "edsc"
-    title = "Efficient dense subspace clustering"
+    title = "EDSC"
     summary = "Explains every sample by all of them, itself included, with a ridge; its affinity outlived it."
     paper = "Ji, Salzmann and Li, WACV 2014 (EDSC)"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \frac1\lambda \lVert X - CX \rVert_F^2"
@@ -59,16 +59,8 @@ class EDSC(Shallow):
         ),
     }  # fmt: skip
 
-    strength: float = real(
-        1.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,
-        help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
-    )  # fmt: skip
+    strength: float = redeclared(RidgeExpression, "strength", 1.0)
     threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        copies = {"Gram matrix and inverse": 4, "C and affinity": 6}
-        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         C = ridge_representation(X, self.strength, zero_diagonal=False)

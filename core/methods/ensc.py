@@ -25,7 +25,7 @@ class EnSC(SSC):
     """Elastic net of every sample on all others."""
 
     name = "ensc"
-    title = "Elastic net subspace clustering"
+    title = "EnSC"
     summary = "Explains every sample by others with a mix of lasso and ridge: sparse, yet clusters hang together."
     paper = "You, Li, Robinson and Vidal, CVPR 2016 (EnSC)"
     objective = (

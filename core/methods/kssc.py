@@ -10,14 +10,17 @@ the coherence of K as in SSC.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base import Preset
 from core.methods.ssc import SSC
-from core.params import choice, integer, real
+from core.params import choice, integer, real, redeclared
 from core.registry import register
 from core.representation import gram_matrix
+from core.selfexpressive import SelfExpressive
 
 KERNEL = "Kernel"
 
@@ -29,7 +32,7 @@ class KSSC(SSC):
     """SSC on a kernel matrix."""
 
     name = "kssc"
-    title = "Kernel sparse subspace clustering"
+    title = "Kernel SSC"
     summary = "Sparse subspace clustering in the feature space of a kernel, where curved clusters may become flat."
     paper = "Patel and Vidal, ICIP 2014 (KSSC)"
     objective = (
@@ -37,6 +40,7 @@ class KSSC(SSC):
         r"\quad \text{s.t. } \mathrm{diag}(C) = 0,\quad \tau = \alpha / \min_i \max_{j \neq i} |K_{ij}|"
     )
     symbols = {**SSC.symbols, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
+    large_scope: ClassVar[str] = "subset"
     published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
     presets = {
         "coil20": Preset(
@@ -52,6 +56,8 @@ class KSSC(SSC):
             params={"kernel": "polynomial", "degree": 2, "alpha": 50.0, "threshold": 0.8},
         ),
     }  # fmt: skip
+
+    scope: str = redeclared(SelfExpressive, "scope", "auto")  # neighbours would have to be those in the space of the kernel
 
     kernel: str = choice(
         "polynomial", symbol="k(x, y)", choices=("polynomial", "gaussian", "linear"), group=KERNEL,

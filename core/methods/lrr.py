@@ -33,7 +33,7 @@ class LRR(Shallow):
     """Nuclear norm representation with corrupted samples."""
 
     name = "lrr"
-    title = "Low-rank representation"
+    title = "LRR"
     summary = "Explains all samples at once by a matrix of low rank, and sets aside what some samples have of their own."
     paper = "Liu, Lin and Yu, ICML 2010 (LRR)"
     objective = r"\min_{C, E}\; \lVert C \rVert_* + \lambda \lVert E \rVert_{2,1} \quad \text{s.t. } X = CX + E"

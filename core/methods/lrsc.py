@@ -31,7 +31,7 @@ class LRSC(Shallow):
     """Nuclear norm representation in closed form."""
 
     name = "lrsc"
-    title = "Low-rank subspace clustering"
+    title = "LRSC"
     summary = "Projects onto the strong directions of the data, shrinking the weaker ones: low-rank in closed form."
     paper = "Vidal and Favaro, Pattern Recognition Letters 2014 (LRSC)"
     objective = r"\min_C\; \lVert C \rVert_* + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } C = C^\top"

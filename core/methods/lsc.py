@@ -37,7 +37,7 @@ class LSC(GroupsCodes):
     """Spectral cut of a graph through landmarks."""
 
     name = "lsc"
-    title = "Landmark spectral clustering"
+    title = "LSC"
     summary = "Joins samples through a few hundred landmarks and cuts that graph: spectral clustering of large data."
     paper = "Chen and Cai, AAAI 2011 (LSC)"
     objective = r"\max_{F^\top F = I}\; \mathrm{Tr}(F^\top W D^{-1} W^\top F),\quad W\mathbf{1} = \mathbf{1}"

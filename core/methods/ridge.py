@@ -14,18 +14,16 @@ which is why it stands beside every run as a reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost, Preset
-from core.params import flag, real
+from core.base import Preset
+from core.params import flag
 from core.registry import register
 from core.representation import ridge_representation
-from core.representation.large import anchored_ridge, expression_residual, neighbors_ridge
-from core.scalable import ScalableExpression
+from core.scalable import RidgeExpression
 from core.selfexpressive import affinity_constants
 from core.shallow import Progress
 
@@ -33,7 +31,7 @@ _WITH_LABELS = "lambda and the affinity constants were chosen with the labels, a
 
 
 @register
-class Ridge(ScalableExpression):
+class Ridge(RidgeExpression):
     """Closed-form self-expression with the affinity of the deep subspace methods."""
 
     name = "ridge"
@@ -59,25 +57,8 @@ class Ridge(ScalableExpression):
         ),
     }  # fmt: skip
 
-    strength: float = real(
-        10.0, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-2, 100), log=True,
-        help="Weight of the ridge penalty, relative to the mean squared norm of a sample.",
-    )  # fmt: skip
     zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        copies = {"Gram matrix and inverse": 4, "C and affinity": 4}
-        return Cost(matrices=cls.scope_bytes(shape[0], params, copies))
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
         yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
-
-    def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
-        C = neighbors_ridge(X, candidates, self.strength)
-        yield Progress(1, 1, {"residual": expression_residual(X, C)}, C)
-
-    def solve_anchors(self, X: NDArray[np.float64], anchors: NDArray[np.float64]) -> Iterator[Progress]:
-        C = anchored_ridge(X, anchors, self.strength)
-        yield Progress(1, 1, {"residual": expression_residual(X, C, anchors)}, C)

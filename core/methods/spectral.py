@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 
 from core.base import Arrays, Clusterer, Cost, Stages, Step
 from core.errors import ParameterError
 from core.params import choice, integer, real
 from core.registry import register
-from core.selfexpressive import square_bytes
-from core.spectral import spectral_labels
+from core.selfexpressive import FULL_LIMIT, square_bytes
+from core.spectral import AssignLabels, Cut, sparse_cut, spectral_labels
 
 
 @register
@@ -51,6 +52,8 @@ class Spectral(Clusterer):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        if params["graph"] == "knn" and shape[0] > FULL_LIMIT:
+            return Cost(matrices={"sparse affinity": 16 * shape[0] * params["n_neighbors"] * 2})
         return Cost(matrices=square_bytes(shape[0], {"affinity": 1}))
 
     def check_data(self, X: NDArray) -> None:
@@ -59,25 +62,37 @@ class Spectral(Clusterer):
                 f"The 'n_neighbors' parameter of spectral must be at most the number of samples, {len(X)}. "
                 f"Got {self.n_neighbors} instead."
             )
+        if self.graph == "rbf" and len(X) > FULL_LIMIT:
+            raise ParameterError(
+                f"The 'graph' parameter of spectral must be 'knn' above {FULL_LIMIT:,} samples, as Gaussian weights fill an "
+                f"n x n matrix. Got 'rbf' for {len(X):,} samples."
+            )
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         self.clusters(X)
         flat = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
         yield self.conclude({"A": self._graph(flat), "Z": flat})
 
-    def _graph(self, X: NDArray) -> NDArray:
-        """The (n, n) affinity, symmetric and non-negative."""
+    def _graph(self, X: NDArray) -> Any:
+        """The (n, n) affinity, symmetric and non-negative; sparse for many samples."""
         if self.graph == "knn":
             from sklearn.neighbors import kneighbors_graph
 
-            A = kneighbors_graph(X, self.n_neighbors, include_self=True).toarray().astype(np.float32)
-            return 0.5 * (A + A.T)
+            A = csr_array(kneighbors_graph(X, self.n_neighbors, include_self=True), dtype=np.float32)
+            A = csr_array(0.5 * (A + A.T))
+            return A if len(X) > FULL_LIMIT else A.toarray()
         from sklearn.metrics.pairwise import euclidean_distances
 
         D = euclidean_distances(X)
         width = self.bandwidth * float(np.median(D[np.triu_indices_from(D, 1)]))
         return np.exp(-0.5 * np.square(D / max(width, np.finfo(np.float32).tiny)))
 
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+    def assign(self, arrays: Arrays, affinity: Any, *, random_state: int) -> NDArray[np.int64]:
         assert affinity is not None and self.n_clusters is not None
-        return spectral_labels(affinity, self.n_clusters, assign_labels=self.assign_labels, random_state=random_state)  # type: ignore[arg-type]
+        assigner: AssignLabels = self.assign_labels  # type: ignore[assignment]
+        if not issparse(affinity):
+            return spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
+        known: tuple[Any, Cut] | None = getattr(self, "_known_cut", None)
+        if known is None or known[0] is not affinity:  # the seeds of the last step share the eigenvectors
+            known = self._known_cut = (affinity, sparse_cut(affinity, self.n_clusters))
+        return known[1].labels(self.n_clusters, assign_labels=assigner, random_state=random_state)

@@ -23,8 +23,10 @@ from core.base import Cost, Preset
 from core.params import flag, integer, real, redeclared
 from core.registry import register
 from core.representation import gram_matrix, sparse_representation
-from core.selfexpressive import SelfExpressive, affinity_constants, square_bytes
-from core.shallow import Progress, Shallow
+from core.representation.large import expression_residual, largest_product, neighbors_representation
+from core.scalable import NeighborExpression
+from core.selfexpressive import SelfExpressive, affinity_constants
+from core.shallow import Progress
 
 SOLVER = "Solver"
 
@@ -32,11 +34,11 @@ _WITH_LABELS = "alpha and the affinity were chosen with the labels, as in the pa
 
 
 @register
-class SSC(Shallow):
+class SSC(NeighborExpression):
     """Lasso of every sample on all others; its subclasses change the penalty or the Gram matrix."""
 
     name = "ssc"
-    title = "Sparse subspace clustering"
+    title = "SSC"
     summary = "Explains every sample by as few others as possible (lasso), which come from its own subspace."
     paper = "Elhamifar and Vidal, IEEE TPAMI 2013 (SSC)"
     objective = (
@@ -93,7 +95,7 @@ class SSC(Shallow):
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         copies = {"Gram matrix and inverse": 4, "P, C and multipliers": 3, "affinity": 2}
-        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
+        return Cost(matrices=cls.scope_bytes(shape[0], params, copies))
 
     def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """All that the solver sees of the data."""
@@ -108,3 +110,11 @@ class SSC(Shallow):
             self.gram(X), self.alpha, l1_ratio=self.l1_share(), per_sample=self.per_sample,
             tolerance=self.tolerance, max_iter=self.max_iter,
         )  # fmt: skip
+
+    def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
+        """1/gamma_i (r ||c_i||_1 + (1 - r)/2 ||c_i||^2) with gamma_i = alpha r / mu, over the neighbours alone."""
+        mu = largest_product(X, candidates)
+        weight = (mu if self.per_sample else np.full_like(mu, mu.min())) / self.alpha
+        share = self.l1_share()
+        C = neighbors_representation(X, candidates, l1=weight, l2=weight * (1 - share) / share)
+        yield Progress(1, 1, {"fit": 0.5 * expression_residual(X, C)}, C)

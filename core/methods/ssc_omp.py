@@ -32,7 +32,7 @@ class SSCOMP(Shallow):
     """Orthogonal matching pursuit of every sample over all others."""
 
     name = "ssc_omp"
-    title = "SSC by matching pursuit"
+    title = "SSC-OMP"
     summary = "Picks the few samples that explain each one greedily: the fastest sparse method, and the least connected."
     paper = "You, Robinson and Vidal, CVPR 2016 (SSC-OMP)"
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"

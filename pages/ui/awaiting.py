@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.analysis import Answer
 from pages.ui.state import queue
+from pages.ui.text import plain
 
 POLL_SECONDS = 0.5
 
@@ -17,7 +18,7 @@ def answered(task: str, draw: Callable[[Answer], None], *, waiting: str = "Worki
     """Ask, and draw the answer; until it is there, show that it is being worked on and look again soon."""
     answer = queue().analyst.ask(task, **arguments)
     if answer.error:
-        st.error(answer.error, icon=":material/error:")
+        st.error(plain(answer.error), icon=":material/error:")
     elif answer.pending:
         st.fragment(_wait, run_every=POLL_SECONDS)(task, waiting, arguments)
     else:

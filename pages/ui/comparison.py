@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import localtime, strftime
 
 import pandas as pd
 import streamlit as st
@@ -13,89 +16,122 @@ from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.palette import heat_image
 from core.runs import ACTIVE, Run, Status
-from pages.ui.scorecard import WITH_LABELS
-from pages.ui.state import queue, run_name, store
-from pages.ui.text import plain
+from pages.ui.state import queue, store
+from pages.ui.text import plain, plain_names
 
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
-IN_A_ROW, MOST = 3, 9
+IN_A_ROW, MOST, WAIT_SECONDS = 3, 9, 2
+WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
+WITHOUT = {"silhouette": "Silhouette", "block_diagonality": "Blocks"}
 
 
 def comparison_view(run: Run, data: Dataset) -> None:
     """Scores, affinities and codes of several runs on the data of this run."""
     rivals = _rivals(run)
     latest = {other.spec.method: other for other in reversed(rivals)}  # the newest of each method
-    names = {other.id: run_name(other) for other in rivals}
-    start = [run.id, *(other.id for other in latest.values() if other.id != run.id)][:MOST]
+    names = {other.id: _title(other) + _when(other) for other in rivals}
+    start = {other.id for other in [run, *latest.values()][:MOST]}
     chosen = st.multiselect(
-        "Runs on this data", list(names), default=sorted(start, key=list(names).index), format_func=lambda i: names[i],
-        max_selections=MOST, key=f"compare:{run.id}",
+        "Runs on this data", list(names), default=[name for name in names if name in start], format_func=lambda i: names[i],
+        max_selections=MOST, key=f"compare:{run.id}:{rivals[0].id}:{len(rivals)}",  # a new run is a new choice
     )  # fmt: skip
     _offer_ladder(run, latest)
     shown = [other for other in rivals if other.id in chosen]
     if not shown:
         return
-    _scores(shown)
-    st.caption("Affinity by predicted cluster (log scale), or where a method has none its codes, two principal components.")
+    titles = _distinct(shown, run)
+    _scores(shown, titles)
+    st.caption("Affinity by predicted cluster (log scale), or where a method has none its codes, two principal components")
     for start_of_row in range(0, len(shown), IN_A_ROW):
         for column, other in zip(st.columns(IN_A_ROW), shown[start_of_row : start_of_row + IN_A_ROW], strict=False):
             with column:
-                _picture(other)
+                _picture(other, titles[other.id])
 
 
 def _rivals(run: Run) -> list[Run]:
-    """All finished runs on the same samples with the same number of clusters, newest first."""
+    """All runs with scores on the same samples and as many clusters: this one, then as the ladder goes, the newest first."""
     same = (run.result["fingerprint"], run.result["n_clusters"])
-    return [
+    found = [
         other
         for other in store().runs(references=True)
         if other.over and other.result.get("metrics") and (other.result["fingerprint"], other.result["n_clusters"]) == same
-    ]
+        and other.spec.method in registry.methods()
+    ]  # fmt: skip
+    rank = {name: position for position, name in enumerate(LADDER)}
+    return sorted(found, key=lambda other: (other.id != run.id, rank.get(other.spec.method, len(rank)), other.spec.method))
 
 
-def _offer_ladder(run: Run, known: dict[str, Run]) -> None:
+def _offer_ladder(run: Run, known: Mapping[str, Run]) -> None:
     """Queue what is missing of the ladder, with the preset of the data set or the defaults."""
-    active = store().runs(status=[Status.QUEUED, *ACTIVE])
-    waiting = {other.spec.method for other in active if other.spec.data == run.spec.data}
+    waiting = _on_their_way(run)
     missing = [name for name in LADDER if name not in known and name not in waiting]
     titles = ", ".join(registry.method(name).title for name in missing)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if missing and st.button("Run the missing ones", icon=":material/stairs:", help=f"{titles}, one after the other."):
-            try:
-                for name in missing:
-                    overrides = {"n_clusters": run.spec.params.get("n_clusters")}
-                    spec = execute.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
-                    execute.prepare(spec)
-                    queue().submit(spec)
-            except InvalidInput as error:
-                st.error(plain(error), icon=":material/error:")
-            else:
-                st.rerun()
         if missing:
+            if st.button("Run the missing ones", icon=":material/stairs:", help="One after the other, with their presets."):
+                _queue_missing(run, missing)
             st.caption(f"Not run here yet: {titles}.")
         if waiting:
-            st.caption(f"{len(waiting)} on their way: see Runs, then come back.")
+            st.fragment(_wait, run_every=WAIT_SECONDS)(run, sorted(waiting))
+    for problem in st.session_state.pop("compare_problems", []):
+        st.error(plain(problem), icon=":material/error:")
 
 
-def _scores(shown: Sequence[Run]) -> None:
-    left, right = st.columns([1.3, 1])
+def _on_their_way(run: Run) -> set[str]:
+    """Methods that are queued or training on these data."""
+    active = store().runs(status=[Status.QUEUED, *ACTIVE])
+    return {other.spec.method for other in active if other.spec.data == run.spec.data} & set(registry.methods())
+
+
+def _wait(run: Run, waiting: list[str]) -> None:
+    if sorted(_on_their_way(run)) != waiting:
+        st.rerun()
+    st.caption(f":material/hourglass_top: On their way: {', '.join(registry.method(name).title for name in waiting)}.")
+
+
+def _queue_missing(run: Run, missing: Sequence[str]) -> None:
+    """Queue those that these data allow; the others say why not."""
+    problems = []
+    for name in missing:
+        try:
+            overrides = {"n_clusters": run.spec.params.get("n_clusters")}
+            spec = execute.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
+            execute.prepare(replace(spec, device="cpu"))
+        except InvalidInput as error:
+            problems.append(f"{registry.method(name).title}: {error}")
+        else:
+            queue().submit(spec)
+    st.session_state["compare_problems"] = problems
+    st.rerun()
+
+
+def _scores(shown: Sequence[Run], titles: Mapping[str, str]) -> None:
+    scored = WITH_LABELS if any("acc" in other.result["metrics"] for other in shown) else WITHOUT
     rows = []
     for other in shown:
-        row = {"Method": _title(other)}
-        for score, title in WITH_LABELS.items():
-            spread = other.result.get("spread", {}).get(score)
-            row[title] = f"{spread['mean']:.3f} ± {spread['std']:.3f}" if spread else "–"
-        row |= {"Seconds": f"{other.result['seconds']['total']:.1f}", "Run": other.id}
-        rows.append(row)
+        row = {"Method": titles[other.id]}
+        row |= {title: _spread(other, name) for name, title in scored.items()}
+        rows.append(row | {"Seconds": f"{other.result['seconds']['total']:.1f}"})
+    left, right = st.columns([1.5, 1])
     left.dataframe(pd.DataFrame(rows), hide_index=True, alt="Scores of the chosen runs")
-    dots = [(row["Method"], other.result["spread"]["acc"]) for row, other in zip(rows, shown, strict=True)
-            if other.result.get("spread", {}).get("acc")]  # fmt: skip
-    if dots:
-        figure = figures.score_dots([(name, acc["mean"], acc["std"]) for name, acc in dots], "ACC")
-        right.plotly_chart(figure, key="compare_dots", alt="ACC of the chosen runs")
-    if any(other.spec.method in registry.methods() and registry.method(other.spec.method).presets for other in shown):
-        st.caption("Presets were made with different care: see each run's note. ± is over 10 seeds of the last step.")
+    known = [(titles[other.id], other.result["spread"]["acc"]) for other in shown if "acc" in other.result.get("spread", {})]
+    if known:
+        dots = [(plain_names([name])[0], acc["mean"], acc["std"]) for name, acc in known]
+        right.plotly_chart(figures.score_dots(dots, "ACC"), key="compare_dots", alt="ACC of the chosen runs")
+    notes = ["± is over 10 seeds of the last step."] if known else []
+    if any(other.spec.preset != "defaults" for other in shown):
+        notes.append("Presets were made with different care: see each run's note.")
+    if any(other.spec.modified for other in shown):
+        notes.append("\\* with changes to the preset.")
+    st.caption(" ".join(notes))
+
+
+def _spread(run: Run, score: str) -> str:
+    spread, value = run.result.get("spread", {}).get(score), run.result["metrics"].get(score)
+    if spread:
+        return f"{spread['mean']:.3f}" + (f" ± {spread['std']:.3f}" if spread["std"] >= 5e-4 else "")
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _title(run: Run) -> str:
@@ -103,10 +139,21 @@ def _title(run: Run) -> str:
     return f"{registry.method(run.spec.method).title}{preset}{' *' if run.spec.modified else ''}"
 
 
-def _picture(run: Run) -> None:
+def _when(run: Run) -> str:
+    return f" · {strftime('%d %b %H:%M:%S', localtime(run.created))}"
+
+
+def _distinct(shown: Sequence[Run], run: Run) -> dict[str, str]:
+    """A title for each run, by id; those that share one are told apart by their time."""
+    count = Counter(_title(other) for other in shown)
+    titles = {other.id: _title(other) + (_when(other) if count[_title(other)] > 1 else "") for other in shown}
+    return titles | ({run.id: f"{titles[run.id]} (this run)"} if run.id in titles else {})
+
+
+def _picture(run: Run, title: str) -> None:
     frame = store().arrays(run.id, "live")
     accuracy = run.result["metrics"].get("acc")
-    st.markdown(f"**{_title(run)}**" + (f" · ACC {accuracy:.3f}" if accuracy is not None else ""))
+    st.markdown(f"**{plain(title)}**" + (f" · ACC {accuracy:.3f}" if accuracy is not None else ""))
     if "blocks" in frame:
         scale = max(1, 360 // len(frame["blocks"]))
         st.image(heat_image(frame["blocks"], log=True, scale=scale), width="stretch", alt=f"Affinity of {run.id}")

@@ -87,6 +87,8 @@ def status_line(run: Run) -> None:
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
             st.caption(f"{run.result.get('seconds', {}).get('total', 0):.1f} s in all" + (f". {words}" if words else ""))
+            if run.result.get("pretrained", {}).get("reused"):
+                st.caption(f":material/compress: {start_words(run)}")
         elif progress.get("total"):
             left = progress.get("remaining")
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
@@ -102,6 +104,16 @@ def scope_words(spec: RunSpec, n: int) -> str | None:
     """What a user must know about how a method expresses n samples, if it does not express all by all others."""
     cls = registry.method(spec.method)
     return cls.scope_words(n, spec.params) if issubclass(cls, SelfExpressive) else None
+
+
+def start_words(run: Run) -> str | None:
+    """Where the network came from that this run started with; None without one."""
+    used = run.result.get("pretrained")
+    if not used:
+        return None
+    if used["reused"]:
+        return f"Pretrained network `{used['key']}` of the run `{used['run']}`, reused: {used['seconds']:.1f} s saved."
+    return f"Pretrained network `{used['key']}`, trained here in {used['seconds']:.1f} s and kept."
 
 
 def controls(run: Run) -> None:

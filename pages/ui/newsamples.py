@@ -22,7 +22,7 @@ from pages.ui.gallery import class_name
 from pages.ui.scorecard import WITH_LABELS
 from pages.ui.text import plain
 
-SHOWN = 18
+SHOWN, IN_A_ROW = 18, 9
 
 
 @st.cache_resource(show_spinner="Loading the new samples …", max_entries=3)
@@ -51,34 +51,33 @@ def new_samples_view(run: Run, data: Dataset) -> None:
 
 def _choose(run: Run, data: Dataset) -> DataSpec | None:
     """Which data to label: what is here in the right shape, or an upload."""
-    names = _same_shape(data)
-    left, right = st.columns([1, 1], gap="large")
-    with left:
-        with st.expander("Bring a file", icon=":material/upload:"), st.form("new_upload", border=False):
-            suffixes = ", ".join(datasets.SUFFIXES)
-            st.file_uploader(
-                f"{suffixes}, shaped as the data of this run", [s.strip(".") for s in datasets.SUFFIXES], key="new_file"
-            )
-            st.form_submit_button("Read the file", on_click=_take_upload, args=(data.image_shape,))
-        problem = st.session_state.pop("new_problem", None)
-        if problem:
-            st.error(plain(problem), icon=":material/error:")
-        if not names:
-            st.info("No other data of this shape are here; bring a file.", icon=":material/info:")
-            return None
-        own = run.spec.data.name
-        start = st.session_state.get("new_name", own)
-        name = st.selectbox(
-            "Samples to label",
-            names,
-            index=names.index(start) if start in names else 0,
-            format_func=lambda n: f"{n} (the data of this run)" if n == own else n,
+    with st.expander("Bring a file", icon=":material/upload:"), st.form("new_upload", border=False):
+        suffixes = ", ".join(datasets.SUFFIXES)
+        shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
+        st.file_uploader(f"{suffixes}, each sample {shape}", [s.strip(".") for s in datasets.SUFFIXES], key="new_file")
+        st.form_submit_button("Read the file", on_click=_take_upload, args=(data.image_shape,))
+    problem = st.session_state.pop("new_problem", None)
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+    names, own = _same_shape(data), run.spec.data.name
+    if not names:
+        st.info("No data of this shape are here; bring a file.", icon=":material/info:")
+        return None
+    start = st.session_state.get("new_name", own)
+    which, many, draw = st.columns([2, 1, 1])
+    name = which.selectbox(
+        "Samples to label",
+        names,
+        index=names.index(start) if start in names else 0,
+        format_func=lambda n: f"{n} (the data of this run)" if n == own else n,
+    )
+    n = many.number_input("Drawn at random", 4, None, None, placeholder="all", key="new_n")
+    seed = draw.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="new_seed", disabled=n is None)
+    if name == own:
+        st.caption(
+            ":material/info: The run learnt from these data, or from a part of them: a sample that it has seen is its own "
+            "nearest one, and keeps its cluster."
         )
-    with right:
-        most = 2000
-        n = st.number_input("How many, drawn at random", 4, None, None, placeholder="all", key="new_n")
-        seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="new_seed", disabled=n is None)
-        st.caption(f"Pictures are shown for some of them; above {most:,} the work takes a few seconds.")
     return DataSpec(str(name), n_samples=None if n is None else int(n), seed=int(seed))
 
 
@@ -116,11 +115,16 @@ def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:
     if scores:
         st.caption("Scored against the classes of the new samples, with the best match of clusters to classes.")
     sizes = np.bincount(labels, minlength=int(run.result["n_clusters"]))
-    counts = {f"cluster {cluster}": int(size) for cluster, size in enumerate(sizes)}
-    st.plotly_chart(figures.class_counts(counts), key="new_counts", alt="New samples by cluster")
+    figure = figures.class_counts({str(cluster): int(size) for cluster, size in enumerate(sizes)})
+    figure.update_xaxes(title="cluster")
+    st.plotly_chart(figure, key="new_counts", alt="New samples by cluster")
     present = np.flatnonzero(sizes)
-    cluster = int(st.selectbox("Look at cluster", present.tolist(), format_func=lambda c: f"{c} · {sizes[c]:,} samples"))
-    order = segments("First", {"near": "the nearest", "far": "the farthest"}, key="new_order")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Look at cluster", present.tolist(), format_func=lambda c: f"{c} · {sizes[c]:,} samples", width=260
+        )
+        order = segments("Show first", {"far": "the farthest", "near": "the nearest"}, key="new_order")
+    cluster = int(chosen)
     members = np.flatnonzero(labels == cluster)
     members = members[np.argsort(distances[members] * (1 if order == "near" else -1), kind="stable")][:SHOWN]
     _pairs(data, new, members, nearest[members])
@@ -135,6 +139,8 @@ def _pairs(data: Dataset, new: Dataset, members: NDArray, nearest: NDArray) -> N
         ]
         st.dataframe(rows, hide_index=True, alt="New samples and their nearest training samples")
         return
-    sheet = np.concatenate([new.images(members), data.images(nearest)])
-    st.image(montage(sheet, len(members), min_side=56), alt="New samples above, their nearest training samples below")
-    st.caption("New samples above; below each, the training sample that it took its cluster from.")
+    st.caption("New samples above; below each, the training sample that it took its cluster from")
+    for start in range(0, len(members), IN_A_ROW):
+        part = slice(start, start + IN_A_ROW)
+        sheet = np.concatenate([new.images(members[part]), data.images(nearest[part])])
+        st.image(montage(sheet, len(sheet) // 2, min_side=64), alt="New samples above, their nearest training samples below")

@@ -57,6 +57,8 @@ def notes(run: Run) -> None:
             f":material/visibility: Best over the run: ACC {best['acc']:.3f} at {best['stage']} step {best['step']}, "
             "**chosen with the labels**."
         )
+    if run.result.get("used_labels"):
+        st.caption(":material/visibility: This run **used the labels** to choose its subset.")
     cls = registry.method(run.spec.method)
     preset = cls.presets.get(run.spec.preset)
     if preset is not None and preset.note:

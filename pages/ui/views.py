@@ -20,7 +20,7 @@ from core.selfexpressive import SelfExpressive
 from pages.ui.awaiting import answered
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
-from pages.ui.live import loss_curves, reconstruction_sheet
+from pages.ui.live import loss_curves, reconstruction_sheet, start_words
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
 from pages.ui.text import plain_names
@@ -303,6 +303,9 @@ def record_view(run: Run, data: Dataset) -> None:
         )
         device, memory = run.result.get("device"), run.result.get("peak_rss_mb", 0)
         st.caption(f"Device {device}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
+        start = start_words(run)
+        if start:
+            st.caption(f":material/compress: {start}")
         with st.expander("Spec as JSON"):
             st.json(run.spec.to_dict())
 

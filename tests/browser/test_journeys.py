@@ -88,10 +88,7 @@ def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, st
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
     settle(page)
-    table = page.get_by_test_id("stDataFrame")
-    box = table.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 18, box["y"] + 52)
+    tick_first(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download .zip").click()
     saved = tmp_path / "run.zip"
@@ -125,6 +122,55 @@ def lasso(page: Page, chart: Locator) -> None:
         except AssertionError:
             continue
     expect(chosen).to_be_visible()
+
+
+def test_label_new_samples_compare_and_start_again_from_the_network(
+    page: Page, server: Server, store: RunStore, tmp_path: Path
+) -> None:
+    launch(page, server, per_class=12)
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).over, 120)
+    first = own_run(store)
+    assert first.status == Status.DONE and first.result["pretrained"]["reused"] is False
+
+    # label all digits by the run, and take the labels along
+    page.goto(f"{server.url}/explore?run={first.id}&view=New+samples")
+    expect(page.get_by_test_id("stMetricValue").filter(has_text="1,797")).to_be_visible(timeout=60_000)
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Labels as .csv").click()
+    download.value.save_as(tmp_path / "labels.csv")
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
+
+    # beside other methods
+    page.get_by_text("Compare", exact=True).click()
+    expect(page.get_by_role("figure", name="ACC of the chosen runs")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Run the missing ones")).to_be_visible()
+    expect(page.get_by_alt_text(f"Affinity of {first.id}")).to_be_visible()
+
+    # another method from the same network
+    page.get_by_role("link", name="Auto-encoders").click()
+    expect(page.get_by_role("heading", name="Auto-encoders", exact=True)).to_be_visible()
+    settle(page)
+    tick_first(page)
+    expect(page.get_by_alt_text("Originals and reconstructions").first).to_be_visible()
+    method = page.get_by_role("combobox", name="Method")
+    method.click()
+    page.get_by_role("option", name="AE + EDSC").click()
+    settle(page)
+    page.get_by_role("button", name="Train from this network").click()
+    expect(page.get_by_role("heading", name="AE + EDSC", exact=True)).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Launch").click()
+    wait_until(lambda: own_run(store).id != first.id and own_run(store).over, 60)
+    assert own_run(store).result["pretrained"]["reused"] is True
+    expect(page.get_by_text(re.compile("Pretrained network .* reused"))).to_be_visible()
+
+
+def tick_first(page: Page) -> None:
+    """Tick the first row of the only table."""
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
 
 
 def watch_a_long_run(page: Page, server: Server, store: RunStore) -> None:
@@ -196,7 +242,7 @@ def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
 def test_pages_fit_a_narrow_window(browser: Browser, server: Server, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    for path in ("", "train", "runs", "explore"):
+    for path in ("", "train", "runs", "explore", "autoencoders"):
         page.goto(f"{server.url}/{path}")
         settle(page)
         expect(page.get_by_role("heading", level=1)).to_be_visible()

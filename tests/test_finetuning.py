@@ -1,0 +1,154 @@
+"""Training network and C together: what holds at every step, how it starts, when it stops, and what a subset sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from core import datasets, execute, registry
+from core.base import Stages, Step, to_host
+from core.datasets import DataSpec
+from core.errors import ParameterError
+from core.finetuning import DeepSelfExpressive
+from core.processes import this_process
+from core.representation import ridge_representation
+from core.runs import RunStore, Status
+from tests.test_contract import digits, small, steps_of
+
+DEEP = [name for name, cls in registry.methods().items() if issubclass(cls, DeepSelfExpressive)]
+FORBIDS: dict[str, dict[str, Any]] = {
+    "rgrl": {"diagonal": "zero"}, "dsc": {"zero_diagonal": True, "norm": "l1"}, "udll": {"zero_diagonal": True},
+}  # fmt: skip
+
+
+def finetuned(name: str, **params: Any) -> list[Step]:
+    return [step for step in steps_of(small(name, **params), digits()) if step.stage == "finetune"]
+
+
+def of(step: Step, array: str) -> np.ndarray:
+    value: np.ndarray = to_host({array: step.arrays[array]})[array]
+    return value.copy()
+
+
+@pytest.mark.parametrize("start", ["constant", "ridge"])
+@pytest.mark.parametrize("name", DEEP)
+def test_a_forbidden_diagonal_stays_zero_at_every_step(name: str, start: str) -> None:
+    for step in small(name, start=start, **FORBIDS[name]).iter_fit(digits()):
+        if step.stage == "finetune":
+            C = of(step, "C")
+            assert not np.diagonal(C).any() and np.any(C)
+
+
+@pytest.mark.parametrize("params", [{"diagonal": "soft"}, {"diagonal": "soft", "norm": "l1"}])
+def test_a_soft_diagonal_is_used_and_penalised_twice(params: dict[str, Any]) -> None:
+    free, dear = (finetuned("rgrl", alpha=alpha, epochs=30, **params)[-1] for alpha in (1e-4, 1e3))
+    assert np.diagonal(of(free, "C")).any()
+    assert np.abs(np.diagonal(of(dear, "C"))).sum() < np.abs(np.diagonal(of(free, "C"))).sum()
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_without_learning_c_stays_where_it_starts(name: str) -> None:
+    X = digits()
+    still = {"learning_rate": 1e-6, "network_learning_rate": 0.0, "epochs": 1, "ridge_strength": 0.3, **FORBIDS[name]}
+    if name == "udll":
+        still["penalty"] = "free"
+    pretrained = steps_of(small(name, **still, start="ridge"), X)
+    Z = next(step.arrays["Z_pretrained"] for step in pretrained if step.stage == "graph")
+    unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    samples = X.reshape(len(X), -1)
+    expected = {
+        "ridge": Z, "ridge_unit": unit, "ridge_samples": samples / np.linalg.norm(samples, axis=1, keepdims=True),
+    }  # fmt: skip
+    for start, features in expected.items():
+        (step,) = finetuned(name, **still, start=start)
+        np.testing.assert_allclose(of(step, "C"), ridge_representation(features, 0.3), atol=3e-6, err_msg=start)
+
+
+def test_training_stops_when_c_is_at_rest_twice_in_a_row() -> None:
+    assert len(finetuned("rgrl", tolerance=1.0, start="ridge", epochs=20)) == 2
+    assert len(finetuned("rgrl", tolerance=0.0, epochs=20)) == 20
+    changes = []
+    before = None
+    for step in small("rgrl", tolerance=0.0, epochs=20).iter_fit(digits()):
+        if step.stage == "finetune":
+            C = of(step, "C")
+            if before is not None:
+                changes.append(np.linalg.norm(C - before) / np.linalg.norm(before))
+            before = C
+    bound = sorted(changes)[len(changes) // 2]
+    first = next(i for i in range(1, len(changes)) if max(changes[i - 1], changes[i]) < bound * 1.0001)
+    assert len(finetuned("rgrl", tolerance=bound * 1.0001, epochs=20)) == first + 2  # changes[0] is that of the second step
+
+
+def test_the_gradient_through_the_graph_is_a_switch() -> None:
+    same, through = (of(finetuned("rgrl", through_graph=flag)[-1], "C") for flag in (False, True))
+    assert np.abs(same - through).max() > 0
+    alone = [of(finetuned("rgrl", relation="none", through_graph=flag)[-1], "C") for flag in (False, True)]
+    np.testing.assert_array_equal(*alone)
+
+
+def test_without_relations_rgrl_is_dsc() -> None:
+    """RGRLsc without its raw term is DSC-Net: w, alpha = lambda_1, beta = lambda_2."""
+    shared = {"epochs": 4, "learning_rate": 1e-3, "network_learning_rate": 1e-3, "initial_c": 1e-5}
+    ours = finetuned("rgrl", relation="none", gamma=0.0, weight=0.7, alpha=0.3, beta=5.0, tolerance=0.0, **shared)
+    theirs = finetuned("dsc", zero_diagonal=True, weight=0.7, lambda_1=0.3, lambda_2=5.0, **shared)
+    np.testing.assert_allclose(of(ours[-1], "C"), of(theirs[-1], "C"), atol=1e-7)
+    for name in ("reconstruction", "penalty", "self-expression"):
+        assert float(ours[-1].scalars[name]) == pytest.approx(float(theirs[-1].scalars[name]), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_half_precision_changes_little(name: str) -> None:
+    full, half = (finetuned(name, precision=precision, epochs=10)[-1] for precision in ("float32", "bfloat16"))
+    a, b = of(full, "C"), of(half, "C")
+    assert 0 < np.linalg.norm(a - b) < 0.1 * np.linalg.norm(a)
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_a_subset_gives_its_clusters_to_the_nearest_codes(name: str) -> None:
+    X = digits()
+    method = small(name, scope="subset", subset_size=60)
+    last = steps_of(method, X)[-1].arrays
+    rows = last["rows"]
+    assert len(rows) == 60 and (np.diff(rows) > 0).all() and last["C"].shape == (60, 60)
+    oracle = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(last["Z"][rows]).kneighbors(last["Z"])[1][:, 0]
+    np.testing.assert_array_equal(method.labels_, method.labels_[rows][oracle])
+
+
+def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store: RunStore) -> None:
+    spec = DataSpec("digits", n_samples=300, seed=2)
+    short = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "scope": "subset", "subset_size": 50}
+    used = {}
+    for how in ("random", "classes"):
+        made = execute.make_spec("rgrl", spec, preset="defaults", overrides={**short, "subset_by": how})
+        run = execute.execute(store, store.create(made, owner=this_process()).id)
+        assert run.status == Status.DONE, run.error
+        used[how] = run.result["used_labels"]
+        rows = store.arrays(run.id, "final", ["rows"])["rows"]
+        counts = np.bincount(datasets.load(spec).y[rows], minlength=10)
+        assert (counts == 5).all() == (how == "classes")
+    assert used == {"random": False, "classes": True}
+
+
+def test_labels_reach_a_method_only_if_it_asks_for_them() -> None:
+    for overrides in ({}, {"subset_by": "classes"}, {"scope": "subset", "subset_size": 100}):
+        prepared = execute.prepare(execute.make_spec("rgrl", DataSpec("digits"), overrides=overrides))
+        assert prepared.method.true_labels is None
+    asking = {"subset_by": "classes", "scope": "subset", "subset_size": 100}
+    prepared = execute.prepare(execute.make_spec("rgrl", DataSpec("digits"), overrides=asking))
+    assert prepared.method.true_labels is not None
+    with pytest.raises(ParameterError, match="'subset_by' parameter of rgrl must be 'random' for data without labels"):
+        small("rgrl", **asking).fit(digits())
+
+
+def test_a_dense_network_takes_images_and_a_convolutional_one_no_vectors() -> None:
+    X = digits()
+    method = small("rgrl", network="dense", widths=(12, 6)).fit(X)
+    assert method.embedding_.shape == (len(X), 6)
+    steps = steps_of(small("dsc", network="dense", widths=(12, 6)), X, Stages())
+    assert to_host(steps[-1].arrays)["X_hat"].shape == X.shape
+    with pytest.raises(ParameterError, match="'network' parameter of dsc must be 'auto' or 'dense'"):
+        small("dsc", network="convolutional").fit(X.reshape(len(X), -1))
