@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Arrays, Cost, Stages, Step
+from core.base import Cost
 from core.graphs import find_anchors
 from core.neighbours import nearest_neighbors
 from core.params import choice, integer, real
@@ -39,22 +39,10 @@ class NeighborExpression(Shallow):
         raise NotImplementedError  # pragma: no cover
 
     def solve_scope(self, scope: str, X: NDArray[np.float64]) -> Iterator[Progress]:
-        """As `solve`, for a scope that is neither full nor subset."""
+        if scope != "neighbors":
+            return super().solve_scope(scope, X)
         k = min(self.n_candidates, len(X) - 1)
         return self.solve_neighbors(X, nearest_neighbors(X, k, random_state=self.random_state))
-
-    def express(self, Z: NDArray, stages: Stages, shown: Arrays | None = None) -> Iterator[Step]:
-        scope = self.scope_for(len(Z), vars(self))
-        if scope in ("full", "subset"):
-            yield from super().express(Z, stages, shown)
-            return
-        features = self.features(Z)
-        arrays: Arrays = {**(shown or {}), "Z": features}
-        for reached in self.solve_scope(scope, features):
-            yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
-            if stages.stopping:
-                break
-        yield self.conclude({**arrays, "C": reached.C})
 
     @classmethod
     def _scope_words(cls, scope: str, n: int, params: Mapping[str, Any]) -> str:

@@ -34,6 +34,10 @@ class Shallow(SelfExpressive):
         """Find C for the rows of X; the last of what it yields is the solution."""
         raise NotImplementedError  # pragma: no cover
 
+    def solve_scope(self, scope: str, X: NDArray[np.float64]) -> Iterator[Progress]:
+        """As `solve`, under the scope that was chosen; X are the samples that C speaks of."""
+        return self.solve(X)
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Stages: solve, spectral."""
         self.clusters(X)
@@ -46,7 +50,8 @@ class Shallow(SelfExpressive):
         arrays: Arrays = {**(shown or {}), "Z": features}
         if rows is not None:
             arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
-        for reached in self.solve(features if rows is None else features[rows]):
+        scope = self.scope_for(len(features), vars(self))
+        for reached in self.solve_scope(scope, features if rows is None else features[rows]):
             yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
             if stages.stopping:
                 break

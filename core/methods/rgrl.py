@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from core.base import Arrays, Preset
-from core.finetuning import OBJECTIVE, TRAINING, DeepSelfExpressive, FineTuning
+from core.finetuning import OBJECTIVE, DeepSelfExpressive, FineTuning
 from core.methods import _networks
-from core.params import choice, flag, real
+from core.params import choice, flag, real, redeclared
 from core.registry import register
 from core.selfexpressive import affinity_constants
 
@@ -291,14 +291,8 @@ class RGRL(DeepSelfExpressive):
         "zero", symbol=r"C_{ii}", choices=("zero", "soft"), group=OBJECTIVE,
         help="Forbid a sample to explain itself (paper), or count the diagonal twice in the penalty (program).",
     )  # fmt: skip
-    initial_c: float = real(
-        1e-5, symbol="C_0", low=0, high=1, soft=(1e-8, 1e-2), log=True, group=TRAINING,
-        help="Value of every entry of C at the start, if it starts as a constant.",
-    )  # fmt: skip
-    tolerance: float = real(
-        1e-6, symbol=r"\epsilon", low=0, high=1, soft=(1e-8, 1e-3), log=True, group=TRAINING,
-        help="Stop when the relative change of C is below this twice in a row; 0 never stops early.",
-    )  # fmt: skip
+    initial_c: float = redeclared(DeepSelfExpressive, "initial_c", 1e-5)
+    tolerance: float = redeclared(DeepSelfExpressive, "tolerance", 1e-6)
 
     def forbids_diagonal(self) -> bool:
         return self.diagonal == "zero"

@@ -17,7 +17,7 @@ from core.plots import figures
 from core.plots.palette import heat_image
 from core.runs import ACTIVE, Run, Status
 from pages.ui.state import queue, store
-from pages.ui.text import plain, plain_names
+from pages.ui.text import plain, short_lines
 
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
@@ -117,7 +117,7 @@ def _scores(shown: Sequence[Run], titles: Mapping[str, str]) -> None:
     left.dataframe(pd.DataFrame(rows), hide_index=True, alt="Scores of the chosen runs")
     known = [(titles[other.id], other.result["spread"]["acc"]) for other in shown if "acc" in other.result.get("spread", {})]
     if known:
-        dots = [(plain_names([name])[0], acc["mean"], acc["std"]) for name, acc in known]
+        dots = [(short_lines(name), acc["mean"], acc["std"]) for name, acc in known]
         right.plotly_chart(figures.score_dots(dots, "ACC"), key="compare_dots", alt="ACC of the chosen runs")
     notes = ["± is over 10 seeds of the last step."] if known else []
     if any(other.spec.preset != "defaults" for other in shown):

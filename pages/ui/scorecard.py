@@ -16,6 +16,7 @@ from core.runs import Run
 from pages.ui.awaiting import answered
 from pages.ui.live import SCORES
 from pages.ui.state import store
+from pages.ui.text import short_lines
 
 WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
 REST = {"rest_acc": "ACC on the rest", "rest_nmi_geometric": "NMI on the rest"}
@@ -35,7 +36,7 @@ def score_card(run: Run) -> None:
     shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
     with st.container(horizontal=True):
         for title, name in shown:
-            with st.container(width=98):
+            with st.container(width=150 if name in REST else 98):
                 meaning = _REST_MEANING if name in REST else SCORES.get(name, (title, title))[1]
                 st.metric(title, f"{metrics[name]:.3f}", help=meaning)
                 if name in spread:
@@ -85,7 +86,7 @@ def compare(run: Run) -> None:
                 st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
         scored = [(name, other.result["spread"]["acc"]) for name, other in found if "acc" in other.result.get("spread", {})]
         if scored:
-            dots = [(name, value["mean"], value["std"]) for name, value in scored]
+            dots = [(short_lines(name), value["mean"], value["std"]) for name, value in scored]
             right.plotly_chart(figures.score_dots(dots, "ACC"), key="dots", alt="ACC of this run and of the references")
 
     answered("references", draw, waiting="Running k-means, spectral clustering and ridge on the same data", run=run.id)

@@ -16,7 +16,12 @@ def plain(text: object) -> str:
 def breakable(formula: str) -> str:
     """A formula that can go on in a new line where its column is narrow: TeX breaks none inside a pair of fences."""
     unfenced = re.sub(r"\\(left|right)(?![a-z])", "", formula)
-    return unfenced.replace(r",\quad", r",\allowbreak\quad").replace(r" \quad", r" \allowbreak\quad")
+    return re.sub(r"(\\;|(?<=[, ])\\quad)", r"\\allowbreak\1", unfenced)
+
+
+def short_lines(name: str) -> str:
+    """A name for an axis of Plotly: escaped, and what tells it from others of its kind in a second line."""
+    return re.sub(r" (\(|· )", r"<br>\1", html.escape(name, quote=False), count=1)
 
 
 def plain_names(names: list[str]) -> list[str]:
