@@ -79,6 +79,7 @@ class Autoencoding(Clusterer):
         return bool(ndim == 2 or params["network"] == "dense")
 
     def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
         if X.ndim == 2 and self.network == "convolutional":
             raise ParameterError(
                 f"The 'network' parameter of {self.name} must be 'auto' or 'dense' for data that are not images. "
@@ -114,13 +115,13 @@ class Autoencoding(Clusterer):
     def embed(self, X: NDArray) -> NDArray:
         return self.codes(self.net_, self.to_device(X)).cpu().numpy()
 
-    def restore(self, sample_shape: tuple[int, ...], arrays: Arrays, weights: Arrays) -> Self:
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         import torch
 
-        self.net_ = self.new_network(sample_shape, torch.Generator()).to(self.device)
+        self.net_ = self.new_network(samples.shape[1:], torch.Generator()).to(self.device)
         own = {name.removeprefix("net."): value for name, value in weights.items() if name.startswith("net.")}
         self.net_.load_state_dict(own)
-        return super().restore(sample_shape, arrays, weights)
+        return super().restore(samples, arrays, weights)
 
     def to_device(self, X: NDArray) -> torch.Tensor:
         """Samples as the network takes them."""

@@ -311,9 +311,11 @@ class Clusterer:
             raise NotFitted(f"{self.name} has not been fitted yet: call fit first.")
         return self.labels_[nearest_of(self.embed(X), self.embedding_)]
 
-    def restore(self, sample_shape: tuple[int, ...], arrays: Arrays, weights: Arrays) -> Self:
-        """Return to the state after `fit` from what a run stored: arrays of its last step, tensors of its networks."""
-        self.labels_, self.embedding_ = arrays["labels"], arrays["Z"]
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        """Return to the state after `fit`: from the training samples, arrays of the last step, tensors of the networks."""
+        self.labels_ = arrays["labels"]
+        if "Z" in arrays:
+            self.embedding_ = arrays["Z"]
         return self
 
     def clusters(self, X: NDArray) -> int:

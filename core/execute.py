@@ -24,6 +24,7 @@ from core.recording import Recorder
 from core.runs import Run, RunSpec, RunStore, Status
 
 CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_PAUSE = 20.0  # at least so many times as long as the last checkpoint took to write
 REQUEST_SECONDS = 0.1
 MAX_SEED, MAX_SNAPSHOTS = 2**31 - 1, 100
 DEVICES = ("auto", "cpu", "cuda")
@@ -173,8 +174,8 @@ class _Execution:
         self.data, self.method = data, method = ready.data, ready.method
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
-        self.stages = self._restored()
-        self.stages.shelf = self.shelf = self._shelf_for(method, data)
+        self.shelf = self._shelf_for(method, data)
+        self.stages = self._restored(self.shelf)
         picture = observe.LivePicture(data, self.spec.seed)
         arrays: dict[str, Any] = {}
         self.store.set_status(self.run.id, Status.RUNNING)
@@ -272,14 +273,17 @@ class _Execution:
 
     def _checkpoint(self) -> None:
         self.record.flush()
-        outcome.save_checkpoint(self.store, self.run.id, self.stages, self.record)
-        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        started = time.monotonic()
+        outcome.save_checkpoint(self.store, self.run.id, self.stages, self.record, self.shelf.used if self.shelf else None)
+        ended = time.monotonic()  # a large C takes seconds to write: a small share of the time is enough
+        self.next_checkpoint = ended + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * (ended - started))
 
-    def _restored(self) -> Stages:
+    def _restored(self, shelf: RunShelf) -> Stages:
         saved = outcome.load_checkpoint(self.store, self.run.id)
         if saved is None:
             self.store.rewind_history(self.run.id, 0)
-            return Stages()
+            return Stages(shelf=shelf)
+        shelf.used = dict(saved.get("pretrained", {}))
         self.record.restore(saved["record"])
         self.store.rewind_history(self.run.id, self.record.seq)
-        return Stages(saved["stages"])
+        return Stages(saved["stages"], shelf)

@@ -179,6 +179,8 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         known |= seen
         yield Step("graph", 1, 1, {"edges": known["prior"].nnz} if "prior" in known else {}, known)
 
+        if stages.stopping and not stages.reached("finetune"):
+            return  # nothing to conclude from: spare the start of C, which may be a large inverse
         problem = FineTuning(self, net, self._initial_representation(part, Z), part, **constants)
         yield from self._finetune(problem, data, rows, stages)
         if stages.reached("finetune"):

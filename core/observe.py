@@ -75,7 +75,8 @@ def against_classes(y: NDArray, arrays: Mapping[str, Any], labels: NDArray) -> d
     scores = metrics.evaluate(y, labels)
     if "rows" in arrays:
         rest = np.setdiff1d(np.arange(len(y)), arrays["rows"])
-        scores |= {f"rest_{name}": value for name, value in metrics.evaluate(y[rest], labels[rest]).items()}
+        if rest.size:  # equally many of each class may be all of them
+            scores |= {f"rest_{name}": value for name, value in metrics.evaluate(y[rest], labels[rest]).items()}
     return scores
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,17 +97,17 @@ def _save_weights(store: RunStore, run_id: str, stages: Stages) -> None:
             file.write(save(weights))
 
 
-def save_checkpoint(store: RunStore, run_id: str, stages: Stages, record: Recorder) -> None:
-    """Write the state of the stages and of the diary, if there is anything to go on from."""
+def save_checkpoint(
+    store: RunStore, run_id: str, stages: Stages, record: Recorder, pretrained: Mapping[str, Any] | None = None
+) -> None:
+    """Write the state of the stages and of the diary, if there is anything to go on from, and which network it began with."""
     state = stages.state_dict()
     if not state:
         return
     import torch
 
-    buffer = io.BytesIO()
-    torch.save({"stages": state, "record": record.state()}, buffer)
     with atomic_write(store.folder(run_id) / CHECKPOINT) as file:
-        file.write(buffer.getbuffer())
+        torch.save({"stages": state, "record": record.state(), "pretrained": dict(pretrained or {})}, file)
 
 
 def load_checkpoint(store: RunStore, run_id: str) -> dict[str, Any] | None:

@@ -63,9 +63,11 @@ def fitted(store: RunStore, run_id: str) -> Clusterer:
         raise DataError(f"The run {run_id} has no clusters that new samples could take.")
     params: dict[str, Any] = {**run.spec.params, "n_clusters": run.result["n_clusters"], "random_state": run.spec.seed}
     method = registry.build(run.spec.method, **params)
+    samples = datasets.load(run.spec.data).samples
+    method.restore(samples, arrays, _weights(store, run_id))
     if "Z" not in arrays:  # features as the data set holds them are not stored again if they are many
-        arrays["Z"] = method.embed(datasets.load(run.spec.data).samples)
-    return method.restore(_sample_shape(run.spec.data), arrays, _weights(store, run_id))
+        method.embedding_ = method.embed(samples)
+    return method
 
 
 def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
@@ -82,10 +84,6 @@ def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
     nearest = nearest_of(codes, method.embedding_)
     distances = np.linalg.norm(np.asarray(codes, dtype=np.float64) - method.embedding_[nearest], axis=1)
     return NewLabels(data, method.labels_[nearest], nearest, distances)
-
-
-def _sample_shape(spec: DataSpec) -> tuple[int, ...]:
-    return datasets.load(spec).samples.shape[1:]
 
 
 def _weights(store: RunStore, run_id: str) -> dict[str, Any]:

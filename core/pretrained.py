@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,13 @@ class PretrainedStore:
 
     def all(self) -> list[Pretrained]:
         """Every kept network, newest first."""
-        found = [self._about(path.parent) for path in self.root.glob(f"*/{ABOUT}") if path.parent.name.isalnum()]
+        folders = [path.parent for path in self.root.glob(f"*/{ABOUT}") if path.parent.name.isalnum()]
+        found = [kept for kept in map(self._about, folders) if kept is not None]
         return sorted(found, key=lambda kept: -kept.facts["created"])
 
     def find(self, key: str) -> Pretrained | None:
         folder = self._folder(key)
-        return self._about(folder) if key.isalnum() and (folder / ABOUT).is_file() else None
+        return self._about(folder) if key.isalnum() else None
 
     def state(self, key: str) -> dict[str, Any]:
         """The tensors, on the CPU."""
@@ -96,6 +98,8 @@ class PretrainedStore:
             (draft / STATE).write_bytes(buffer.getbuffer())
             np.savez(draft / PICTURES, allow_pickle=False, **pictures)
             (draft / ABOUT).write_text(json.dumps({"recipe": dict(recipe), "facts": dict(facts)}))
+            for name in (STATE, PICTURES, ABOUT):
+                _to_disk(draft / name)
             os.replace(draft, self._folder(key))  # a folder appears whole or not at all
         except OSError:
             if self.find(key) is None:  # else another run was faster, with the same network
@@ -113,8 +117,9 @@ class PretrainedStore:
     def _sweep(self) -> None:
         """Remove what a killed process left half-written or half-deleted."""
         for rest in [*self.root.glob(".draft-*"), *self.root.glob(".deleted-*")]:
-            if time.time() - rest.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(rest, ignore_errors=True)
+            with suppress(FileNotFoundError):  # its owner was done, or another sweep faster
+                if time.time() - rest.stat().st_mtime > STALE_SECONDS:
+                    shutil.rmtree(rest, ignore_errors=True)
 
     def _folder(self, key: str) -> Path:
         return self.root / key
@@ -124,8 +129,12 @@ class PretrainedStore:
             raise UnknownName("pretrained network", key, [kept.key for kept in self.all()])
         return self._folder(key)
 
-    def _about(self, folder: Path) -> Pretrained:
-        told = json.loads((folder / ABOUT).read_text())
+    def _about(self, folder: Path) -> Pretrained | None:
+        """What is told of a network; None if it is not there, or not any more."""
+        try:
+            told = json.loads((folder / ABOUT).read_text())
+        except FileNotFoundError:
+            return None
         return Pretrained(folder.name, told["recipe"], told["facts"])
 
 
@@ -141,11 +150,13 @@ class RunShelf:
     def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
         key = self._key(recipe)
         kept = self.store.find(key)
-        if kept is None:
-            self._since = time.monotonic()
-            return None
-        self.used = {"key": key, "reused": True, "run": kept.facts["run"], "seconds": kept.facts["seconds"]}
-        return self.store.state(key)
+        if kept is not None:
+            with suppress(UnknownName, FileNotFoundError):  # deleted while it was looked for
+                state = self.store.state(key)
+                self.used = {"key": key, "reused": True, "run": kept.facts["run"], "seconds": kept.facts["seconds"]}
+                return state
+        self._since = time.monotonic()
+        return None
 
     def put(
         self, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any], arrays: Mapping[str, Any]
@@ -157,6 +168,11 @@ class RunShelf:
 
     def _key(self, recipe: Mapping[str, Any]) -> str:
         return PretrainedStore.key(self.provenance["fingerprint"], _plain(recipe), self.provenance["device"])
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:

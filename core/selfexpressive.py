@@ -72,6 +72,19 @@ class SelfExpressive(Clusterer):
         help="Draw the subset at random, or take the first samples of each class, which uses the labels (RGRL's program).",
     )  # fmt: skip
 
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        size = self.expressed(len(X), vars(self))
+        if size == len(X):
+            return
+        if self.n_clusters is not None and size <= self.n_clusters:
+            raise ParameterError(
+                f"The 'subset_size' parameter of {self.name} must be more than the number of clusters, {self.n_clusters}. "
+                f"Got {size} instead."
+            )
+        if self.subset_by == "classes" and self.true_labels is None:
+            raise ParameterError(f"The 'subset_by' parameter of {self.name} must be 'random' for data without labels.")
+
     def affinity(self, arrays: Arrays) -> NDArray | None:
         """The (n, n) affinity, sparse if C is; None for C over anchors, which is cut without forming one."""
         assert self.n_clusters is not None
@@ -131,7 +144,9 @@ class SelfExpressive(Clusterer):
     @classmethod
     def _scope_words(cls, scope: str, n: int, params: Mapping[str, Any]) -> str:
         size = cls.expressed(n, params)
-        return f"C is over a random {size:,} of the {n:,} samples; the others take the cluster of the nearest one."
+        by_classes = params.get("subset_by", cls.declared()["subset_by"].default) == "classes"
+        part = "about {:,} of the {:,} samples, the first of each class" if by_classes else "a random {:,} of the {:,} samples"
+        return f"C is over {part.format(size, n)}; the others take the cluster of the nearest one."
 
     @classmethod
     def expressed(cls, n: int, params: Mapping[str, Any]) -> int:
@@ -146,8 +161,7 @@ class SelfExpressive(Clusterer):
             return None
         if self.subset_by == "random":
             return np.sort(np.random.default_rng(self.random_state).choice(n, size, replace=False))
-        if self.true_labels is None:
-            raise ParameterError(f"The 'subset_by' parameter of {self.name} must be 'random' for data without labels.")
+        assert self.true_labels is not None
         return _first_of_each(self.true_labels, size)
 
     def peeks(self, n: int) -> bool:

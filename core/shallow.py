@@ -41,6 +41,7 @@ class Shallow(SelfExpressive):
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Stages: solve, spectral."""
         self.clusters(X)
+        self.check_data(X)
         yield from self.express(np.asarray(X).reshape(len(X), -1), stages or Stages())
 
     def express(self, Z: NDArray, stages: Stages, shown: Arrays | None = None) -> Iterator[Step]:

@@ -23,6 +23,7 @@ from core.errors import DataError, ParameterError
 AssignLabels = Literal["discretize", "cluster_qr", "kmeans"]
 Symmetrize = Literal["signed", "absolute"]
 
+_CHUNK_ENTRIES = 4_000_000  # of a matrix, handled at a time where whole temporaries of its size are not wanted
 LANCZOS_SHARE = 6  # below one sixth of the spectrum Lanczos wins clearly (measured at n = 400 to 1,800)
 
 
@@ -40,6 +41,15 @@ def threshold_columns(C: NDArray, threshold: float) -> NDArray:
     """
     if threshold >= 1:
         return C
+    kept = np.empty_like(C)
+    chunk = max(1, _CHUNK_ENTRIES // max(len(C), 1))
+    for start in range(0, C.shape[1], chunk):
+        kept[:, start : start + chunk] = _threshold_few(C[:, start : start + chunk], threshold)
+    return kept
+
+
+def _threshold_few(C: NDArray, threshold: float) -> NDArray:
+    """`threshold_columns` of some of the columns; its temporaries are several times their size."""
     magnitude = np.abs(C)
     columns = np.ascontiguousarray(magnitude.T)  # each column in one run of memory: sorting it is several times faster
     falling = np.sort(columns, axis=1)[:, ::-1]
@@ -114,12 +124,15 @@ def affinity_from_decomposition(parts: Decomposition, *, n_clusters: int, dim: i
     M = parts.vectors[:, :rank] * np.sqrt(parts.values[:rank])
     norms = np.linalg.norm(M, axis=1, keepdims=True)
     M /= np.where(norms > 0, norms, 1)
-    A = np.maximum(M @ M.T, 0)
+    A = M @ M.T
+    np.maximum(A, 0, out=A)
     A **= power
     peak = A.max()
     if peak > 0:
         A /= peak
-    return 0.5 * (A + A.T)
+    A += A.T.copy()
+    A *= 0.5
+    return A
 
 
 def affinity_from_representation(

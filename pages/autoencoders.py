@@ -90,7 +90,7 @@ def show(kept: Pretrained, used: list[Run]) -> None:
     )
     st.caption(
         "A run with the same data, network, pretraining and seed takes this network instead of training its own; "
-        "the result is the same to the last bit."
+        "on the same machine, with as many threads, the result is the same to the last bit."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = [name for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)]

@@ -406,6 +406,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
     whole = run(store, "udll", **TINY)
     shutil.rmtree(store.home / "pretrained")  # the second run has to pretrain too
     monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
     run_id = started(store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu"))
     calls: list[tuple[str, int]] = []
 

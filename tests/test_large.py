@@ -491,3 +491,39 @@ def test_sparse_coding_over_all_neighbours_is_sparse_coding(name: str, params: d
     near = registry.build(name, **tight, scope="neighbors", n_candidates=len(X) - 1).fit(X)
     assert issparse(near.representation_matrix_)
     np.testing.assert_allclose(near.representation_matrix_.toarray(), full.representation_matrix_, atol=2e-3)
+
+
+def small_digits() -> NDArray[np.float32]:
+    return datasets.load("digits", per_class=10).samples
+
+
+def test_a_sample_of_zeros_does_not_switch_the_penalty_off() -> None:
+    X = small_digits()
+    X = X.reshape(len(X), -1).copy()
+    whole = registry.build("ssc", n_clusters=10, scope="neighbors").fit(X).representation_matrix_.nnz
+    X[5] = 0
+    method = registry.build("ssc", n_clusters=10, scope="neighbors").fit(X)
+    assert 0.8 * whole < method.representation_matrix_.nnz < 1.2 * whole
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("ridge", {"n_clusters": 10}, "must be more than the number of clusters, 10. Got 10"),
+        ("dsc", {"n_clusters": 10}, "must be more than the number of clusters, 10. Got 10"),
+        ("ridge", {"n_clusters": 3, "subset_by": "classes"}, "must be 'random' for data without labels"),
+        ("udll", {"n_clusters": 3, "n_neighbors": 9}, "at most .* less 2, 8. Got 9"),
+    ],
+)
+def test_a_subset_that_cannot_do_is_refused_before_anything_starts(name: str, params: dict[str, Any], message: str) -> None:
+    method = registry.build(name, scope="subset", subset_size=10, **params)
+    with pytest.raises(ParameterError, match=message):
+        next(iter(method.iter_fit(small_digits())))
+
+
+def test_a_class_balanced_subset_may_hold_everything_and_is_not_called_random() -> None:
+    y = np.repeat(np.arange(4), 10)
+    arrays = {"rows": np.arange(40)}
+    assert observe.against_classes(y, arrays, y) == metrics.evaluate(y, y)
+    words = registry.method("ridge").scope_words(100, {"scope": "subset", "subset_size": 20, "subset_by": "classes"})
+    assert "random" not in words and "first of each class" in words

@@ -98,3 +98,15 @@ def test_new_samples_are_scaled_as_the_old_ones(tmp_path: Path, scaling: Any) ->
     new = load_like(DataSpec(str(tmp_path / "new.npz")), model)
     np.testing.assert_allclose(new.X[[0, 1, 3]], datasets.load(model).X[[3, 8, 30]], rtol=1e-6, atol=1e-7)
     assert new.scaling == scaling
+
+
+def test_a_centred_method_takes_the_mean_of_its_training_samples_from_new_ones(store: RunStore) -> None:
+    X = digits()
+    method = small("ssc_omp", center=True).fit(X)
+    alone = [int(method.predict(X[i : i + 1])[0]) for i in range(0, len(X), 7)]
+    np.testing.assert_array_equal(alone, method.labels_[::7])
+
+    run = run_of(store, execute.make_spec("ssc_omp", DataSpec("digits", per_class=10), overrides={"center": True}))
+    restored = outofsample.fitted(store, run.id)
+    samples = datasets.load(run.spec.data).samples
+    np.testing.assert_array_equal([restored.predict(samples[i : i + 1])[0] for i in (3, 50, 99)], restored.labels_[[3, 50, 99]])

@@ -111,6 +111,7 @@ def test_a_stopped_pretraining_is_not_kept(store: RunStore, networks: Pretrained
 def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that appeared meanwhile must not be mixed into a half-trained run."""
     monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
     spec = execute.make_spec("dsc", DIGITS, preset="defaults", overrides={**SMALL, "pretrain_epochs": 6, "epochs": 3})
     run = store.create(spec, owner=this_process())
 
@@ -171,3 +172,32 @@ def test_stored_tensors_come_back(networks: PretrainedStore) -> None:
     state = {"net": {"w": torch.arange(6.0).reshape(2, 3)}, "generator": torch.Generator().get_state()}
     networks.put("0123456789abcdef", {}, state, {"created": 1.0}, {})
     assert torch.equal(networks.state("0123456789abcdef")["net"]["w"], state["net"]["w"])
+
+
+def test_a_network_that_is_deleted_while_it_is_looked_for_is_trained_anew(
+    store: RunStore, networks: PretrainedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(store, "ae_kmeans")
+    (kept,) = networks.all()
+    networks.delete(kept.key)
+    with monkeypatch.context() as patch:
+        patch.setattr(PretrainedStore, "find", lambda self, key: kept)
+        shelf = pretrained.RunShelf(networks, {"fingerprint": "f", "device": "cpu"})
+        assert shelf.get(kept.recipe) is None and shelf.used == {}
+
+
+def test_a_checkpoint_remembers_the_network_that_a_run_began_with(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
+    train(store, "ae_kmeans")
+    own = {**SMALL, "epochs": 3}
+    run = store.create(execute.make_spec("dsc", DIGITS, preset="defaults", overrides=own), owner=this_process())
+    seen: list[Any] = []
+
+    def look(step: Any, _: Any) -> None:
+        if step.stage == "finetune" and step.step == 2:
+            seen.append(load_checkpoint(store, run.id))
+
+    done = execute.execute(store, run.id, on_step=look)
+    assert seen[0] is not None and seen[0]["pretrained"] == done.result["pretrained"]
+    assert done.result["pretrained"]["reused"]

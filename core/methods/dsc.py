@@ -73,6 +73,12 @@ _PRESETS = {
         source="code",
         note=_OWN_PRETRAINING,
     ),
+    "digits": Preset(
+        title="Digits",
+        dataset="digits",
+        params={**_networks.DIGITS, **_objective(1, 1, 150, 40, 1e-8), **affinity_constants(8, 6, 0.06, True)},
+        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
+    ),
     "yaleb-code": Preset(
         title="Extended Yale B, constants of the published program",
         dataset="yaleb",

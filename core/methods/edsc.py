@@ -53,6 +53,10 @@ class EDSC(RidgeExpression):
             title="COIL-40", dataset="coil40", note=_WITH_LABELS,
             params={"strength": 20.0, **affinity_constants(12, 8, 0.04, True), "assign_labels": "cluster_qr"},
         ),
+        "digits": Preset(
+            title="Digits", dataset="digits", note=_WITH_LABELS,
+            params={"strength": 50.0, **affinity_constants(16, 6, 0.03, True)},
+        ),
         "yaleb": Preset(
             title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
             params={"strength": 0.03, **affinity_constants(9, 4, 1)},

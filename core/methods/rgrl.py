@@ -177,12 +177,18 @@ _PRESETS = {
         source="code",
         note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
     ),
+    "digits": Preset(
+        title="Digits",
+        dataset="digits",
+        params={**_networks.DIGITS, **_objective(1000, 10, 40, **_COIL), **affinity_constants(8, 6, 0.06, True)},
+        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
+    ),
     "mnist": Preset(
         title="MNIST, 70,000 images (section 5)",
         dataset="mnist",
         params={
             **_LARGE, **_RIDGE_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 20, **_objective(1, 0.1, 3),
-            **affinity_constants(1, 30, 1),
+            **affinity_constants(1, 40, 1), "assign_labels": "kmeans",
         },
         note=f"{_WITH_LABELS}, those of USPS. {_CARRIED}",
     ),
@@ -201,7 +207,7 @@ _PRESETS = {
         dataset="usps",
         params={
             **_LARGE, **_RIDGE_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 58, **_objective(1, 0.1, 3),
-            **affinity_constants(1, 30, 1),
+            **affinity_constants(1, 40, 1), "assign_labels": "kmeans",
         },
         note=f"{_WITH_LABELS}. {_CARRIED}",
     ),

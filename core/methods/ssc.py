@@ -24,6 +24,7 @@ from core.params import flag, integer, real, redeclared
 from core.registry import register
 from core.representation import gram_matrix, sparse_representation
 from core.representation.large import expression_residual, largest_product, neighbors_representation
+from core.representation.sparse import weights_of
 from core.scalable import NeighborExpression
 from core.selfexpressive import SelfExpressive, affinity_constants
 from core.shallow import Progress
@@ -113,8 +114,7 @@ class SSC(NeighborExpression):
 
     def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
         """1/gamma_i (r ||c_i||_1 + (1 - r)/2 ||c_i||^2) with gamma_i = alpha r / mu, over the neighbours alone."""
-        mu = largest_product(X, candidates)
-        weight = (mu if self.per_sample else np.full_like(mu, mu.min())) / self.alpha
         share = self.l1_share()
-        C = neighbors_representation(X, candidates, l1=weight, l2=weight * (1 - share) / share)
+        weights = weights_of(largest_product(X, candidates), self.alpha, l1_ratio=share, per_sample=self.per_sample)
+        C = neighbors_representation(X, candidates, l1=weights * share, l2=weights * (1 - share))
         yield Progress(1, 1, {"fit": 0.5 * expression_residual(X, C)}, C)

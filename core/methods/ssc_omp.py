@@ -12,12 +12,12 @@ anew, until k are chosen or the residual is small (Algorithm 1). All samples go 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Cost, Preset
+from core.base import Arrays, Cost, Preset, Stages, Step
 from core.params import flag, integer, real, redeclared
 from core.registry import register
 from core.representation import pursuit_representation
@@ -78,11 +78,24 @@ class SSCOMP(Shallow):
         copies = {"Gram matrix": 2, "correlations": 2, "C": 3, "affinity": 2}
         return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
 
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        self._mean = mean_sample(X)
+        yield from super().iter_fit(X, stages)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        self._mean = mean_sample(samples)
+        return super().restore(samples, arrays, weights)
+
     def features(self, Z: NDArray) -> NDArray[np.float64]:
         if self.center:
-            Z = Z - np.mean(Z, axis=0, dtype=np.float64)
+            Z = Z - self._mean  # that of the training samples, for new ones too
             Z = Z - Z.mean(axis=1, keepdims=True)
         return super().features(Z)
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         yield from pursuit_representation(X, self.n_nonzero, tolerance=self.tolerance)
+
+
+def mean_sample(X: NDArray) -> NDArray[np.float64]:
+    """Mean over the samples, as a vector."""
+    return np.asarray(np.mean(np.asarray(X).reshape(len(X), -1), axis=0, dtype=np.float64))

@@ -201,9 +201,10 @@ class UDLL(DeepSelfExpressive):
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
-        if self.n_neighbors > len(X) - 2:
+        most = self.expressed(len(X), vars(self)) - 2
+        if self.n_neighbors > most:
             raise ParameterError(
-                f"The 'n_neighbors' parameter of udll must be at most the number of samples less 2, {len(X) - 2}. "
+                f"The 'n_neighbors' parameter of udll must be at most the number of samples that are expressed less 2, {most}. "
                 f"Got {self.n_neighbors} instead."
             )
 

@@ -30,10 +30,12 @@ def ridge_representation(X: NDArray, strength: float, *, zero_diagonal: bool = T
     G[np.diag_indices_from(G)] += penalty
     P = inv(G, assume_a="pos", overwrite_a=True)
     if zero_diagonal:
-        C = -P / np.diagonal(P)[:, None]
-        np.fill_diagonal(C, 0.0)
-        return C
-    return np.eye(len(P)) - penalty * P
+        P /= -np.diagonal(P)[:, None].copy()  # in place from here: P becomes C
+        np.fill_diagonal(P, 0.0)
+        return np.asarray(P)
+    P *= -penalty
+    P[np.diag_indices_from(P)] += 1
+    return np.asarray(P)
 
 
 def low_rank_projection(X: NDArray, tau: float) -> NDArray[np.float64]:

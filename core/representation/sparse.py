@@ -44,11 +44,16 @@ def penalty_weights(G: NDArray, alpha: float, *, l1_ratio: float = 1.0, per_samp
         If no two samples correlate at all.
     """
     coherence = np.array([np.abs(np.delete(row, i)).max(initial=0) for i, row in enumerate(G)])
+    return weights_of(coherence, alpha, l1_ratio=l1_ratio, per_sample=per_sample)
+
+
+def weights_of(coherence: NDArray, alpha: float, *, l1_ratio: float, per_sample: bool) -> NDArray[np.float64]:
+    """`penalty_weights` of samples of given coherence (n,); one that is 0 (a sample of zeros) counts for none but itself."""
     positive = coherence[coherence > 0]
     if not positive.size:
         raise DataError("No sample can be expressed by the others: they are all orthogonal to each other, or zero.")
     least = float(positive.min())
-    mu = np.where(coherence > 0, coherence, least) if per_sample else np.full(len(G), least)
+    mu = np.where(coherence > 0, coherence, least) if per_sample else np.full(len(coherence), least)
     return np.asarray(mu / (alpha * l1_ratio))
 
 
