@@ -220,6 +220,16 @@ class Autoencoding(Clusterer):
         return (X_hat / self.pixel_range).reshape(len(X_hat), *self._sample_shape)
 
     @classmethod
+    def code_size(cls, sample_shape: tuple[int, ...], params: Mapping[str, Any]) -> int:
+        """d, the length of one code."""
+        if cls.is_dense(1 + len(sample_shape), params):
+            return int(params["widths"][-1])
+        height, width = sample_shape[:2]
+        for _ in params["channels"]:
+            height, width = -(-height // 2), -(-width // 2)
+        return int(params["channels"][-1] * height * width)
+
+    @classmethod
     def network_cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         """Parameters of the network, and bytes of the data and of its activations in one step."""
         n, *sample = shape

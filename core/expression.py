@@ -57,7 +57,12 @@ class _Expression(torch.autograd.Function):
         norm, doubled, gram, precision = ctx.settings
         dC = product(to_Z_hat, Z.T, precision)
         if residual is not None:
-            dC.sub_(residual.mul_(to_error) if gram else product(residual * to_error, raw.T, precision))
+            if gram:
+                dC.sub_(residual.mul_(to_error))
+            elif precision == "float32":
+                dC.addmm_(residual * to_error, raw.T, alpha=-1)  # in place: no second n x n matrix
+            else:
+                dC.sub_(product(residual * to_error, raw.T, precision))
         _add_norm_gradient(dC, C, norm, doubled, to_penalty)
         dZ = product(to_Z_hat.T, C, precision).T if ctx.needs_input_grad[1] else None
         return dC, dZ, None, None, None, None, None

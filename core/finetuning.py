@@ -147,7 +147,8 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         network = cls.network_cost(shape, params)
         tuned = cls.network_cost((n, *shape[1:]), {**params, "batch_size": None})  # fine-tuning takes all at once
         squares = square_bytes(n, {"C, its gradient and Adam": 4, "constants, affinity and its decomposition": 5})
-        matrices = {**tuned.matrices, "data": network.matrices["data"], **squares}
+        codes = {"codes, C Z and their gradients": 6 * 4 * n * cls.code_size(shape[1:], params)}
+        matrices = {**tuned.matrices, "data": network.matrices["data"], **codes, **squares}
         return Cost(parameters=network.parameters + n**2, matrices=matrices)
 
     def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:

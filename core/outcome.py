@@ -89,8 +89,8 @@ def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray
 
 
 def _save_weights(store: RunStore, run_id: str, stages: Stages) -> None:
-    weights = stages.weights()
-    if weights:
+    weights = {name: value for name, value in stages.weights().items() if not name.startswith("representation.")}
+    if weights:  # C is among the arrays of the run
         from safetensors.torch import save
 
         with atomic_write(store.folder(run_id) / "weights.safetensors") as file:

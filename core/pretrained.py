@@ -26,6 +26,7 @@ from core.errors import UnknownName
 
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
 STALE_SECONDS = 3600.0
+VERSION = 1  # raise it when a recipe comes to mean another network
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class PretrainedStore:
     @staticmethod
     def key(fingerprint: str, recipe: Mapping[str, Any], device: str) -> str:
         """Name of the network that a recipe gives on data of that content."""
-        told = json.dumps({"data": fingerprint, "recipe": dict(recipe), "device": device}, sort_keys=True)
+        told = json.dumps({"data": fingerprint, "recipe": dict(recipe), "device": device, "version": VERSION}, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def all(self) -> list[Pretrained]:

@@ -378,7 +378,7 @@ def sparse_cut(A: Any, n_clusters: int) -> Cut:
     sizes = np.bincount(component)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    large = (sizes >= max(STRAGGLERS * n / n_clusters, 1)) & (rank < n_clusters)
+    large = (sizes >= max(STRAGGLERS * n / n_clusters, 2)) & (rank < n_clusters)
     joined = np.flatnonzero(large[component])
     if len(joined) <= n_clusters:  # nothing but dust: no way to group it is better than another
         joined = np.arange(n)

@@ -152,3 +152,9 @@ def test_a_dense_network_takes_images_and_a_convolutional_one_no_vectors() -> No
     assert to_host(steps[-1].arrays)["X_hat"].shape == X.shape
     with pytest.raises(ParameterError, match="'network' parameter of dsc must be 'auto' or 'dense'"):
         small("dsc", network="convolutional").fit(X.reshape(len(X), -1))
+
+
+@pytest.mark.parametrize("params", [{}, {"network": "dense"}, {"channels": (4, 3, 5), "kernel_sizes": (3, 3, 5)}])
+def test_the_code_size_is_known_before_the_network(params: dict[str, Any]) -> None:
+    method = small("dsc", **params).fit(digits())
+    assert type(method).code_size((8, 8), method.get_params()) == method.embedding_.shape[1]

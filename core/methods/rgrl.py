@@ -50,7 +50,10 @@ def _objective(
     }  # fmt: skip
 
 
-_PUBLISHED_SCHEDULE = "Network and schedule of the published program; beta and gamma are not published, these are of its grid."
+_PUBLISHED_SCHEDULE = (
+    "Network and schedule of the published program, with the zero diagonal and the constant Laplacian of this app. "
+    "beta and gamma are not published; these are of the searched grid."
+)
 _WITH_LABELS = "Constants chosen with the labels"
 _CARRIED = "The ridge solution on the pretrained codes carries the result."
 _RIDGE = {"start": "ridge_unit", "ridge_strength": 10.0}

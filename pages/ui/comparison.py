@@ -81,7 +81,9 @@ def _offer_ladder(run: Run, known: Mapping[str, Run]) -> None:
 def _on_their_way(run: Run) -> set[str]:
     """Methods that are queued or training on these data."""
     active = store().runs(status=[Status.QUEUED, *ACTIVE])
-    return {other.spec.method for other in active if other.spec.data == run.spec.data} & set(registry.methods())
+    K = run.spec.params.get("n_clusters")
+    same = (other for other in active if other.spec.data == run.spec.data and other.spec.params.get("n_clusters") == K)
+    return {other.spec.method for other in same} & set(registry.methods())
 
 
 def _wait(run: Run, waiting: list[str]) -> None:
