@@ -28,8 +28,10 @@ COIL40 = network((20,), (3,), 20, 64, 4e-3)
 COIL100 = network((50,), (5,), 20, 64, 2e-3)
 MNIST_1000 = network((10, 20, 30), (5, 3, 3), 40, 64, 2e-3, pretrain_schedule="cosine")  # wider than published, as for ORL
 MNIST_1000_CODE = {**MNIST_1000, "channels": (20, 10, 5)}
+MNIST_1000_PAPER = {**MNIST_1000, "channels": (15, 10, 5)}
 UMIST = ORL
 UMIST_CODE = network((15, 10, 5), (5, 3, 3), 60, 40, 2e-3, pretrain_schedule="cosine", pixel_range=255.0)
+UMIST_PAPER = {**UMIST_CODE, "channels": (20, 10, 5)}
 DIGITS = {**COIL20, "pretrain_epochs": 10}
 
 SHARED = (

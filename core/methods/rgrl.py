@@ -123,6 +123,13 @@ _PRESETS = {
         source="code",
         note=_PUBLISHED_SCHEDULE,
     ),
+    "orl-paper": Preset(
+        title="ORL, network of the paper",
+        dataset="orl",
+        params={**_networks.ORL_PAPER, "pixel_range": 1.0, **_objective(5, 0.5, 5000), **affinity_constants(3, 1.2, 0.18)},
+        source="paper",
+        note=_PUBLISHED_SCHEDULE,
+    ),
     "mnist_1000": Preset(
         title="MNIST-1000",
         dataset="mnist_1000",
@@ -143,6 +150,13 @@ _PRESETS = {
         dataset="mnist_1000",
         params={**_networks.MNIST_1000_CODE, **_objective(0.1, 0.01, 130), **affinity_constants(4, 5, 0.12)},
         source="code",
+        note=_PUBLISHED_SCHEDULE,
+    ),
+    "mnist_1000-paper": Preset(
+        title="MNIST-1000, network of the paper",
+        dataset="mnist_1000",
+        params={**_networks.MNIST_1000_PAPER, **_objective(0.1, 0.01, 130), **affinity_constants(4, 5, 0.12)},
+        source="paper",
         note=_PUBLISHED_SCHEDULE,
     ),
     "yaleb-fast": Preset(
@@ -178,6 +192,16 @@ _PRESETS = {
             **affinity_constants(5, 8, 0.08),
         },
         source="code",
+        note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
+    ),
+    "umist-paper": Preset(
+        title="UMIST, network of the paper",
+        dataset="umist",
+        params={
+            **_networks.UMIST_PAPER, **_objective(6, 10, 200, alpha=1.0, weight=4.0, tolerance=1e-8),
+            **affinity_constants(5, 8, 0.08),
+        },
+        source="paper",
         note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
     ),
     "digits": Preset(
