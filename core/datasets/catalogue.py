@@ -318,7 +318,7 @@ _ENTRIES = (
         how_to_get=(
             "Run python -m core fetch rcv1_10k: it downloads RCV1 through scikit-learn (656 MB, once) and keeps the cut of "
             "10,000 stories and 2,000 words. With rcv1_10k_rows.npz in a data folder the stories are those of the published "
-            "split. Or put rcv1_10k.npz with 'X' (10000 x 2000) and 'y' into <home>/data or a folder that AFFINITY_LAB_DATA names."
+            "split. Or put rcv1_10k.npz with 'X' (10000 x 2000) and 'y' into <home>/data or a folder in AFFINITY_LAB_DATA."
         ),
         demo=DataSpec("rcv1_10k", per_class=250),
         classes=("Corporate", "Economics", "Government", "Markets"),
