@@ -109,18 +109,9 @@ class SelfExpressive(Clusterer):
         if affinity is not None and spectral.form(affinity) == "dense":
             labels = spectral.spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
         else:
-            cut = self._cut(arrays["C"] if affinity is None else affinity)
+            cut = spectral.shared_cut(self, arrays["C"] if affinity is None else affinity, self.n_clusters)
             labels = cut.labels(self.n_clusters, assign_labels=assigner, random_state=random_state)
         return labels[arrays["nearest"]] if "nearest" in arrays else labels
-
-    def _cut(self, graph: Any) -> spectral.Cut:
-        """The embedding behind a sparse affinity or C over anchors; kept, as the seeds of the last step share it."""
-        assert self.n_clusters is not None
-        known: tuple[Any, int, spectral.Cut] | None = getattr(self, "_known_cut", None)
-        if known is None or known[0] is not graph or known[1] != self.n_clusters:
-            work = spectral.sparse_cut if spectral.form(graph) == "sparse" else spectral.anchor_cut
-            known = self._known_cut = (graph, self.n_clusters, work(graph, self.n_clusters))
-        return known[2]
 
     @classmethod
     def scope_for(cls, n: int, params: Mapping[str, Any]) -> str:

@@ -353,6 +353,15 @@ class Cut:
 STRAGGLERS = 0.05  # a component smaller than this share of a mean cluster is none
 
 
+def shared_cut(owner: Any, graph: Any, n_clusters: int) -> Cut:
+    """The cut of a sparse affinity or of C over anchors; `owner` keeps its last one, as all seeds of a last step share it."""
+    known: tuple[Any, int, Cut] | None = getattr(owner, "_known_cut", None)
+    if known is None or known[0] is not graph or known[1] != n_clusters:
+        work = sparse_cut if form(graph) == "sparse" else anchor_cut
+        known = owner._known_cut = (graph, n_clusters, work(graph, n_clusters))
+    return known[2]
+
+
 def sparse_cut(A: Any, n_clusters: int) -> Cut:
     """Leading eigenvectors of D^(-1/2) A D^(-1/2) for a sparse graph, by Lanczos iterations without a factorisation.
 

@@ -17,7 +17,7 @@ from core.datasets import DataSpec
 from core.errors import UnknownName
 from core.outcome import load_checkpoint
 from core.pretrained import PretrainedStore
-from core.processes import this_process
+from core.processes import claim_for_this_process, this_process
 from core.runs import Run, RunStore, Status
 
 SMALL: dict[str, Any] = {"pretrain_epochs": 3, "channels": (4,), "kernel_sizes": (3,)}
@@ -108,22 +108,39 @@ def test_a_stopped_pretraining_is_not_kept(store: RunStore, networks: Pretrained
     assert store.get(run.id).status == Status.STOPPED and networks.all() == []
 
 
+class PowerCut(BaseException):
+    """The process is gone: nothing is recorded any more."""
+
+
 def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that appeared meanwhile must not be mixed into a half-trained run."""
+    """A network that appeared meanwhile must not take the place of a half-trained one."""
     monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
-    spec = execute.make_spec("dsc", DIGITS, preset="defaults", overrides={**SMALL, "pretrain_epochs": 6, "epochs": 3})
+    longer = {**SMALL, "pretrain_epochs": 6, "epochs": 3}
+    spec = execute.make_spec("dsc", DIGITS, preset="defaults", overrides=longer)
     run = store.create(spec, owner=this_process())
 
     def die(step: Any, _: Any) -> None:
-        if step.stage == "pretrain" and step.step == 4:
-            raise KeyboardInterrupt
+        if (step.stage, step.step) == ("pretrain", 4):
+            raise PowerCut
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(PowerCut):
         execute.execute(store, run.id, on_step=die)
-    assert load_checkpoint(store, run.id) is None  # an interrupt is a stop
     whole = train(store, "dsc", pretrain_epochs=6)
     assert not whole.result["pretrained"]["reused"]
+
+    store.mark_lost(run.id)
+    store.requeue(run.id)
+    claim_for_this_process(store, run.id)
+    made: list[int] = []
+    resumed = execute.execute(
+        store, run.id, on_step=lambda step, _: made.append(step.step) if step.stage == "pretrain" else None
+    )
+    assert resumed.status == Status.DONE, resumed.error
+    assert made == [4, 5, 6] and not resumed.result["pretrained"]["reused"]
+    for name in ("Z_pretrained", "C", "labels"):
+        ours, theirs = (store.arrays(one.id, "final", [name])[name] for one in (resumed, whole))
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
 
 
 def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypatch: pytest.MonkeyPatch) -> None:

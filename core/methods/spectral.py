@@ -18,7 +18,7 @@ from core.errors import ParameterError
 from core.params import choice, integer, real
 from core.registry import register
 from core.selfexpressive import FULL_LIMIT, square_bytes
-from core.spectral import AssignLabels, Cut, sparse_cut, spectral_labels
+from core.spectral import AssignLabels, shared_cut, spectral_labels
 
 
 @register
@@ -92,7 +92,5 @@ class Spectral(Clusterer):
         assigner: AssignLabels = self.assign_labels  # type: ignore[assignment]
         if not issparse(affinity):
             return spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
-        known: tuple[Any, Cut] | None = getattr(self, "_known_cut", None)
-        if known is None or known[0] is not affinity:  # the seeds of the last step share the eigenvectors
-            known = self._known_cut = (affinity, sparse_cut(affinity, self.n_clusters))
-        return known[1].labels(self.n_clusters, assign_labels=assigner, random_state=random_state)
+        cut = shared_cut(self, affinity, self.n_clusters)
+        return cut.labels(self.n_clusters, assign_labels=assigner, random_state=random_state)
