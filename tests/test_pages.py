@@ -535,3 +535,10 @@ def test_a_deep_link_as_the_first_visit_of_a_server_shows_the_app(monkeypatch: p
     monkeypatch.setitem(navigation._state, "app_has_run", False)
     AppTest.from_file(str(ROOT / "pages/runs.py"), default_timeout=30).run()
     assert navigation._state["app_has_run"]
+
+
+@pytest.mark.parametrize("name", ["dsc", "rgrl", "udll"])
+def test_the_form_opens_on_the_weights_of_the_objective(visit: Callable[..., AppTest], name: str) -> None:
+    page = healthy(visit("train", method=name))
+    groups = [box.label for box in page.expander if box.label in ("Objective", "Training", "Clusters", "Affinity")]
+    assert groups == ["Objective", "Training", "Clusters", "Affinity"]
