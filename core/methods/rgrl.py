@@ -71,6 +71,15 @@ _PRESETS = {
         params={**_networks.COIL20, **_objective(1000, 10, 60, **_COIL), **affinity_constants(16, 6, 0.03, True)},
         note=f"{_WITH_LABELS}; the weights are those of UDLL, the affinity has diag(S) = 1 as DSC-Net and UDLL do.",
     ),
+    "coil20-l1": Preset(
+        title="COIL-20, L1",
+        dataset="coil20",
+        params={
+            **_networks.COIL20, **_objective(1000, 10, 60, **{**_COIL, "alpha": 1e-4}), "norm": "l1",
+            **affinity_constants(16, 6, 0.03, True),
+        },
+        note=f"{_WITH_LABELS}, for the L2 variant.",
+    ),
     "coil20-fast": Preset(
         title="COIL-20, fast: from the ridge solution",
         dataset="coil20",
