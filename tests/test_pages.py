@@ -404,7 +404,11 @@ def test_runs_on_the_same_data_stand_side_by_side(visit: Callable[..., AppTest],
     assert compared(healthy(app)) == ["Ridge self-expression (this run)"]
 
 
-def test_runs_of_the_same_method_are_told_apart(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+@pytest.mark.parametrize("same_second", [False, True])
+def test_runs_of_the_same_method_are_told_apart(
+    visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch, same_second: bool
+) -> None:
+    monkeypatch.setattr(comparison, "_when", lambda run: " · now" if same_second else f" · {run.created}")
     runs = [finished("ridge", strength=strength) for strength in (1.0, 2.0)]
     app = visit("explore", run=runs[0], view="Compare")
     app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value(runs).run()

@@ -30,7 +30,7 @@ def comparison_view(run: Run, data: Dataset) -> None:
     """Scores, affinities and codes of several runs on the data of this run."""
     rivals = _rivals(run)
     latest = {other.spec.method: other for other in reversed(rivals)}  # the newest of each method
-    names = {other.id: _title(other) + _when(other) for other in rivals}
+    names = _dated(rivals)
     start = {other.id for other in [run, *latest.values()][:MOST]}
     chosen = st.multiselect(
         "Runs on this data", list(names), default=[name for name in names if name in start], format_func=lambda i: names[i],
@@ -145,10 +145,17 @@ def _when(run: Run) -> str:
     return f" · {strftime('%d %b %H:%M:%S', localtime(run.created))}"
 
 
+def _dated(runs: Sequence[Run]) -> dict[str, str]:
+    """Title and time of each run, by id; a part of the id too where runs began within the same second."""
+    names = {run.id: _title(run) + _when(run) for run in runs}
+    count = Counter(names.values())
+    return {key: name if count[name] == 1 else f"{name} ({key[-4:]})" for key, name in names.items()}
+
+
 def _distinct(shown: Sequence[Run], run: Run) -> dict[str, str]:
     """A title for each run, by id; those that share one are told apart by their time."""
-    count = Counter(_title(other) for other in shown)
-    titles = {other.id: _title(other) + (_when(other) if count[_title(other)] > 1 else "") for other in shown}
+    count, dated = Counter(_title(other) for other in shown), _dated(shown)
+    titles = {other.id: dated[other.id] if count[_title(other)] > 1 else _title(other) for other in shown}
     return titles | ({run.id: f"{titles[run.id]} (this run)"} if run.id in titles else {})
 
 
