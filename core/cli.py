@@ -104,6 +104,7 @@ def _data_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--n-samples", type=int, help="random subset of that size")
     sub.add_argument("--per-class", type=int, help="that many samples of each class")
     sub.add_argument("--n-classes", type=int, help="only the first classes")
+    sub.add_argument("--n-test", type=int, help="hold out so many samples, of the published test part where there is one")
     sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
 
 
@@ -196,7 +197,7 @@ def _data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSp
         name = str(Path(name).resolve())  # the record must find the file from anywhere
     return DataSpec(
         name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
-        seed=options.data_seed, scaling=scaling,
+        seed=options.data_seed, scaling=scaling, n_test=options.n_test,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from core import graphs
+from core.graphs import adaptive
 from core.errors import DataError, ParameterError
 from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
 
@@ -73,7 +73,7 @@ def test_weights_do_not_depend_on_scale_or_origin(scale: float) -> None:
 def test_chunks_do_not_change_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     Z = np.random.default_rng(0).random((50, 3)).astype(np.float32)
     whole = adaptive_neighbors(Z, 3)
-    monkeypatch.setattr(graphs, "_CHUNK_ENTRIES", 50 * 7)
+    monkeypatch.setattr(adaptive, "_CHUNK_ENTRIES", 50 * 7)
     np.testing.assert_allclose(adaptive_neighbors(Z, 3).toarray(), whole.toarray(), atol=1e-12)
 
 

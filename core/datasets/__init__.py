@@ -62,6 +62,7 @@ def load(
     n_samples: int | None = None,
     per_class: int | None = None,
     n_classes: int | None = None,
+    n_test: int | None = None,
     seed: int = 0,
     scaling: Scaling = "unit",
     image_shape: tuple[int, ...] | None = None,
@@ -73,7 +74,7 @@ def load(
     name_or_path_or_spec
         Name in the catalogue or of an upload, path of a ``.npz``, ``.csv``, ``.parquet`` or ``.mat`` file, or a
         `DataSpec`, which then says all the rest.
-    n_samples, per_class, n_classes, seed, scaling
+    n_samples, per_class, n_classes, n_test, seed, scaling
         As in `DataSpec`.
     image_shape
         (h, w) or (h, w, c) where the rows of a file are flattened images.
@@ -85,7 +86,7 @@ def load(
     DataError
         If it is not on this machine, or cannot be read or used.
     """
-    part = {"n_samples": n_samples, "per_class": per_class, "n_classes": n_classes}
+    part = {"n_samples": n_samples, "per_class": per_class, "n_classes": n_classes, "n_test": n_test}
     if isinstance(name_or_path_or_spec, DataSpec):
         if any(value is not None for value in part.values()) or seed != 0 or scaling != "unit":
             raise DataError("Give the part of a data set in its DataSpec or as keywords, not both.")

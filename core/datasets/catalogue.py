@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.datasets.dataset import DataSpec
 from core.datasets.raw import RawData, assemble, class_titles
 from core.datasets.readers import read_file
+from core.datasets.rotated import with_rotated_copies
 from core.errors import DataError, UnknownName
 from core.home import data_folders
 
@@ -47,6 +48,10 @@ class Entry:
         Names of the classes where numbers say too little.
     rows, file_rows
         Which rows of the file belong to it, by their labels, and how many rows the file must then have.
+    derive
+        What is made of the rows of the file, where the data set is not they themselves.
+    test
+        First row of the published test part, which goes on to the end; None where there is none.
     """
 
     name: str
@@ -64,6 +69,8 @@ class Entry:
     classes: tuple[str, ...] = ()
     rows: Selection | None = None
     file_rows: int | None = None
+    derive: Callable[[RawData], RawData] | None = None
+    test: int | None = None
 
 
 def _first_forty(y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -234,6 +241,23 @@ _ENTRIES = (
         sha256=_MNIST_SHA,
         how_to_get=_MNIST_HELP,
         demo=DataSpec("mnist", per_class=100),
+        test=60_000,
+    ),
+    Entry(
+        name="mnist2",
+        title="MNIST2, rotated digits",
+        summary="MNIST and 50,000 copies turned by a random angle of at most 45 degrees: 100,000 training, 20,000 test images.",
+        file="mnist.npz",
+        n=120_000,
+        shape=(28, 28),
+        n_classes=10,
+        terms=_MNIST_TERMS,
+        sha256=_MNIST_SHA,
+        how_to_get=_MNIST_HELP,
+        demo=DataSpec("mnist2", per_class=100),
+        file_rows=70_000,
+        derive=with_rotated_copies,
+        test=100_000,
     ),
     Entry(
         name="mnist_test",
@@ -284,6 +308,7 @@ _ENTRIES = (
             "labels in 1..10, so store round((x + 1) / 2 * 255) and labels - 1.",
         ),
         demo=DataSpec("usps", per_class=100),
+        test=7_291,
     ),
     Entry(
         name="fashion_mnist",
@@ -304,6 +329,7 @@ _ENTRIES = (
         ),
         demo=DataSpec("fashion_mnist", per_class=100),
         classes=_FASHION,
+        test=60_000,
     ),
     Entry(
         name="rcv1_10k",
@@ -402,8 +428,8 @@ def read_entry(name: str) -> RawData:
         If its file is not here, or is not what it should be.
     """
     listed = entry(name)
-    raw = _read_digits() if listed.file is None else _read_listed(listed)
-    return _with_names(raw, listed.classes)
+    raw = _with_names(_read_digits() if listed.file is None else _read_listed(listed), listed.classes)
+    return raw if listed.test is None else replace(raw, test=np.arange(listed.test, len(raw.X)))
 
 
 def _read_listed(listed: Entry) -> RawData:
@@ -411,13 +437,16 @@ def _read_listed(listed: Entry) -> RawData:
     if path is None:
         raise missing(listed)
     raw = read_file(path, image_shape=listed.shape if len(listed.shape) > 1 else None)
-    if listed.rows is None:
+    if listed.file_rows is None:
         return raw
     if raw.y is None or len(raw.X) != listed.file_rows:
         raise DataError(
             f"{listed.name!r} is a part of {path.name}, which must hold {listed.file_rows} labelled images in their "
             f"original order. It holds {len(raw.X)}{' without labels' if raw.y is None else ''}."
         )
+    if listed.derive is not None:
+        return listed.derive(raw)
+    assert listed.rows is not None
     rows = listed.rows(raw.y)
     present, y = np.unique(raw.y[rows], return_inverse=True)
     classes = tuple(raw.classes[label] for label in present.tolist())

@@ -36,6 +36,8 @@ class Dataset:
         For people: the name of the data set and of each class.
     scaling
         How the stored values were scaled.
+    test
+        Held-out samples that no method learns from, scaled as these are; None unless `DataSpec.n_test` asks for some.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Dataset:
     title: str
     classes: tuple[str, ...]
     scaling: str
+    test: Dataset | None = None
 
     @property
     def n_samples(self) -> int:
@@ -101,8 +104,9 @@ class Dataset:
 class DataSpec:
     """Which data set, and which part of it.
 
-    The part is chosen in this order: the first `n_classes` classes, then `per_class` samples of each, then `n_samples`
-    of what is left. Both random choices come from `seed` and keep the stored order.
+    The part is chosen in this order: the first `n_classes` classes, then the `n_test` samples that are held out, then
+    `per_class` samples of each class, then `n_samples` of what is left. All random choices come from `seed` and keep the
+    stored order.
 
     Attributes
     ----------
@@ -114,6 +118,9 @@ class DataSpec:
         Random samples of each class.
     n_classes
         Number of classes, from the first.
+    n_test
+        Samples held out for testing: random ones of the published test part where there is one, which then is kept out of
+        the training samples whole; else of all.
     seed
         Seed of the random choices.
     scaling
@@ -128,11 +135,12 @@ class DataSpec:
     n_classes: int | None = None
     seed: int = 0
     scaling: Scaling = "unit"
+    n_test: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise DataError(f"The name of a data set must be text. Got {self.name!r}.")
-        for key, low in (("n_samples", 4), ("per_class", 1), ("n_classes", 1)):
+        for key, low in (("n_samples", 4), ("per_class", 1), ("n_classes", 1), ("n_test", 4)):
             value = getattr(self, key)
             if value is not None and not (_is_whole(value) and value >= low):
                 raise DataError(f"{key} must be an integer of at least {low}, or None. Got {value!r}.")

@@ -16,12 +16,16 @@ Rows = NDArray[np.int64]
 
 def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
     """Make the data set that `spec` describes of the content of a file."""
-    rows = choose_rows(raw, spec)
+    rows, held_out = choose_rows(raw, spec)
     if len(rows) < MIN_SAMPLES:
         raise DataError(f"At least {MIN_SAMPLES} samples are needed. The chosen part of {spec.name!r} has {len(rows)}.")
-    X = scale(raw, rows, spec.scaling)
-    y, classes = _labels(raw, rows)
-    return Dataset(spec.name, X, y, raw.image_shape, title, classes, spec.scaling)
+    y, classes = _labels(raw, np.concatenate([rows, held_out]))  # a class has one number in both parts
+    y_train, y_test = (None, None) if y is None else (y[: len(rows)], y[len(rows) :])
+    test = None
+    if spec.n_test is not None:
+        X_test = scale(raw, held_out, spec.scaling, model=raw, model_rows=rows)
+        test = Dataset(spec.name, X_test, y_test, raw.image_shape, f"{title}, held out", classes, spec.scaling)
+    return Dataset(spec.name, scale(raw, rows, spec.scaling), y_train, raw.image_shape, title, classes, spec.scaling, test)
 
 
 def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model_spec: DataSpec) -> Dataset:
@@ -36,8 +40,8 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
         raise DataError(
             f"The new samples must be {_shape(model)}, like those of {model_spec.name!r}. Got {_shape(raw)} in {spec.name!r}."
         )
-    rows = choose_rows(raw, spec)
-    X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec))
+    rows, _ = choose_rows(raw, spec)
+    X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec)[0])
     y, classes = _labels(raw, rows)
     return Dataset(spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling)
 
@@ -46,19 +50,32 @@ def _shape(raw: RawData) -> str:
     return f"images of {' x '.join(map(str, raw.image_shape))}" if raw.image_shape else f"vectors of {raw.X.shape[1]}"
 
 
-def choose_rows(raw: RawData, spec: DataSpec) -> Rows:
-    """Sorted row numbers of the part that `spec` asks for."""
+def choose_rows(raw: RawData, spec: DataSpec) -> tuple[Rows, Rows]:
+    """Sorted row numbers of the part that `spec` asks for, and of what it holds out for testing."""
     random = np.random.default_rng(spec.seed)
     rows = np.arange(len(raw.X))
     if spec.n_classes is not None:
         rows = rows[_needed_labels(raw, spec, "n_classes") < _checked_classes(raw, spec)]
+    rows, held_out = _hold_out(raw, rows, spec)
     if spec.per_class is not None:
         rows = _per_class(_needed_labels(raw, spec, "per_class"), rows, spec, raw.classes, random)
     if spec.n_samples is not None:
         if spec.n_samples > len(rows):
             raise DataError(f"n_samples must be at most {len(rows)} for {spec.name!r}. Got {spec.n_samples}.")
         rows = np.sort(random.choice(rows, spec.n_samples, replace=False))
-    return rows
+    return rows, held_out
+
+
+def _hold_out(raw: RawData, rows: Rows, spec: DataSpec) -> tuple[Rows, Rows]:
+    """Rows to learn from, and rows to test on; the draw has a stream of its own, so that it changes no other."""
+    if spec.n_test is None:
+        return rows, rows[:0]
+    pool = rows if raw.test is None else np.intersect1d(rows, raw.test)
+    most = len(pool) - MIN_SAMPLES if raw.test is None else len(pool)
+    if spec.n_test > most:
+        raise DataError(f"n_test must be at most {most} for {spec.name!r}. Got {spec.n_test}.")
+    held_out = np.sort(np.random.default_rng([spec.seed, 1]).choice(pool, spec.n_test, replace=False))
+    return np.setdiff1d(rows, held_out if raw.test is None else raw.test), held_out
 
 
 def _needed_labels(raw: RawData, spec: DataSpec, key: str) -> NDArray[np.int64]:

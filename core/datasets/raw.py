@@ -54,12 +54,15 @@ class RawData:
         (h, w) or (h, w, c) where the rows are images.
     classes
         Names of the K classes; empty without labels.
+    test
+        Rows of the published test part; None where there is none.
     """
 
     X: NDArray[Any]
     y: NDArray[np.int64] | None
     image_shape: tuple[int, ...] | None
     classes: tuple[str, ...] = ()
+    test: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
