@@ -8,13 +8,14 @@ layer  modules                                                      owns
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
-       ``neighbours`` ``expression``
+       ``neighbours`` ``expression`` ``paths``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
-       ``methods``
+       ``deepcoding`` ``stagewise`` ``methods``
 3      ``runs`` ``pretrained``                                      the stores of runs and of networks
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
        ``execute`` ``estimates`` ``outofsample`` ``analysis``       of it, and closer looks afterwards
+       ``heldout``
 5      ``jobs``                                                     queue, workers
 6      ``cli`` ``bench`` ``__main__``                               the command line
 ====== ============================================================ =====================================

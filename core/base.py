@@ -109,8 +109,17 @@ class Stages:
     def stop(self) -> None:
         self.stopping = True
 
+    def over(self, stage: str) -> bool:
+        """Whether a stage ended by itself, or was taken from another run."""
+        return bool(self._saved.get(stage, {}).get("over", False))
+
     def run(
-        self, stage: str, total: int, parts: Mapping[str, Any], body: Callable[[int], tuple[Mapping[str, Any], Arrays]]
+        self,
+        stage: str,
+        total: int,
+        parts: Mapping[str, Any],
+        body: Callable[[int], tuple[Mapping[str, Any], Arrays]],
+        finish: Callable[[], None] | None = None,
     ) -> Iterator[Step]:
         """Repeat `body` up to `total` times, each a `Step`, starting where the checkpoint left off.
 
@@ -122,6 +131,8 @@ class Stages:
         body
             Takes the index of the step and returns its scalars and arrays. A scalar named ``converged`` that is true
             ends the stage early.
+        finish
+            Called once no more steps are made, before the final state is kept: to go back to the best one, for example.
         """
         before = self._saved.setdefault(stage, {"step": 0, "state": {}, "over": False})
         for name, state in before["state"].items():
@@ -132,6 +143,8 @@ class Stages:
             before["step"] += 1
             before["over"] = bool(scalars.get("converged", False))
             yield Step(stage, before["step"], total, {k: v for k, v in scalars.items() if k != "converged"}, arrays)
+        if finish is not None and before["step"]:
+            finish()
         # A finished stage is kept as it ended: a later stage goes on with the same objects, and a resumed run must be
         # able to return to this point (a prior graph is built from the codes as they are here). Its optimiser is done.
         before["state"] = {name: copy.deepcopy(_state(part)) for name, part in parts.items() if name != "optimizer"}
@@ -140,6 +153,11 @@ class Stages:
     def adopt(self, stage: str, step: int, state: Mapping[str, Any]) -> None:
         """Count a stage as done, with the final state that another run reached in it."""
         self._saved[stage] = {"step": step, "state": dict(state), "over": True}
+
+    def forget(self, part: str) -> None:
+        """Drop a part that no later stage needs from what is kept."""
+        for saved in self._saved.values():
+            saved["state"].pop(part, None)
 
     def kept(self, stage: str) -> Mapping[str, Any]:
         """The final state of a stage that is over."""
@@ -202,6 +220,7 @@ class Clusterer:
     symbols: ClassVar[Mapping[str, str]] = {}
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
+    restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
 
     n_clusters: int | None = integer(
         None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",
@@ -310,6 +329,13 @@ class Clusterer:
         if not hasattr(self, "labels_"):
             raise NotFitted(f"{self.name} has not been fitted yet: call fit first.")
         return self.labels_[nearest_of(self.embed(X), self.embedding_)]
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        """Clusters of held-out samples from their codes Z (n, d): here those of the nearest training samples.
+
+        A method that groups codes groups these by themselves, as GR-DNN's protocol has it.
+        """
+        return self.labels_[nearest_of(Z, self.embedding_)]
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         """Return to the state after `fit`: from the training samples, arrays of the last step, tensors of the networks."""

@@ -193,6 +193,7 @@ class _Execution:
         return {
             "device": self.method.device if self.method else None,
             "n_samples": self.data.n_samples if self.data else None,
+            "n_test": self.data.test.n_samples if self.data and self.data.test else 0,
             "fingerprint": self.data.fingerprint if self.data else None,
             "used_labels": self.method is not None and self.method.true_labels is not None,
             "pretrained": self.shelf.used if self.shelf else {},

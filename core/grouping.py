@@ -23,7 +23,14 @@ class GroupsCodes(Clusterer):
     )  # fmt: skip
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+        return self.group(arrays["Z"], random_state)
+
+    def group(self, Z: NDArray, random_state: int) -> NDArray[np.int64]:
+        """Clusters of the rows of Z (n, d)."""
         from sklearn.cluster import KMeans
 
         estimator = KMeans(self.n_clusters, n_init=self.n_init, random_state=random_state)
-        return estimator.fit_predict(arrays["Z"]).astype(np.int64)
+        return estimator.fit_predict(Z).astype(np.int64)
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        return self.group(Z, random_state)

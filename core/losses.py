@@ -1,8 +1,8 @@
-"""Loss terms that the subspace methods share, as functions of tensors.
+"""Loss terms that the methods share, as functions of tensors.
 
-All of them are SUMS over entries and samples, as the papers weigh them; a mean would change the meaning of every
-coefficient. Terms that are quadratic in a large matrix carry their own gradient: one temporary instead of three. What
-multiplies by the n x n matrix C is in `core.expression`.
+They are SUMS over entries and samples, as the papers weigh them; a mean would change the meaning of every coefficient.
+Only `divergence` and `contraction` are means over the samples, as GR-DNN's are. Terms that are quadratic in a large matrix
+carry their own gradient: one temporary instead of three. What multiplies by the n x n matrix C is in `core.expression`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def _sum_of_squares(x: Tensor) -> Tensor:
@@ -126,6 +127,36 @@ def locality(Z: Tensor, L: Tensor) -> Tensor:
         Symmetric Laplacian, dense or sparse CSR; constant.
     """
     return _Locality.apply(Z, L)
+
+
+def divergence(T: Tensor, logits: Tensor) -> Tensor:
+    """Binary cross-entropy to soft targets above its floor, summed over units, mean over samples.
+
+    (1/n) sum_ij -[t log o + (1 - t) log(1 - o)] - H(t), with o = sigmoid(logits) and H(t) the entropy of the target, below
+    which the cross-entropy cannot fall. It is the Kullback-Leibler divergence of o from t: 0 where o = t, and its gradient
+    is that of the cross-entropy (GR-DNN section 4.1).
+
+    Parameters
+    ----------
+    T : (n, p)
+        Targets in [0, 1]; constant.
+    logits : (n, p)
+    """
+    floor = torch.special.entr(T).sum() + torch.special.entr(1 - T).sum()
+    return (binary_cross_entropy_with_logits(logits, T, reduction="sum") - floor) / len(T)
+
+
+def contraction(W: Tensor, slopes: Tensor) -> Tensor:
+    """Mean over samples of the squared Frobenius norm of a layer's Jacobian, sum_j s_j^2 sum_i W_ji^2 (Rifai et al. 2011).
+
+    Parameters
+    ----------
+    W : (p, m)
+        Weights of the layer.
+    slopes : (n, p)
+        Derivatives s of its activation, h (1 - h) for sigmoid units h.
+    """
+    return slopes.square().mean(0) @ W.square().sum(1)
 
 
 def sparse_tensor(A: Any, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:

@@ -6,6 +6,7 @@ train or to choose; a score that was picked with the labels is called so by whoe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,8 @@ def evaluate(y: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     return scores
 
 
-def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
-    """Mean average precision of the k nearest neighbours, the query itself left in the list.
+def average_precisions(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> NDArray[np.float64]:
+    """Mean average precision of the 1, 2, ..., k nearest neighbours, the query itself left in the list.
 
     AP@k(q) = sum_{i<=k} P(i) rel(i) / sum_{i<=k} rel(i), Euclidean distance, relevance = same class; divided by the
     number of relevant items *retrieved*, which is the only definition that reproduces GR-DNN's raw-pixel row.
@@ -109,26 +110,57 @@ def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 102
     y : (n,)
         Classes.
     k : int
-        Length of the list, at most n.
+        Length of the longest list, at most n.
     chunk : int
-        Queries per block; memory is chunk x n.
+        Queries per block; memory is some multiples of chunk x n.
+
+    Returns
+    -------
+    (k,) float64
+        mAP@1, ..., mAP@k; the first is 1.
     """
     y = np.asarray(y).ravel()
     if not 1 <= k <= len(Z):
         raise DataError(f"k must be between 1 and the number of samples, {len(Z)}. Got {k}.")
-    Z = np.ascontiguousarray(Z, dtype=np.float32)
-    squared = np.einsum("ij,ij->i", Z, Z)
     ranks = np.arange(1, k + 1)
-    total = 0.0
+    total = np.zeros(k)
+    for rows, nearest in nearest_lists(Z, k, chunk=chunk):
+        relevant = y[nearest] == y[rows, None]
+        hits = np.cumsum(relevant, axis=1)
+        precisions = np.cumsum(hits / ranks * relevant, axis=1)
+        total += (precisions / np.maximum(hits, 1)).sum(axis=0)
+    return total / len(Z)
+
+
+def nearest_lists(Z: NDArray, k: int, *, chunk: int = 1024) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Blocks of rows of Z (n, d), each with the k nearest rows, nearest first and the row itself among them."""
+    Z = np.ascontiguousarray(np.asarray(Z).reshape(len(Z), -1), dtype=np.float32)
+    squared = np.einsum("ij,ij->i", Z, Z)
     for start in range(0, len(Z), chunk):
-        block = slice(start, start + chunk)
+        block = slice(start, min(start + chunk, len(Z)))
         distances = squared[None, :] - 2.0 * (Z[block] @ Z.T)  # the query's own norm does not change its order
+        distances[np.arange(block.stop - start), np.arange(start, block.stop)] = -np.inf  # it is nearest to itself
         nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
         order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
-        relevant = y[np.take_along_axis(nearest, order, axis=1)] == y[block, None]
-        hits = np.cumsum(relevant, axis=1)
-        total += float(((hits / ranks * relevant).sum(axis=1) / np.maximum(hits[:, -1], 1)).sum())
-    return total / len(Z)
+        yield block, np.take_along_axis(nearest, order, axis=1)
+
+
+def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
+    """mAP@k, see `average_precisions`."""
+    return float(average_precisions(Z, y, k, chunk=chunk)[-1])
+
+
+RANKS = (10, 20, 100, 1000)
+MAX_QUERIES = 20_000
+
+
+def retrieval(Z: NDArray, y: ArrayLike) -> dict[str, float]:
+    """``map_k`` for the usual k, as far as there are more than k samples and not so many that it would take minutes."""
+    ranks = [k for k in RANKS if k < len(Z) <= MAX_QUERIES]
+    if not ranks:
+        return {}
+    curve = average_precisions(Z, y, max(ranks))
+    return {f"map_{k}": float(curve[k - 1]) for k in ranks}
 
 
 def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random_state: int = 0) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import observe
+from core import heldout, metrics, observe
 from core.base import Clusterer, Stages, to_host
 from core.datasets import Dataset
 from core.recording import Recorder
@@ -36,6 +36,13 @@ def conclude(
         affinity = getattr(method, "affinity_matrix_", None)
         view = observe.View(host, method.labels_, affinity, observe.score(data, host, method.labels_, affinity))
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
+        if data.y is not None and "Z" in host:
+            result["metrics"] |= metrics.retrieval(host["Z"], data.y)
+        if data.test is not None:
+            held_out, scores, repeats = heldout.assess(method, data.test)
+            stored |= held_out
+            result["metrics"] |= scores
+            result["spread"] |= {name: summarize(values) for name, values in repeats.items()}
         record.alarms(observe.alarms(view, method.clusters(data.X), "final", 1))
         record.consider(view.scores, "final", 1)
         store.save_arrays(run_id, "live", picture.draw(view))

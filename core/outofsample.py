@@ -58,7 +58,8 @@ def fitted(store: RunStore, run_id: str) -> Clusterer:
         If the run ended without clusters.
     """
     run = store.get(run_id)
-    arrays = store.arrays(run_id, "final", ("labels", "Z"))
+    cls = registry.method(run.spec.method)
+    arrays = store.arrays(run_id, "final", ("labels", "Z", *cls.restored_from))
     if "labels" not in arrays:
         raise DataError(f"The run {run_id} has no clusters that new samples could take.")
     params: dict[str, Any] = {**run.spec.params, "n_clusters": run.result["n_clusters"], "random_state": run.spec.seed}

@@ -17,7 +17,10 @@ from core.base import Clusterer, Preset
 from core.errors import UnknownName
 from core.params import check_all, choice, flag, integer, real, sizes
 
-FAMILIES = ("Deep subspace clustering", "On pretrained codes", "Subspace clustering without a network", "Baselines")
+FAMILIES = (
+    "Deep subspace clustering", "Graph-regularised networks", "On pretrained codes", "Subspace clustering without a network",
+    "Baselines",
+)  # fmt: skip
 _METHODS: dict[str, type[Clusterer]] = {}
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import spectral
-from core.base import Arrays, Cost, Stages, Step
+from core.base import Arrays, Clusterer, Cost, Stages, Step
 from core.graphs import anchor_graph
 from core.grouping import GroupsCodes
 from core.params import choice, integer, real
@@ -90,4 +90,7 @@ class LSC(GroupsCodes):
         yield self.conclude({"Z": flat, "U": U.astype(np.float32), "W": graph.weights})
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        return super().assign({"Z": arrays["U"]}, affinity, random_state=random_state)
+        return self.group(arrays["U"], random_state)
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        return Clusterer.label_test(self, Z, random_state=random_state)  # Z are the samples, which it does not group

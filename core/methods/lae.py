@@ -1,0 +1,93 @@
+r"""Laplacian auto-encoder (Jia et al., Neurocomputing 2015), the closest baseline of GR-DNN: neighbours get close codes.
+
+Each layer that is trained adds, with the K nearest neighbours N(i) of a sample in the data,
+
+    lambda (1 / n) sum_i (1 / K) sum_{j in N(i)} ||h_i - h_j||^2
+
+to the cross-entropy, where h are the outputs of its hidden units: layer by layer in the layer-wise recipe, over all hidden
+layers together where the whole path is trained. A mini-batch estimates the inner mean from one random neighbour of each
+sample, which is unbiased and needs no batch that holds whole neighbourhoods. GR-DNN's authors give no details of the LAE
+they compare with; the penalty is applied to hidden layers, not to the linear code, which could shrink to escape it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from core.base import Cost, Step
+from core.deepcoding import DeepCoding
+from core.errors import ParameterError
+from core.methods import _coding
+from core.neighbours import nearest_neighbors
+from core.params import integer, real
+from core.registry import register
+
+if TYPE_CHECKING:
+    import torch
+
+    from core.paths import Layer
+    from core.stagewise import Trainer
+
+
+@register
+class LAE(DeepCoding):
+    """Laplacian auto-encoder."""
+
+    name = "lae"
+    title = "LAE"
+    summary = "Reconstructs the data through layers that answer neighbours alike."
+    paper = "Jia et al., Neurocomputing 2015"
+    objective = (
+        r"\min\; \Delta\big(X, g_d(f_d(X))\big) + \lambda \textstyle\sum_l "
+        r"\tfrac{1}{nK} \sum_i \sum_{j \in N(i)} \lVert h^l_i - h^l_j \rVert^2"
+    )
+    symbols = {**DeepCoding.symbols, "laplacian": r"\lambda \textstyle\sum_l \lVert h^l_i - h^l_j \rVert^2"}
+    published = _coding.published("LAE")
+    presets = _coding.presets("LAE")
+
+    lambda_: float = real(
+        0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 100), log=True, group="Objective",
+        help="Weight of the distance between the hidden units of neighbours.",
+    )  # fmt: skip
+    n_neighbors: int = integer(
+        5, symbol="K", low=1, high=1000, soft=(1, 50), group="Objective", help="Neighbours of each sample."
+    )
+
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        if self.n_neighbors > len(X) - 1:
+            raise ParameterError(
+                f"The 'n_neighbors' parameter of {self.name} must be less than the number of samples, {len(X)}. "
+                f"Got {self.n_neighbors} instead."
+            )
+
+    def prepare(self, X: NDArray, trainer: Trainer) -> Iterator[Step]:
+        import torch
+
+        found = nearest_neighbors(X, self.n_neighbors, random_state=self.random_state)
+        self._neighbors = torch.from_numpy(found).to(self.device)
+        self._draws = trainer.noise
+        yield Step("neighbours", 1, 1, {"edges": float(found.size)}, {})
+
+    def penalty(
+        self, layers: Sequence[Layer], rows: torch.Tensor, layers_of: Callable[[torch.Tensor], Sequence[Layer]]
+    ) -> Mapping[str, torch.Tensor]:
+        import torch
+
+        if self.lambda_ == 0 or not layers:
+            return {}
+        drawn = torch.randint(self.n_neighbors, (len(rows), 1), generator=self._draws, device=rows.device)
+        theirs = layers_of(self._neighbors[rows].gather(1, drawn)[:, 0])
+        apart = [(ours.h - other.h).square().sum() for ours, other in zip(layers, theirs, strict=True)]
+        return {"laplacian": self.lambda_ / len(rows) * torch.stack(apart).sum()}
+
+    def path_recipe(self) -> dict[str, Any]:
+        return {**super().path_recipe(), "lambda_": self.lambda_, "n_neighbors": self.n_neighbors, "method": self.name}
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        cost = super().cost(shape, params)
+        return Cost(parameters=cost.parameters, matrices={**cost.matrices, "neighbours": 8 * shape[0] * params["n_neighbors"]})

@@ -1,0 +1,194 @@
+"""Fully connected paths of GR-DNN and its baselines: encoders, decoders, and what they read and reconstruct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import Any, Literal
+
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+Activation = Literal["sigmoid", "relu"]
+
+
+class Path(nn.Module):
+    """Dense layers; every one but the last ends in the activation.
+
+    The last layer is linear: it gives the code of an encoder, and of a decoder the logits of sigmoid outputs.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of the input and of each layer.
+    activation : {"sigmoid", "relu"}
+    squashed : bool
+        The last layer gives logits, so it is drawn as a sigmoid layer.
+    generator : torch.Generator
+        Source of the weights: uniform on +-g sqrt(6 / (fan_in + fan_out)), with g = 4 for a sigmoid layer among sigmoid
+        layers (Glorot and Bengio 2010) and 1 otherwise; biases start at 0.
+    """
+
+    layers: Sequence[nn.Linear]
+
+    def __init__(
+        self, sizes: Sequence[int], activation: Activation, *, squashed: bool = False, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        layers: list[nn.Linear] = []
+        for position, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+            layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            last = position == len(sizes) - 2
+            gain = 4 if activation == "sigmoid" and (squashed or not last) else 1
+            bound = gain * sqrt(6 / (fan_in + fan_out))
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.zeros_(layer.bias)
+            layers.append(layer)
+        self.layers = nn.ModuleList(layers)  # type: ignore[assignment]
+
+    def act(self, x: Tensor) -> Tensor:
+        """The activation of the hidden layers."""
+        return torch.sigmoid(x) if self.activation == "sigmoid" else torch.relu(x)
+
+    def trace(self, x: Tensor) -> tuple[list[Layer], Tensor]:
+        """Every hidden layer at work, and the output of the last, linear one."""
+        hidden = []
+        for layer in self.layers[:-1]:
+            x = self.act(layer(x))
+            slopes = x * (1 - x) if self.activation == "sigmoid" else (x > 0).to(x.dtype)
+            hidden.append(Layer(layer.weight, x, slopes))
+        return hidden, self.layers[-1](x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = self.act(layer(x))
+        output: Tensor = self.layers[-1](x)
+        return output
+
+
+class Rows:
+    """Rows of a constant matrix with entries in [0, 1], dense or sparse, as dense tensors on a device."""
+
+    def __init__(self, matrix: Tensor | csr_array, device: str) -> None:
+        self.shape: tuple[int, ...] = tuple(matrix.shape)
+        self._dense: Tensor | None = None
+        if isinstance(matrix, Tensor):
+            self._dense = matrix.to(device)
+            return
+        parts = (matrix.indptr, matrix.indices, matrix.data)
+        pointers, self._columns, values = (torch.from_numpy(part).to(device) for part in parts)
+        self._starts, self._counts = pointers[:-1].long(), pointers.diff().long()
+        self._values = values.float()
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """The chosen rows, (len(rows), p)."""
+        if self._dense is not None:
+            return self._dense[rows]
+        counts = self._counts[rows]
+        owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)
+        first = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+        places = torch.repeat_interleave(self._starts[rows], counts) + torch.arange(len(owner), device=rows.device) - first
+        out = torch.zeros(len(rows), self.shape[1], device=rows.device)
+        out[owner, self._columns[places].long()] = self._values[places]
+        return out
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a penalty may look at in one layer: its weights, its outputs on a batch, and the slopes of its activation."""
+
+    W: Tensor
+    h: Tensor
+    slopes: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An encoder and the decoder that mirrors it, with the rows that both are about.
+
+    `name` and `term` are what its stages and its loss are called.
+    """
+
+    name: str
+    term: str
+    X: Rows
+    encoder: Path
+    decoder: Path
+
+    @property
+    def networks(self) -> dict[str, Path]:
+        """Encoder and decoder by the names they are kept under."""
+        prefix = "" if self.name == "data" else f"{self.name}_"
+        return {f"{prefix}encoder": self.encoder, f"{prefix}decoder": self.decoder}
+
+    def input_of(self, depth: int, rows: Tensor) -> Tensor:
+        """What the layer at `depth` (from 0) reads, without gradients: every layer below it with its activation."""
+        with torch.no_grad():
+            x = self.X(rows)
+            for layer in self.encoder.layers[:depth]:
+                x = self.encoder.act(layer(x))
+            return x
+
+    def tied(self, depth: int, x: Tensor) -> tuple[Layer, Tensor]:
+        """One layer as an auto-encoder of its own: h = sigmoid(W x + b), and the logits W^T h + c of its input.
+
+        c is the bias of the decoder layer that mirrors it. The code layer too is a sigmoid here, though linear later.
+        """
+        layer, mirror = self.encoder.layers[depth], self.decoder.layers[-1 - depth]
+        h = torch.sigmoid(layer(x))
+        return Layer(layer.weight, h, h * (1 - h)), linear(h, layer.weight.T, mirror.bias)
+
+    def tied_parameters(self, depth: int) -> list[Tensor]:
+        """What `tied` learns."""
+        layer, mirror = self.encoder.layers[depth], self.decoder.layers[-1 - depth]
+        return [layer.weight, layer.bias, mirror.bias]
+
+    def untie(self) -> None:
+        """Start the decoder's weights from the transposes of the encoder's; from here on they are its own."""
+        with torch.no_grad():
+            for layer, mirror in zip(self.encoder.layers, reversed(self.decoder.layers), strict=True):
+                mirror.weight.copy_(layer.weight.T)
+
+
+class EarlyStopping:
+    """Keeps the networks at their best validation loss, and says when to stop waiting for a better one.
+
+    After epoch t (from 1) with a loss below `IMPROVED` times the best so far, the wait goes on at least to epoch
+    ``factor`` t; it never ends before ``patience``.
+    """
+
+    IMPROVED = 0.998
+
+    def __init__(self, networks: Mapping[str, nn.Module], patience: int, factor: int) -> None:
+        self.networks, self.patience, self.factor = dict(networks), patience, factor
+        self.lowest = float("inf")
+        self.best: dict[str, dict[str, Tensor]] = {}
+
+    def after(self, epoch: int, loss: float) -> bool:
+        """Take note of a validation loss; True when it is time to stop."""
+        if loss < self.lowest:
+            if loss < self.IMPROVED * self.lowest:
+                self.patience = max(self.patience, self.factor * epoch)
+            self.lowest = loss
+            self.best = {
+                name: {key: value.detach().clone() for key, value in net.state_dict().items()}
+                for name, net in self.networks.items()
+            }
+        return epoch >= self.patience
+
+    def restore(self) -> None:
+        """Return the networks to where the validation loss was lowest."""
+        for name, state in self.best.items():
+            self.networks[name].load_state_dict(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"lowest": self.lowest, "patience": self.patience, "best": self.best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.lowest, self.patience = float(state["lowest"]), int(state["patience"])
+        self.best = {name: dict(own) for name, own in state["best"].items()}
