@@ -31,6 +31,11 @@ KEPT_ANSWERS = 300
 ERROR_SECONDS = 20.0
 MAX_POINTS = 5000
 MAX_SQUARE = 5000
+MAX_QUERIES = 20_000
+MAX_RANK = 1000
+NEIGHBORS_SHOWN = 12
+ENDS_SHOWN = 24
+ANCHORS_SHOWN = 400
 REFERENCES = ("kmeans", "spectral", "ridge")
 
 
@@ -123,20 +128,122 @@ def embedding(
     options: Mapping[str, Any],
     random_state: int,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``); at most 5,000 samples."""
-    record = store.get(run)
-    if source == "raw":
-        X: NDArray | None = datasets.load(record.spec.data).X
-    else:
-        X = store.arrays(run, "final", [source]).get(source)
-        if X is None:
-            raise DataError(f"The run {run} has no codes named {source!r}.")
-    assert X is not None
-    rng = np.random.default_rng(random_state)
-    shown = np.sort(rng.choice(len(X), min(len(X), MAX_POINTS), replace=False))
+    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``); at most 5,000 samples.
+
+    With ``kind="code"`` the points are codes of two or three numbers as they are.
+    """
+    X = datasets.load(store.get(run).spec.data).X if source == "raw" else _codes(store, run, source)
+    shown = random_rows(len(X), MAX_POINTS, random_state)
     flat = X[shown].reshape(len(shown), -1)
+    if kind == "code":
+        if flat.shape[1] not in (2, 3):
+            raise DataError(f"A code of {flat.shape[1]} numbers cannot be shown without a projection.")
+        return {"points": flat.astype(np.float32), "shown": shown}, {}
     points = projections.project(flat, kind, n_components=n_components, options=options, random_state=random_state)
     return {"points": points, "shown": shown}, {}
+
+
+def random_rows(n: int, most: int, random_state: int = 0) -> NDArray[np.int64]:
+    """At most so many of n samples, drawn at random, in their order."""
+    return np.sort(np.random.default_rng(random_state).choice(n, min(n, most), replace=False))
+
+
+def _codes(store: RunStore, run: str, name: str) -> NDArray:
+    Z = store.arrays(run, "final", [name]).get(name)
+    if Z is None:
+        raise DataError(f"The run {run} has no codes named {name!r}.")
+    return Z
+
+
+def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Nearest neighbours of every sample among the others, and where there are classes the curve of mAP@k.
+
+    ``source`` is "raw" or "codes"; `held_out` takes the samples of the test part, among each other, in place of the
+    training samples. Of more than 20,000 samples a random draw is taken, see `random_rows`.
+
+    Returns
+    -------
+    arrays
+        ``nearest`` (q, 12): the nearest samples of each that was drawn, by their number, without itself. ``curve``:
+        mAP@1, mAP@2, ... (`metrics.average_precisions`).
+    """
+    if source == "raw":
+        data = datasets.load(store.get(run).spec.data)
+        part = data.test if held_out else data
+        if part is None:
+            raise DataError(f"The run {run} has no held-out samples.")
+        Z, y = part.X, part.y
+    else:
+        Z = _codes(store, run, "test_Z" if held_out else "Z")
+        y = store.arrays(run, "final", ["test_y", "y"]).get("test_y" if held_out else "y")
+    shown = random_rows(len(Z), MAX_QUERIES)
+    Z = Z[shown].reshape(len(shown), -1)
+    lists = [nearest for _, nearest in metrics.nearest_lists(Z, min(NEIGHBORS_SHOWN + 1, len(Z)))]
+    found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)[:, 1:]].astype(np.int32)}
+    if y is not None:
+        found["curve"] = metrics.average_precisions(Z, y[shown], min(MAX_RANK, len(Z) - 1))
+    return found, {}
+
+
+def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """What the stored graph S joins samples to: anchors, or each other.
+
+    Returns
+    -------
+    arrays
+        ``ends``, ``weights`` (n, at most 24): of each sample, by falling weight; -1 and 0 where there are no more.
+        ``points``, ``shown``: some samples in the plane of the two leading principal components, and with anchors
+        ``anchor_points`` in the same plane and ``order``: at most 400 anchors, those of a class (without classes: a
+        cluster) side by side, by their first component. ``group`` (p,): the commonest class or cluster at each end.
+    facts
+        ``n_ends``, ``per_sample``, ``mean_weight``, ``unused`` and, where there are classes, ``purity``: the share of all
+        weight that comes from the commonest class at each end.
+    """
+    S = _stored(store, run, "S")
+    if S is None:
+        raise DataError(f"The run {run} has no graph over anchors or samples.")
+    final = store.arrays(run, "final", ("anchors", "y", "labels"))
+    ends, weights = strongest(S, ENDS_SHOWN)
+    groups = final.get("y", final["labels"])
+    mass = S.T @ (groups[:, None] == np.arange(groups.max() + 1)).astype(np.float32)  # (p, groups)
+    group = np.asarray(mass.argmax(axis=1), dtype=np.int32)
+    X = datasets.load(store.get(run).spec.data).X
+    shown = random_rows(len(X), MAX_POINTS)
+    centres = final.get("anchors", X[:0])
+    points = projections.pca(np.concatenate([X[shown], centres]), 2).astype(np.float32)
+    uses = np.bincount(S.indices, minlength=S.shape[1])
+    facts: dict[str, Any] = {"n_ends": S.shape[1], "per_sample": S.nnz / len(X), "mean_weight": float(S.data.mean())}
+    facts["unused"] = int((uses == 0).sum())
+    if "y" in final:
+        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum())
+    found: dict[str, NDArray] = {
+        "ends": ends,
+        "weights": weights,
+        "shown": shown,
+        "points": points[: len(shown)],
+        "group": group,
+    }
+    if "anchors" in final:
+        most_used = np.sort(np.argsort(-uses, kind="stable")[:ANCHORS_SHOWN])
+        places = points[len(shown) :]
+        found["order"] = most_used[np.lexsort((places[most_used, 0], group[most_used]))]
+        found["anchor_points"] = places
+    return found, facts
+
+
+def strongest(S: csr_array, most: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The columns of the largest entries of each row, by falling value, and these; -1 and 0 where a row has fewer."""
+    counts = np.diff(S.indptr)
+    row = np.repeat(np.arange(S.shape[0]), counts)
+    order = np.lexsort((-S.data, row))
+    rank = np.arange(S.nnz) - np.repeat(S.indptr[:-1], counts)
+    kept = rank < most
+    width = min(most, int(counts.max(initial=0)))
+    ends = np.full((S.shape[0], width), -1, dtype=np.int32)
+    weights = np.zeros((S.shape[0], width), dtype=np.float32)
+    ends[row[kept], rank[kept]] = S.indices[order][kept]
+    weights[row[kept], rank[kept]] = S.data[order][kept]
+    return ends, weights
 
 
 def matrix(
@@ -317,5 +424,5 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
-    "label_new": label_new,
+    "label_new": label_new, "retrieval": retrieval, "anchors": anchors,
 }  # fmt: skip

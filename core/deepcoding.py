@@ -193,8 +193,8 @@ class DeepCoding(GroupsCodes):
         from core.paths import Pair, Rows
         from core.stagewise import Trainer
 
-        self.check_data(X)
         self.clusters(X)
+        self.check_data(X)
         self._sample_shape = X.shape[1:]
         encoder, decoder = self.new_paths(prod(self._sample_shape), self.random_state)
         self.data_ = Pair("data", "reconstruction", Rows(_flat(X), self.device), encoder, decoder)

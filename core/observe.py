@@ -150,7 +150,7 @@ class LivePicture:
         self._points: NDArray | None = None
 
     def draw(self, view: View) -> dict[str, NDArray]:
-        """The arrays of one frame; codes are rotated onto the last frame, so that points move and do not jump."""
+        """The arrays of one frame; projected codes are rotated onto the last frame, so that points move and do not jump."""
         frame: dict[str, NDArray] = {}
         factor = anchor_factor(view.arrays) if view.affinity is None else None
         if view.labels is not None and (view.affinity is not None or factor is not None):
@@ -161,12 +161,20 @@ class LivePicture:
                 frame["blocks"] = factor_block_mean(factor, order, LIVE_PIXELS)
             frame["borders"] = borders / len(order)
         if "Z" in view.arrays:
-            points = projections.pca(view.arrays["Z"][self._shown], 2)
-            self._points = points if self._points is None else projections.align(points, self._points)
-            frame |= {"points": self._points.astype(np.float32), "shown": self._shown}
+            frame |= {"points": self._project(view.arrays["Z"][self._shown]).astype(np.float32), "shown": self._shown}
+            frame["projected"] = np.array(view.arrays["Z"][0].size != 2)
         if "X_hat" in view.arrays:
             frame["reconstructions"] = view.arrays["X_hat"][self._images].astype(np.float32)
             frame["originals"] = self._data.samples[self._images]
         if view.labels is not None:
             frame["labels"] = view.labels
         return frame
+
+    def _project(self, Z: NDArray) -> NDArray:
+        """Codes in the plane: those of two numbers as they are, about their mean; others by PCA, turned onto the last frame."""
+        if Z[0].size == 2:
+            points: NDArray = Z.reshape(len(Z), 2) - Z.reshape(len(Z), 2).mean(axis=0)
+            return points
+        points = projections.pca(Z, 2)
+        self._points = points if self._points is None else projections.align(points, self._points)
+        return self._points

@@ -22,6 +22,10 @@ SCALING_NAMES = {
     "l2": "unit norm per sample",
     "none": "as stored",
 }
+HELD_OUT = (
+    "No method learns from these samples; they are encoded and scored apart. Where a test part is published (MNIST, MNIST2, "
+    "Fashion-MNIST, USPS) they are drawn from it, and the rest of it is left out; else they are drawn from all samples."
+)
 SHEET_ROWS, SHEET_COLUMNS = 10, 18
 
 
@@ -55,19 +59,23 @@ def choose() -> DataSpec:
             n_classes=_limit("Only the first classes", start.n_classes, 2, f"{name}:classes"),
             per_class=_limit("Samples per class", start.per_class, 1, f"{name}:per_class"),
             n_samples=_limit("Samples in all, drawn at random", start.n_samples, 4, f"{name}:n"),
+            n_test=_limit("Hold out for testing", start.n_test, 4, f"{name}:n_test", placeholder="none", help=HELD_OUT),
             seed=int(st.number_input("Seed of the draw", 0, 2**31 - 1, start.seed, key=f"{name}:seed")),
             scaling=scaling,
         )
 
 
-def _limit(label: str, value: int | None, low: int, key: str) -> int | None:
-    return st.number_input(label, min_value=low, value=value, placeholder="all", key=key)
+def _limit(label: str, value: int | None, low: int, key: str, *, placeholder: str = "all", **about: Any) -> int | None:
+    limit: int | None = st.number_input(label, min_value=low, value=value, placeholder=placeholder, key=key, **about)
+    return limit
 
 
 def show(data: Dataset) -> None:
     """What the data set is: numbers, classes, a contact sheet."""
     shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
     facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
+    if data.test is not None:
+        facts["Held out"] = f"{data.test.n_samples:,}"
     for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         column.metric(label, value, border=True)
     if data.image_shape:

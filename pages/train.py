@@ -171,6 +171,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(
         f"On **{plain(chosen_set.title)}**: {chosen_set.n_samples:,} samples, "
         + (f"{chosen_set.n_classes} classes." if chosen_set.n_classes else "no labels.")
+        + (f" {chosen_set.test.n_samples:,} more are held out for testing." if chosen_set.test is not None else "")
     )
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")
 name = st.session_state.setdefault("method", "udll")

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core import datasets
 from core.datasets import Dataset, DataSpec, load
+from core.datasets.rotated import rotated
 from core.errors import DataError, UnknownName
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ FILES = {
     "mnist_1000": ((1_000, 28, 28), 10, 100),
     "usps": ((9_298, 16, 16), 10, None),
     "fashion_mnist": ((70_000, 28, 28), 10, 7_000),
+    "mnist2": ((120_000, 28, 28), 10, None),
 }
 
 
@@ -512,3 +515,91 @@ def test_import_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---- samples held out for testing ------------------------------------------------------------------------------------
+
+
+def test_held_out_samples_are_of_the_same_set_and_in_no_other_part() -> None:
+    whole = load("digits")
+    data = load("digits", n_test=500)
+    assert data.test is not None and data.y is not None and data.test.y is not None
+    assert (data.n_samples, data.test.n_samples) == (1297, 500) and data.test.test is None
+    assert sorted(map(bytes, [*data.X, *data.test.X])) == sorted(map(bytes, whole.X))
+    known = {bytes(x): int(label) for x, label in zip(whole.X, whole.y, strict=True)}  # type: ignore[arg-type]
+    assert all(known[bytes(x)] == label for x, label in zip(data.test.X, data.test.y, strict=True))
+    again, other = load("digits", n_test=500), load("digits", n_test=500, seed=1)
+    np.testing.assert_array_equal(data.test.X, again.test.X)  # type: ignore[union-attr]
+    assert not np.array_equal(data.test.X, other.test.X)  # type: ignore[union-attr]
+    assert load("digits").test is None
+
+
+def test_parts_are_taken_after_the_test_samples_are_out_and_classes_keep_their_numbers() -> None:
+    data = load("digits", n_classes=4, n_test=100, per_class=30)
+    assert data.test is not None and data.y is not None and data.test.y is not None
+    assert np.bincount(data.y).tolist() == [30] * 4 and data.test.n_samples == 100
+    assert data.classes == data.test.classes and set(data.test.y) <= {0, 1, 2, 3}
+    assert not {bytes(x) for x in data.X} & {bytes(x) for x in data.test.X}
+    few = load("digits", n_test=400, n_samples=6)
+    assert few.test is not None and few.n_classes == 10 and few.n_samples == 6
+
+
+def test_a_seed_takes_the_same_part_as_it_did_without_a_test() -> None:
+    """Old runs must find their samples: the draw of the test samples has a stream of its own."""
+    old = load("digits", n_samples=100, seed=5)
+    rows = np.sort(np.random.default_rng(5).choice(1797, 100, replace=False))
+    np.testing.assert_array_equal(old.X, load("digits").X[rows])
+
+
+def test_test_samples_are_scaled_as_the_training_ones(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(5, 3, (60, 4))
+    np.savez(tmp_path / "x.npz", X=X)
+    data = load(tmp_path / "x.npz", n_test=20, scaling="standard")
+    assert data.test is not None
+    np.testing.assert_allclose(data.X.mean(axis=0), 0, atol=1e-6)
+    assert abs(data.test.X.mean(axis=0)).max() > 1e-3
+    plain = load(tmp_path / "x.npz", n_test=20, scaling="none")
+    assert plain.test is not None
+    mean, spread = plain.X.mean(axis=0, dtype=np.float64), plain.X.std(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(data.test.X, (plain.test.X - mean) / spread, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_test", [3, 0, -1, 2.5, True])
+def test_an_unusable_number_of_test_samples_is_refused(n_test: Any) -> None:
+    with pytest.raises(DataError, match="n_test must be an integer of at least 4"):
+        DataSpec("digits", n_test=n_test)
+
+
+def test_more_test_samples_than_there_are_is_refused() -> None:
+    with pytest.raises(DataError, match=r"n_test must be at most 1793 for 'digits'\. Got 1794"):
+        load("digits", n_test=1794)
+    with pytest.raises(DataError, match="n_samples must be at most 1297"):
+        load("digits", n_test=500, n_samples=1298)
+
+
+def test_the_published_test_part_is_never_trained_on(real_data: Path) -> None:
+    whole, data = load("mnist"), load("mnist", n_test=300, n_samples=2000)
+    assert data.test is not None
+    published = {bytes(x) for x in whole.X[60_000:]}
+    assert {bytes(x) for x in data.test.X} <= published and not {bytes(x) for x in data.X} & published
+    np.testing.assert_array_equal(load("mnist", n_test=10_000).X, whole.X[:60_000])
+    with pytest.raises(DataError, match="n_test must be at most 2007 for 'usps'"):
+        load("usps", n_test=2008)
+
+
+def test_mnist2_holds_mnist_and_turned_copies(real_data: Path) -> None:
+    whole, mnist = load("mnist2", n_test=20_000), load("mnist")
+    assert whole.test is not None
+    np.testing.assert_array_equal(whole.X[:60_000], mnist.X[:60_000])
+    np.testing.assert_array_equal(whole.test.X[:10_000], mnist.X[60_000:])
+    np.testing.assert_array_equal(whole.test.y[:10_000], whole.test.y[10_000:])  # type: ignore[index]
+    copies = whole.test.X[10_000:]
+    assert (copies == whole.test.X[:10_000]).all(axis=1).mean() < 0.01, "only an angle close to zero changes nothing"
+    ink = copies.sum(axis=1) / whole.test.X[:10_000].sum(axis=1)
+    assert np.percentile(ink, 1) > 0.9 and np.percentile(ink, 99) < 1.1, "a turn neither adds nor takes ink"
+
+
+def test_images_are_turned_by_the_angle_that_was_asked_for() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 9, 9)).astype(np.uint8)
+    for quarter, degrees in enumerate((0, 90, 180, 270)):
+        np.testing.assert_array_equal(rotated(image, np.array([float(degrees)]))[0], np.rot90(image[0], quarter))

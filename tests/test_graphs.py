@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from core.graphs import adaptive
 from core.errors import DataError, ParameterError
-from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
+from core.graphs import adaptive, adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, symmetrized_graph
 
 
 def project_onto_simplex(v: NDArray) -> NDArray:
@@ -112,3 +113,69 @@ def test_laplacian_is_the_quadratic_form_of_the_graph() -> None:
     assert np.linalg.eigvalsh(L.toarray()).min() > -1e-12
     double_sum = (A.toarray() * cdist(Z, Z, "sqeuclidean")).sum()
     np.testing.assert_allclose(2 * np.trace(Z.T @ (L @ Z)), double_sum)
+
+
+# ---- kernel graphs ---------------------------------------------------------------------------------------------------
+
+KERNELS = {
+    "half": (lambda d, mean, m: np.exp(-(d**2) * np.log(2) / mean(d**2))),
+    "half_unsquared": (lambda d, mean, m: np.exp(-d * np.log(2) / mean(d))),
+    "features": (lambda d, mean, m: np.exp(-(d**2) / m)),
+}
+
+
+@pytest.mark.parametrize("kernel", list(KERNELS))
+@pytest.mark.parametrize("over", ["all", "kept"])
+def test_weights_over_anchors_are_the_kernel_of_the_nearest(kernel: Any, over: Any) -> None:
+    rng = np.random.default_rng(3)
+    X, anchors = rng.random((40, 5)), rng.random((12, 5))
+    S, scale = anchor_weights(X, anchors, 4, kernel=kernel, over=over, normalized=False)
+    d = cdist(X, anchors)
+    nearest = np.argsort(d, axis=1)[:, :4]
+    kept = np.take_along_axis(d, nearest, axis=1)
+
+    def mean(values: NDArray) -> float:
+        return float((values if over == "all" else np.take_along_axis(values, nearest, axis=1)).mean())
+
+    expected = np.zeros_like(d)
+    np.put_along_axis(expected, nearest, np.take_along_axis(KERNELS[kernel](d, mean, 5), nearest, axis=1), axis=1)
+    np.testing.assert_allclose(S.toarray(), expected, rtol=1e-9)
+    assert (np.diff(S.indptr) == 4).all() and (S.data > 0).all() and kept.size == S.nnz
+    again, _ = anchor_weights(X[:3], anchors, 4, kernel=kernel, normalized=False, scale=scale)
+    np.testing.assert_allclose(again.toarray(), expected[:3], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("kernel", "power"), [("half", 2), ("half_unsquared", 1)])
+def test_the_mean_distance_weighs_one_half(kernel: Any, power: int) -> None:
+    rng = np.random.default_rng(4)
+    X, anchors = rng.random((30, 6)), rng.random((9, 6))
+    _, scale = anchor_weights(X, anchors, 3, kernel=kernel, normalized=False)
+    mean = (cdist(X, anchors) ** power).mean()
+    assert np.exp(-mean * np.log(2) / scale) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("kernel", list(KERNELS))
+def test_neighbours_are_joined_if_either_chose_the_other_and_nobody_to_himself(kernel: Any) -> None:
+    X = np.random.default_rng(5).random((35, 4))
+    S, _ = neighbor_graph(X, 3, kernel=kernel)
+    d = cdist(X, X)
+    others = ~np.eye(35, dtype=bool)
+    weights = KERNELS[kernel](d, lambda values: values[others].mean(), 4)
+    ranks = np.argsort(np.argsort(d + np.diag(np.full(35, np.inf)), axis=1), axis=1)
+    joined = (ranks < 3) | (ranks < 3).T
+    np.testing.assert_allclose(S.toarray(), np.where(joined & others, weights, 0), rtol=1e-9)
+
+
+def test_duplicates_are_neighbours_of_each_other_and_not_of_themselves() -> None:
+    X = np.repeat(np.random.default_rng(6).random((6, 3)), 4, axis=0)
+    S, _ = neighbor_graph(X, 3)
+    assert not S.diagonal().any()
+    np.testing.assert_allclose(S.toarray(), np.kron(np.eye(6), np.ones((4, 4)) - np.eye(4)), atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [0, 10])
+def test_an_impossible_number_of_neighbours_is_refused(k: int) -> None:
+    with pytest.raises(ParameterError, match="'n_neighbors' must be between 1 and n - 1 = 9"):
+        neighbor_graph(np.eye(10), k)
+    with pytest.raises(ParameterError, match="'kernel' must be one of 'gaussian', 'half'"):
+        neighbor_graph(np.eye(10), 2, kernel="cosine")  # type: ignore[arg-type]

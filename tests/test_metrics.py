@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from core import metrics
 from core.datasets import load
 from core.errors import DataError
 from core.metrics import (
+    average_precisions,
     block_diagonality,
     clustering_accuracy,
     confusion,
@@ -23,8 +25,10 @@ from core.metrics import (
     evaluate,
     match_clusters,
     mean_average_precision,
+    nearest_lists,
     purity,
     reconstruction_error,
+    retrieval,
     silhouette,
 )
 
@@ -184,6 +188,30 @@ def test_mean_average_precision_equals_the_naive_loop(k: int, chunk: int) -> Non
     found = mean_average_precision(Z, y, k, chunk=chunk)
     assert found == pytest.approx(naive_map(Z, y, k), abs=1e-6)
     assert (found == pytest.approx(1.0)) == (k <= 2), "the query itself comes first, so one more neighbour cannot lower it"
+
+
+def test_the_curve_holds_every_length_of_the_list() -> None:
+    rng = np.random.default_rng(11)
+    y, Z = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
+    curve = average_precisions(Z, y, 40)
+    assert curve == pytest.approx([naive_map(Z, y, k) for k in range(1, 41)], abs=1e-6)
+    assert retrieval(Z, y) == {"map_10": pytest.approx(curve[9]), "map_20": pytest.approx(curve[19])}
+
+
+def test_lists_begin_with_the_query_even_among_duplicates() -> None:
+    Z = np.repeat(np.random.default_rng(12).normal(size=(5, 3)), 4, axis=0)
+    for rows, nearest in nearest_lists(Z, 4, chunk=7):
+        np.testing.assert_array_equal(nearest[:, 0], np.arange(20)[rows])
+        np.testing.assert_array_equal(nearest // 4, np.arange(20)[rows][:, None] // 4 * np.ones((1, 4), dtype=int))
+
+
+def test_ten_thousand_queries_need_less_than_a_gigabyte() -> None:
+    Z = np.random.default_rng(13).normal(size=(10_000, 4)).astype(np.float32)
+    tracemalloc.start()
+    average_precisions(Z, np.arange(10_000) % 10, 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**30
 
 
 def test_mean_average_precision_of_separated_classes_is_one_and_sees_only_distances() -> None:

@@ -48,7 +48,7 @@ def rotated(images: NDArray[np.uint8], degrees: NDArray[np.float64]) -> NDArray[
     centre = (np.array(images.shape[1:]) - 1) / 2
     offsets = centre - turns @ centre
     turned = [
-        affine_transform(image.astype(np.float32), turn, offset, order=1)
+        affine_transform(image.astype(np.float32), turn, offset, order=1, mode="grid-constant")
         for image, turn, offset in zip(images, turns, offsets, strict=True)
     ]
     return np.rint(turned).astype(np.uint8)

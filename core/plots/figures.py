@@ -7,7 +7,7 @@ sent as float32, int32 or uint8, which Plotly packs as binary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,7 +18,9 @@ from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized,
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
-def embedding(points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str]) -> go.Figure:
+def embedding(
+    points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str], *, axes: Sequence[str] = ()
+) -> go.Figure:
     """Scatter of an embedding, one trace per group.
 
     Parameters
@@ -28,6 +30,8 @@ def embedding(points: NDArray, samples: NDArray, groups: NDArray, names: Sequenc
         Index of each point in the data set.
     groups : (n,)
         Index into `names`.
+    axes
+        Titles of the axes, where their values mean something; else they are hidden.
     """
     figure = go.Figure()
     spatial = points.shape[1] == 3
@@ -57,10 +61,26 @@ def embedding(points: NDArray, samples: NDArray, groups: NDArray, names: Sequenc
         legend={"itemsizing": "constant", "title": None},
         uirevision="embedding",
     )
+    if axes:
+        titles = {f"{axis}axis": {"title": title} for axis, title in zip("xyz", axes, strict=False)}
+        figure.update_layout({"scene": titles} if spatial else titles)
     if not spatial:
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False, scaleanchor="x")
+        figure.update_xaxes(visible=bool(axes))
+        figure.update_yaxes(visible=bool(axes), scaleanchor="x")
     return figure
+
+
+def anchor_map(points: NDArray, samples: NDArray, groups: NDArray, names: Sequence[str], anchors: NDArray | None) -> go.Figure:
+    """`embedding` of samples in the plane, with the anchors (p, 2) that they are joined to as open diamonds above them."""
+    figure = embedding(points, samples, groups, names)
+    if anchors is not None:
+        x, y = anchors.astype(np.float32).T
+        figure.add_scattergl(
+            x=x, y=y, mode="markers", name="anchors", text=[f"anchor {j}" for j in range(len(anchors))],
+            hovertemplate="%{text}<extra></extra>",
+            marker={"size": 9, "symbol": "diamond-open", "color": "#888888", "line": {"width": 2}},
+        )  # fmt: skip
+    return figure.update_layout(height=440, dragmode="pan")
 
 
 def blocks(
@@ -137,6 +157,20 @@ def curves(
         figure.add_hline(y=value, line={"dash": "dot", "width": 1, "color": "#888888"}, annotation_text=name)
     figure.update_layout(margin=MARGIN, height=height, hovermode="x unified", legend={"orientation": "h", "y": -0.2})
     figure.update_xaxes(title="step")
+    return figure
+
+
+def retrieval_curves(series: Mapping[str, NDArray]) -> go.Figure:
+    """Mean average precision of the k nearest neighbours against k = 1, 2, ...; the first line is the one to beat, in grey."""
+    figure = go.Figure()
+    looks = zip(["#888888", *TEN], cycle(("dot", "solid", "dash", "dashdot", "longdash")), strict=False)
+    for (name, values), (colour, dash) in zip(series.items(), looks, strict=False):
+        ranks = np.arange(1, len(values) + 1, dtype=np.int32)
+        line = {"color": colour, "dash": dash, "width": 2}
+        figure.add_scatter(x=ranks, y=values.astype(np.float32), name=name, mode="lines", line=line)
+    figure.update_layout(margin=MARGIN, height=340, hovermode="x unified", legend={"orientation": "h", "y": -0.25})
+    figure.update_xaxes(title="k nearest neighbours, the query included", type="log", dtick=1)
+    figure.update_yaxes(title="mAP@k", hoverformat=".4f")
     return figure
 
 

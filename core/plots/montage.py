@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.plots.palette import CORRECT, WRONG, rgb
+
 GAP = 1
+FRAME = 3  # pixels around a marked image
+_MARK = 11  # side of a check or cross, in pixels
 
 
 def montage(images: NDArray[np.uint8], columns: int, *, min_side: int = 40, ground: int = 128) -> NDArray[np.uint8]:
@@ -28,3 +32,63 @@ def montage(images: NDArray[np.uint8], columns: int, *, min_side: int = 40, grou
         top, left = (i // columns) * (height + GAP), (i % columns) * (width + GAP)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def grey_levels(values: NDArray, low: float, high: float) -> NDArray[np.uint8]:
+    """Values as 0..255, black at `low` and white at `high`; what lies outside is cut."""
+    return np.clip(np.rint((values - low) * (255 / ((high - low) or 1))), 0, 255).astype(np.uint8)
+
+
+def marked_strip(
+    images: NDArray[np.uint8], hits: NDArray[np.bool_] | None, *, first: NDArray[np.uint8], min_side: int = 64
+) -> NDArray[np.uint8]:
+    """A row of images after a first one; each but the first has a frame, and a check or a cross below it.
+
+    Parameters
+    ----------
+    images : (n, h, w) or (n, h, w, c)
+    hits : (n,)
+        Which are right; None leaves all unmarked.
+    first : (h, w) or (h, w, c)
+        What the others were looked up for; set apart by a wider gap.
+    """
+    marks: list[bool | None] = [None, *([None] * len(images) if hits is None else map(bool, hits))]
+    tiles = [_tile(image, mark, min_side) for image, mark in zip([first, *images], marks, strict=True)]
+    height = tiles[0].shape[0]
+    gap, wide = (np.zeros((height, width, 4), dtype=np.uint8) for width in (GAP + 2, 4 * FRAME))
+    parts = [tiles[0], wide]
+    for tile in tiles[1:]:
+        parts += [tile, gap]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def _tile(image: NDArray[np.uint8], mark: bool | None, min_side: int) -> NDArray[np.uint8]:
+    """One image as RGBA with room for a frame and a mark; what stays empty lets the page shine through."""
+    picture = montage(image[None], 1, min_side=min_side)
+    if picture.ndim == 2:
+        picture = np.repeat(picture[:, :, None], 3, axis=2)
+    height, width = picture.shape[:2]
+    tile = np.zeros((height + 2 * FRAME + _MARK + 4, width + 2 * FRAME, 4), dtype=np.uint8)
+    inside = tile[: height + 2 * FRAME]
+    if mark is not None:
+        colour = (*rgb(CORRECT if mark else WRONG), 255)
+        inside[:] = colour
+        left = (tile.shape[1] - _MARK) // 2
+        tile[-_MARK - 1 : -1, left : left + _MARK][_CHECK if mark else _CROSS] = colour
+    inside[FRAME:-FRAME, FRAME:-FRAME, :3], inside[FRAME:-FRAME, FRAME:-FRAME, 3] = picture, 255
+    return tile
+
+
+def _strokes(*ends: tuple[tuple[float, float], tuple[float, float]]) -> NDArray[np.bool_]:
+    """Lines from corner to corner of a square, about three pixels thick, as a mask."""
+    rows, columns = np.mgrid[:_MARK, :_MARK]
+    mask = np.zeros((_MARK, _MARK), dtype=bool)
+    for (r0, c0), (r1, c1) in ends:
+        for t in np.linspace(0, 1, 4 * _MARK):
+            r, c = (_MARK - 1) * (r0 + t * (r1 - r0)), (_MARK - 1) * (c0 + t * (c1 - c0))
+            mask |= (rows - r) ** 2 + (columns - c) ** 2 <= 1.6
+    return mask
+
+
+_CHECK = _strokes(((0.55, 0.05), (0.9, 0.35)), ((0.9, 0.35), (0.1, 0.95)))
+_CROSS = _strokes(((0.1, 0.1), (0.9, 0.9)), ((0.1, 0.9), (0.9, 0.1)))

@@ -28,6 +28,12 @@ def colours(n_groups: int) -> list[str]:
     return made
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of "#rrggbb"."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
 def heat_image(blocks: NDArray, *, log: bool = False, scale: int = 1) -> NDArray[np.uint8]:
     """Colour an (m, m) matrix of non-negative values as an RGB image, each entry `scale` pixels wide."""
     level = normalized(blocks, log=log)

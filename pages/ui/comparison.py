@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from time import localtime, strftime
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +14,7 @@ from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.palette import heat_image
 from core.runs import ACTIVE, Run, Status
+from pages.ui.beside import dated_titles, distinct_titles, runs_beside
 from pages.ui.state import queue, store
 from pages.ui.text import plain, short_lines
 
@@ -30,7 +29,7 @@ def comparison_view(run: Run, data: Dataset) -> None:
     """Scores, affinities and codes of several runs on the data of this run."""
     rivals = _rivals(run)
     latest = {other.spec.method: other for other in reversed(rivals)}  # the newest of each method
-    names = _dated(rivals)
+    names = dated_titles(rivals)
     start = {other.id for other in [run, *latest.values()][:MOST]}
     chosen = st.multiselect(
         "Runs on this data", list(names), default=[name for name in names if name in start], format_func=lambda i: names[i],
@@ -40,7 +39,7 @@ def comparison_view(run: Run, data: Dataset) -> None:
     shown = [other for other in rivals if other.id in chosen]
     if not shown:
         return
-    titles = _distinct(shown, run)
+    titles = distinct_titles(shown, run)
     _scores(shown, titles)
     st.caption("Affinity by predicted cluster (log scale), or where a method has none its codes, two principal components")
     for start_of_row in range(0, len(shown), IN_A_ROW):
@@ -51,13 +50,8 @@ def comparison_view(run: Run, data: Dataset) -> None:
 
 def _rivals(run: Run) -> list[Run]:
     """All runs with scores on the same samples and as many clusters: this one, then as the ladder goes, the newest first."""
-    same = (run.result["fingerprint"], run.result["n_clusters"])
-    found = [
-        other
-        for other in store().runs(references=True)
-        if other.over and other.result.get("metrics") and (other.result["fingerprint"], other.result["n_clusters"]) == same
-        and other.spec.method in registry.methods()
-    ]  # fmt: skip
+    K = run.result["n_clusters"]
+    found = [other for other in runs_beside(run) if other.result["n_clusters"] == K]
     rank = {name: position for position, name in enumerate(LADDER)}
     return sorted(found, key=lambda other: (other.id != run.id, rank.get(other.spec.method, len(rank)), other.spec.method))
 
@@ -134,29 +128,6 @@ def _spread(run: Run, score: str) -> str:
     if spread:
         return f"{spread['mean']:.3f}" + (f" ± {spread['std']:.3f}" if spread["std"] >= 5e-4 else "")
     return "–" if value is None else f"{value:.3f}"
-
-
-def _title(run: Run) -> str:
-    preset = "" if run.spec.preset in ("defaults", run.spec.data.name) else f", {run.spec.preset}"
-    return f"{registry.method(run.spec.method).title}{preset}{' *' if run.spec.modified else ''}"
-
-
-def _when(run: Run) -> str:
-    return f" · {strftime('%d %b %H:%M:%S', localtime(run.created))}"
-
-
-def _dated(runs: Sequence[Run]) -> dict[str, str]:
-    """Title and time of each run, by id; a part of the id too where runs began within the same second."""
-    names = {run.id: _title(run) + _when(run) for run in runs}
-    count = Counter(names.values())
-    return {key: name if count[name] == 1 else f"{name} ({key[-4:]})" for key, name in names.items()}
-
-
-def _distinct(shown: Sequence[Run], run: Run) -> dict[str, str]:
-    """A title for each run, by id; those that share one are told apart by their time."""
-    count, dated = Counter(_title(other) for other in shown), _dated(shown)
-    titles = {other.id: dated[other.id] if count[_title(other)] > 1 else _title(other) for other in shown}
-    return titles | ({run.id: f"{titles[run.id]} (this run)"} if run.id in titles else {})
 
 
 def _picture(run: Run, title: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core import registry
 from core.errors import AffinityLabError, UnknownName
 from core.plots import figures
-from core.plots.montage import montage
+from core.plots.montage import grey_levels, montage
 from core.plots.palette import heat_image
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
 from core.selfexpressive import SelfExpressive
@@ -197,7 +197,9 @@ def pictures(records: RunStore, run: Run) -> None:
             )
     if "points" in frame:
         with right:
-            st.caption("Codes, two principal components")
+            st.caption(
+                "Codes, two principal components" if frame.get("projected", True) else "Codes of two numbers, as they are"
+            )
             groups, names = _groups(frame, run)
             figure = figures.embedding(frame["points"], frame["shown"], groups, names)
             legend = {"orientation": "h", "y": 0, "yanchor": "top"}
@@ -223,11 +225,9 @@ def _groups(frame: Mapping[str, NDArray], run: Run) -> tuple[NDArray, list[str]]
     return data.y[frame["shown"]], [f"class {name}" for name in plain_names(list(data.classes))]
 
 
-def reconstruction_sheet(originals: NDArray, reconstructions: NDArray) -> NDArray[np.uint8]:
-    """Two rows: images, and what the network makes of them; one grey scale for both, the originals'."""
-    low, high = float(originals.min()), float(originals.max())
-    both = np.concatenate([originals, reconstructions])
-    grey = np.clip(np.rint((both - low) * (255 / ((high - low) or 1))), 0, 255).astype(np.uint8)
+def reconstruction_sheet(originals: NDArray, *reconstructions: NDArray) -> NDArray[np.uint8]:
+    """A row of images, and a row of what each network makes of them; one grey scale for all, the originals'."""
+    grey = grey_levels(np.concatenate([originals, *reconstructions]), float(originals.min()), float(originals.max()))
     return montage(grey, len(originals), min_side=64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,9 @@ import streamlit as st
 
 from core import registry
 from core.analysis import MAX_SQUARE, REFERENCES, Answer, reference_runs
+from core.base import Clusterer
 from core.datasets import DataSpec
+from core.metrics import RANKS
 from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
@@ -21,6 +24,11 @@ from pages.ui.text import short_lines
 WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
 REST = {"rest_acc": "ACC on the rest", "rest_nmi_geometric": "NMI on the rest"}
 _REST_MEANING = "The score on the samples outside the subset alone: they took the cluster of the nearest one in it."
+_MAP_MEANING = (
+    "Mean average precision of the k nearest neighbours of every sample in the space of the codes (of the samples themselves "
+    "where a method has no codes): Euclidean distance, the query left in its list, divided by the relevant ones retrieved."
+)
+_NMI_MAX_MEANING = "Normalised mutual information, divided by the larger of the two entropies."
 WITHOUT_LABELS = ("silhouette", "diagonal_mass", "block_diagonality")
 
 
@@ -31,23 +39,48 @@ def score_card(run: Run) -> None:
         st.info("This run ended before there were clusters to score.", icon=":material/info:")
         return
     spread = run.result.get("spread", {})
-    shown = [(title, name) for name, title in WITH_LABELS.items() if name in metrics]
-    shown += [(title, name) for name, title in REST.items() if name in metrics]
-    shown += [(SCORES[name][0], name) for name in WITHOUT_LABELS if name in metrics]
-    with st.container(horizontal=True):
-        for title, name in shown:
-            with st.container(width=150 if name in REST else 98):
-                meaning = _REST_MEANING if name in REST else SCORES.get(name, (title, title))[1]
-                st.metric(title, f"{metrics[name]:.3f}", help=meaning)
-                if name in spread:
-                    st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
+    shown = {name: (title, SCORES.get(name, (title, title))[1]) for name, title in WITH_LABELS.items()}
+    shown |= {name: (title, _REST_MEANING) for name, title in REST.items()}
+    shown |= {f"map_{k}": (f"mAP@{k}", _MAP_MEANING) for k in [k for k in RANKS if f"map_{k}" in metrics][-2:-1] or RANKS[:1]}
+    shown |= {name: SCORES[name] for name in WITHOUT_LABELS}
+    _row_of(run, shown)
     st.caption(
         "Scores of the final epoch. "
         + ("Below: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
         + "Silhouette, diagonal mass and blocks need no labels."
     )
+    held_out(run)
     notes(run)
     compare(run)
+
+
+def _row_of(run: Run, shown: Mapping[str, tuple[str, str]]) -> None:
+    """Metric name to (title, meaning): those that the run has, each with its spread if it has one."""
+    metrics, spread = run.result["metrics"], run.result.get("spread", {})
+    with st.container(horizontal=True):
+        for name, (title, meaning) in shown.items():
+            if name in metrics:
+                with st.container(width=150 if name in REST else 110):
+                    st.metric(title, f"{metrics[name]:.3f}", help=meaning)
+                    if name in spread:
+                        st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
+
+
+def held_out(run: Run) -> None:
+    """Scores of the samples that were held out, where there are some."""
+    if "test_acc" not in run.result["metrics"]:
+        return
+    alone = registry.method(run.spec.method).label_test is not Clusterer.label_test
+    how = "encoded and clustered by themselves" if alone else "each labelled by its nearest training sample"
+    st.markdown(f"**Held out: {run.result['n_test']:,} samples**, {how}")
+    meanings = {"acc": ("ACC", SCORES["acc"][1]), "nmi_max": ("NMI (max)", _NMI_MAX_MEANING), "ari": ("ARI", "ARI")}
+    _row_of(
+        run,
+        {f"test_{name}": about for name, about in meanings.items()}
+        | {f"test_map_{k}": (f"mAP@{k}", _MAP_MEANING) for k in RANKS},
+    )
+    if "test_acc" in run.result.get("spread", {}):
+        st.caption("Below: mean ± standard deviation over 20 seeds of k-means on the codes of the held-out samples.")
 
 
 def notes(run: Run) -> None:
@@ -66,7 +99,8 @@ def notes(run: Run) -> None:
         changed = ", with changes" if run.spec.modified else ""
         st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}): {preset.note}")
     paper = cls.published.get(run.spec.data.name)
-    if paper is not None and run.spec.data == DataSpec(run.spec.data.name, scaling=run.spec.data.scaling):
+    whole = replace(run.spec.data, n_test=None, seed=0)
+    if paper is not None and whole == DataSpec(whole.name, scaling=whole.scaling):
         st.caption(f":material/article: The paper reports ACC {paper:.4f} on this data set, under its own protocol.")
 
 

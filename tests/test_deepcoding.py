@@ -1,0 +1,310 @@
+"""GR-DNN and its auto-encoder baselines: every term and every stage against an independent account of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import random_array
+from scipy.spatial.distance import cdist
+from torch.nn.functional import binary_cross_entropy_with_logits, linear
+
+from core import execute, graphs, losses, registry
+from core.base import Stages, to_host
+from core.datasets import DataSpec
+from core.errors import DataError, ParameterError
+from core.methods.grdnn import GRDNN
+from core.methods.lae import LAE
+from core.paths import EarlyStopping, Pair, Path, Rows
+from core.processes import this_process
+from core.runs import RunStore, Status
+from tests.test_contract import LAYERED, digits, small, steps_of
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# ---- terms -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_floor_of_the_cross_entropy_is_the_entropy_of_its_targets() -> None:
+    T = torch.rand(7, 5, dtype=torch.float64, generator=generator())
+    T[0], T[1] = 0, 1  # hard targets have none
+    entropy = -(torch.xlogy(T, T) + torch.xlogy(1 - T, 1 - T)).sum() / len(T)
+    logits = torch.logit(T.clamp(1e-15, 1 - 1e-15))
+    lowest = binary_cross_entropy_with_logits(logits, T, reduction="sum") / len(T)
+    assert lowest.item() == pytest.approx(entropy.item(), abs=1e-10)
+    assert losses.divergence(T, logits).item() == pytest.approx(0, abs=1e-10)
+    for _ in range(20):
+        off = logits + torch.randn(T.shape, dtype=torch.float64, generator=generator(1))
+        assert losses.divergence(T, off) > 0
+
+
+def test_the_divergence_has_the_gradient_of_the_cross_entropy() -> None:
+    T, logits = torch.rand(6, 4, generator=generator()), torch.randn(6, 4, generator=generator(1)).requires_grad_()
+    ours = torch.autograd.grad(losses.divergence(T, logits), logits)[0]
+    theirs = torch.autograd.grad(binary_cross_entropy_with_logits(logits, T, reduction="sum") / 6, logits)[0]
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_the_contraction_is_the_norm_of_each_layers_jacobian(activation: Any) -> None:
+    path = Path([5, 7, 6, 3], activation, generator=generator(3)).double()
+    X = torch.randn(9, 5, dtype=torch.float64, generator=generator(4))
+    hidden, codes = path.trace(X)
+    assert len(hidden) == 2 and codes.shape == (9, 3)
+    inputs = [X, hidden[0].h]
+    for x, layer, at_work in zip(inputs, path.layers, hidden, strict=False):
+        jacobians = [torch.autograd.functional.jacobian(lambda v, layer=layer: path.act(layer(v)), row) for row in x]
+        expected = torch.stack([J.square().sum() for J in jacobians]).mean()
+        torch.testing.assert_close(losses.contraction(at_work.W, at_work.slopes), expected)
+
+
+def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
+    X = digits()
+    method: Any = registry.build("lae", n_clusters=10, widths=(12, 6), n_neighbors=3, lambda_=0.7, validation=0)
+    trainer = method.begin(X, Stages())
+    list(method.prepare(X, trainer))
+    flat = X.reshape(len(X), -1)
+    nearest = np.argsort(cdist(flat, flat) + np.diag(np.full(len(X), np.inf)), axis=1)[:, :3]
+    assert all(set(ours) == set(theirs) for ours, theirs in zip(method._neighbors.tolist(), nearest.tolist(), strict=True))
+    rows = torch.arange(0, len(X), 2)
+    h = torch.relu(method.data_.encoder.layers[0](torch.from_numpy(flat)))
+    apart = (h[rows, None] - h[torch.from_numpy(nearest)[rows]]).square().sum(2).mean()
+    drawn = []
+    for _ in range(400):
+        layers, _ = method.data_.encoder.trace(method.data_.X(rows))
+        drawn.append(method._penalty(layers, rows)["laplacian"].item())
+    assert np.mean(drawn) == pytest.approx(0.7 * apart.item(), abs=4 * np.std(drawn) / 20)
+
+
+def test_masking_erases_a_share_of_the_inputs_and_nothing_else() -> None:
+    method: Any = registry.build("ddae", n_clusters=10, corruption=0.3, widths=(12, 6))
+    method.begin(digits(), Stages())
+    x = torch.rand(200, 100, generator=generator()) + 0.1
+    masked = method._masked(x)
+    kept = masked != 0
+    torch.testing.assert_close(masked[kept], x[kept])
+    assert (~kept).float().mean().item() == pytest.approx(0.3, abs=0.02)
+
+
+# ---- paths -----------------------------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_sparse_matrix_are_those_of_the_dense_one() -> None:
+    S = random_array((30, 12), density=0.3, rng=np.random.default_rng(0), format="csr")
+    rows = torch.tensor([4, 0, 29, 4, 17])
+    np.testing.assert_allclose(Rows(S, "cpu")(rows).numpy(), S.toarray()[rows.numpy()], rtol=1e-6)
+    dense = torch.from_numpy(S.toarray())
+    torch.testing.assert_close(Rows(dense, "cpu")(rows), dense[rows])
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("sigmoid", 4), ("relu", 1)])
+def test_weights_start_as_published(activation: Any, gain: int) -> None:
+    """Sigmoid layers among sigmoids are four times as wide; the code is linear, the output of a decoder is not."""
+    encoder = Path([400, 300, 20], activation, generator=generator())
+    decoder = Path([20, 300, 400], activation, squashed=True, generator=generator())
+    gains = [gain, 1, gain, gain]
+    for layer, g in zip([*encoder.layers, *decoder.layers], gains, strict=True):
+        bound = g * np.sqrt(6 / sum(layer.weight.shape))
+        assert 0.98 * bound < layer.weight.abs().max() <= bound
+        assert not layer.bias.any()
+
+
+def test_a_tied_layer_reads_what_lies_below_it_and_unrolls_into_the_decoder() -> None:
+    X = torch.rand(11, 6, generator=generator())
+    encoder, decoder = Path([6, 5, 4], "sigmoid", generator=generator(1)), Path([4, 5, 6], "sigmoid", generator=generator(2))
+    pair, rows = Pair("data", "reconstruction", Rows(X, "cpu"), encoder, decoder), torch.arange(11)
+    below = torch.sigmoid(linear(X, encoder.layers[0].weight, encoder.layers[0].bias))
+    torch.testing.assert_close(pair.input_of(1, rows), below)
+    layer, logits = pair.tied(1, below)
+    h = torch.sigmoid(linear(below, encoder.layers[1].weight, encoder.layers[1].bias))
+    torch.testing.assert_close(layer.h, h)
+    torch.testing.assert_close(logits, h @ encoder.layers[1].weight + decoder.layers[0].bias)
+    pair.untie()
+    torch.testing.assert_close(decoder.layers[0].weight, encoder.layers[1].weight.T)
+    torch.testing.assert_close(decoder.layers[1].weight, encoder.layers[0].weight.T)
+    with torch.no_grad():
+        decoder.layers[0].weight += 1
+    assert not torch.equal(decoder.layers[0].weight, encoder.layers[1].weight.T), "from here on they are its own"
+
+
+def test_early_stopping_waits_longer_after_an_improvement_and_returns_the_best() -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    stopping = EarlyStopping({"net": net}, patience=3, factor=2)
+    ended = []
+    for epoch, loss in enumerate([1.0, 0.9, 0.5, 0.4999, 0.6, 0.7, 0.8], start=1):
+        with torch.no_grad():
+            net.weight.fill_(epoch)
+        ended.append(stopping.after(epoch, loss))
+    assert ended == [False] * 5 + [True, True], "0.5 at epoch 3 waits to epoch 6; 0.4999 is no clear improvement"
+    saved = EarlyStopping({"net": net}, patience=3, factor=2)
+    saved.load_state_dict(stopping.state_dict())
+    saved.restore()
+    assert net.weight.item() == 4 and saved.patience == 6
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
+
+
+def weights_of(stages: Stages) -> dict[str, torch.Tensor]:
+    return stages.weights()
+
+
+@pytest.mark.parametrize("params", [{}, {"recipe": "layer-wise", "activation": "sigmoid"}])
+def test_without_the_graph_grdnn_is_its_own_base(params: dict[str, Any]) -> None:
+    ours, theirs = Stages(), Stages()
+    one, other = small("grdnn", eta=0, **params), small("ddae", **params)
+    mine, reference = steps_of(one, digits(), ours), steps_of(other, digits(), theirs)
+    assert [(s.stage, s.step, dict(s.scalars)) for s in mine] == [(s.stage, s.step, dict(s.scalars)) for s in reference]
+    np.testing.assert_array_equal(one.labels_, other.labels_)
+    np.testing.assert_array_equal(to_host(mine[-1].arrays)["Z"], to_host(reference[-1].arrays)["Z"])
+    assert weights_of(ours).keys() == weights_of(theirs).keys()
+    assert all(torch.equal(value, weights_of(theirs)[key]) for key, value in weights_of(ours).items())
+
+
+@pytest.mark.parametrize(("base", "twin"), [("dae", "dae"), ("cdae", "cdae"), ("ddae", "ddae")])
+def test_with_the_graph_it_starts_from_the_same_weights_batches_and_masks(base: str, twin: str) -> None:
+    """A graph of weight 1e-12 changes nothing that can be seen, so everything else must be equal."""
+    a, b = small("grdnn", base=base, eta=1e-12), small(twin)
+    mine, reference = steps_of(a, digits()), steps_of(b, digits())
+    joint = [float(s.scalars["reconstruction"]) for s in mine if s.stage == "joint"]
+    assert joint == pytest.approx([float(s.scalars["reconstruction"]) for s in reference if s.stage == "joint"], rel=1e-5)
+    np.testing.assert_allclose(a.embedding_, b.embedding_, atol=1e-4)
+
+
+def test_layer_wise_pretraining_lowers_the_loss_of_every_layer_and_path() -> None:
+    method = small("grdnn", **LAYERED, layer_epochs=15, path_epochs=15, optimizer="sgd", batch_size=10, epochs=5)
+    losses_of: dict[str, list[float]] = {}
+    for step in method.iter_fit(digits()):
+        named = [name for name in ("graph", "reconstruction") if name in step.scalars]
+        if named and step.stage != "joint":
+            losses_of.setdefault(step.stage, []).append(float(step.scalars[named[0]]))
+    layers = [f"{path} layer {depth}" for path, depth in (("data", 1), ("data", 2), ("graph", 1), ("graph", 2))]
+    assert list(losses_of) == [*layers[:2], "data path", *layers[2:], "graph path"]
+    for stage, values in losses_of.items():
+        assert values[-1] < values[0], stage
+
+
+def test_the_graph_encoder_is_gone_after_its_path() -> None:
+    stages = Stages()
+    for step in small("grdnn", **LAYERED).iter_fit(digits(), stages):
+        present = any("graph_encoder" in saved["state"] for saved in stages.state_dict().values())
+        assert present == (step.stage.startswith("graph "))
+    assert {name.split(".")[0] for name in stages.weights()} == {"encoder", "decoder", "graph_decoder"}
+
+
+def test_held_out_samples_give_no_gradients_and_the_best_epoch_is_kept() -> None:
+    """Samples that are not learnt from may change without any effect on what is learnt."""
+    X = digits()
+    method: Any = small("dae", validation=0.25, epochs=3, patience=3)
+    trainer = method.begin(X, Stages())
+    changed = X.copy()
+    changed[trainer.held.numpy()] = 1 - changed[trainer.held.numpy()]
+    first, second = small("dae", validation=0.25, epochs=1), small("dae", validation=0.25, epochs=1)
+    steps_of(first, X)
+    steps_of(second, changed)
+    np.testing.assert_array_equal(first.embed(X), second.embed(X))
+
+    overfitting: Any = small("dae", validation=0.25, epochs=150, learning_rate=0.01, schedule="constant", patience=150)
+    steps = [step for step in overfitting.iter_fit(X) if step.stage == "joint"]
+    best = min(float(step.scalars["validation"]) for step in steps)
+    assert best < float(steps[-1].scalars["validation"])
+    with torch.no_grad():
+        held = trainer.held
+        x = overfitting.data_.X(held)
+        reached = losses.divergence(x, overfitting.data_.decoder(overfitting.data_.encoder(x))).item()
+    assert reached == pytest.approx(best, rel=1e-5)
+
+
+@pytest.mark.parametrize("graph", ["neighbors", "anchors"])
+def test_the_graph_of_a_run_has_k_ends_for_everybody_and_follows_the_samples(graph: str) -> None:
+    X = digits()
+    method: Any = small("grdnn", graph=graph, n_anchors=30, n_neighbors=7, validation=0.2)
+    steps_of(method, X)
+    arrays = method.other_arrays()
+    S = arrays["S"].toarray()
+    trainer = small("grdnn", validation=0.2).begin(X, Stages())  # type: ignore[attr-defined]
+    held = trainer.held.numpy()
+    assert S.shape == (len(X), 30 if graph == "anchors" else len(X)) and (S >= 0).all() and S.max() < 1 + 1e-12
+    counts = (S > 0).sum(axis=1)
+    assert (counts[held] == 7).all() and (counts >= 7).all() and ((counts == 7).all() or graph == "neighbors")
+    flat = X.reshape(len(X), -1)
+    if graph == "neighbors":
+        assert not S[:, held].any(), "held-out samples are nobody's neighbours"
+        fitted = np.setdiff1d(np.arange(len(X)), held)
+        np.testing.assert_array_equal(S[np.ix_(fitted, fitted)], S[np.ix_(fitted, fitted)].T)
+        assert not np.diagonal(S).any()
+    ends = flat if graph == "neighbors" else arrays["anchors"]
+    distances = cdist(flat, ends, "sqeuclidean")
+    known = S > 0
+    scale = -np.log(2) * distances[known] / np.log(np.minimum(S[known], 1 - 1e-12))
+    np.testing.assert_allclose(scale[distances[known] > 1], np.median(scale), rtol=1e-3)
+
+
+def test_kernels_and_scales_are_those_that_the_graph_module_names() -> None:
+    X = digits()
+    names = (("squared", "all", "half"), ("unsquared", "kept", "half_unsquared"), ("code", "all", "features"))
+    for kernel, over, name in names:
+        method: Any = small("grdnn", kernel=kernel, scale_over=over, validation=0)
+        steps_of(method, X)
+        expected, _ = graphs.neighbor_graph(X, 20, kernel=name, over=over)  # type: ignore[arg-type]
+        np.testing.assert_allclose(method.other_arrays()["S"].toarray(), expected.toarray(), rtol=1e-6)
+
+
+def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore) -> None:
+    """D-DAE and GR-DNN on it share stages one and two, and reuse changes nothing."""
+    data = DataSpec("digits", per_class=12)
+    quick = {"widths": (12, 6), "layer_epochs": 2, "path_epochs": 2, "epochs": 2, "batch_size": 32, "graph_widths": (10,)}
+
+    def run(home: RunStore, name: str) -> Any:
+        own = {key: value for key, value in quick.items() if key in registry.method(name).declared()}
+        spec = execute.make_spec(name, data, preset="defaults", overrides={**own, **LAYERED})
+        done = execute.execute(home, home.create(spec, owner=this_process()).id)
+        assert done.status == Status.DONE, done.error
+        return done
+
+    first, second = run(store, "ddae"), run(store, "grdnn")
+    assert not first.result["pretrained"]["reused"]
+    assert second.result["pretrained"]["reused"] and second.result["pretrained"]["run"] == first.id
+    alone = RunStore(store.home / "elsewhere")
+    fresh = run(alone, "grdnn")
+    assert not fresh.result["pretrained"]["reused"]
+    for name in ("Z", "labels"):
+        np.testing.assert_array_equal(
+            store.arrays(second.id, "final", [name])[name], alone.arrays(fresh.id, "final", [name])[name]
+        )
+
+
+# ---- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("ddae", {"recipe": "layer-wise"}, "'activation' parameter of ddae must be 'sigmoid'"),
+        ("grdnn", {**LAYERED, "graph_activation": "relu"}, "'graph_activation' parameter of grdnn must be 'sigmoid'"),
+        ("grdnn", {"n_neighbors": 120}, "'n_neighbors' parameter of grdnn must be at most 107"),
+        ("grdnn", {"graph": "anchors", "n_anchors": 10, "n_neighbors": 11}, "at most 10 for 108 samples"),
+        ("lae", {"n_neighbors": 500}, "'n_neighbors' parameter of lae must be less than the number of samples, 120"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_training(name: str, params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        small(name, **params).check_data(digits())
+
+
+@pytest.mark.parametrize("name", ["dae", "ddae", "cdae", "lae", "grdnn"])
+def test_data_outside_the_unit_interval_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match=r"between 0 and 1.*These lie between -0.5 and 0.5"):
+        small(name).fit(digits() - 0.5)
+
+
+def test_methods_are_what_they_are_called() -> None:
+    assert registry.method("grdnn") is GRDNN and registry.method("lae") is LAE
+    spec = execute.make_spec("grdnn", DataSpec("digits"))
+    assert replace(spec, seed=3).params == spec.params
