@@ -78,8 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--standby", action="store_true", help="import first, then read the run from standard input")
     worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
     bench = command("bench", _bench, "Measure speed, as ratios within one process.")
-    bench.add_argument("what", choices=("epoch",))
-    bench.add_argument("tasks", nargs="*", help="method and data, as udll-orl or rgrl-coil20; all by default")
+    bench.add_argument(
+        "what", choices=("epoch", "scaling"), help="a step against the published programs; cost against n, drawn into assets/"
+    )
+    bench.add_argument("tasks", nargs="*", help="epoch: method and data, as udll-orl; scaling: values of n; all by default")
     bench.add_argument("--steps", type=int, default=15, help="measured steps of each side")
     return parser
 
@@ -324,14 +326,33 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from core.bench import TASKS, bench_epoch
+    rows = (_bench_epoch if options.what == "epoch" else _bench_scaling)(options)
+    if options.json:
+        print(json.dumps(rows))
+    return EXIT_DONE
+
+
+def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.epoch import TASKS, bench_epoch
 
     rows = bench_epoch(options.tasks or tuple(TASKS), steps=options.steps)
     for row in rows:
         print(f"{row['task']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
-    if options.json:
-        print(json.dumps(rows))
-    return EXIT_DONE
+    return rows
+
+
+def _bench_scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.scaling import SIZES, TIMED, bench_scaling, draw
+
+    wrong = [text for text in options.tasks if not text.isdecimal()]
+    if wrong:
+        raise ParameterError(f"bench scaling takes values of n. Got {wrong[0]!r} instead.")
+    rows = bench_scaling([int(text) for text in options.tasks] or SIZES)
+    for row in rows:
+        told = (f"{title} {row[part]:.2f} s ({row[f'{part}_ratio']:.2f} per sample)" for part, title in TIMED.items())
+        print(f"n = {row['n']}: {', '.join(told)}")
+    print(draw(rows))
+    return rows
 
 
 # ---- the worker --------------------------------------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from core.bench import TASKS, bench_epoch, contenders, epoch_ratio
+from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
+from core.bench.scaling import TIMED, bench_scaling, draw
 from core.errors import ParameterError, UnknownName
 from core.finetuning import FineTuning
 
@@ -73,3 +76,19 @@ def test_bench_refuses_what_it_cannot_run() -> None:
         epoch_ratio("udll-orrl", steps=1)
     with pytest.raises(ParameterError, match="'steps' must be at least 1"):
         epoch_ratio("udll-orl", steps=0)
+
+
+def test_cost_against_n_is_measured_and_drawn(benchmark_data: Path, tmp_path: Path) -> None:
+    rows = bench_scaling([200, 400])
+    assert [row["n"] for row in rows] == [200, 400]
+    for part in TIMED:
+        assert rows[0][f"{part}_ratio"] == 1 and rows[1][part] > 0
+        assert rows[1][f"{part}_ratio"] == pytest.approx(rows[1][part] / rows[0][part] / 2)
+    drawn = draw(rows, tmp_path / "scaling.svg").read_text()
+    assert drawn.startswith("<?xml") and "Anchors and graph" in drawn
+
+
+@pytest.mark.parametrize("sizes", [[], [500], [50, 500]])
+def test_sizes_that_show_no_growth_are_refused(sizes: list[int]) -> None:
+    with pytest.raises(ParameterError, match="'sizes' must be at least two numbers of at least 100"):
+        bench_scaling(sizes)

@@ -172,7 +172,8 @@ def test_options_choose_the_part_of_the_data_and_the_preset(capsys: pytest.Captu
     result = last_json(out)
     assert code == 0 and result["n_samples"] == 80 and result["preset"] == "digits"
     assert result["params"]["n_clusters"] == 4 and result["params"]["power"] == 2.0
-    assert result["data"] == {"name": "digits", "n_samples": None, "per_class": 20, "n_classes": 4, "seed": 3, "scaling": "l2"}
+    part = {"n_samples": None, "per_class": 20, "n_classes": 4, "n_test": None, "seed": 3}
+    assert result["data"] == {"name": "digits", "scaling": "l2", **part}
 
 
 def test_a_file_can_be_trained_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

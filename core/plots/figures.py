@@ -80,7 +80,10 @@ def anchor_map(points: NDArray, samples: NDArray, groups: NDArray, names: Sequen
             hovertemplate="%{text}<extra></extra>",
             marker={"size": 9, "symbol": "diamond-open", "color": "#888888", "line": {"width": 2}},
         )  # fmt: skip
-    return figure.update_layout(height=440, dragmode="pan")
+    legend = {"orientation": "h", "y": 0, "yanchor": "top"}
+    figure.update_layout(height=440, dragmode="pan", legend=legend, showlegend=len(names) <= len(TEN))
+    figure.update_yaxes(scaleanchor=None)
+    return figure
 
 
 def blocks(

@@ -20,7 +20,7 @@ from core.errors import DataError, ParameterError, UnknownName
 from core.finetuning import DeepSelfExpressive, FineTuning
 from core.nets import ConvAutoEncoder, batch_last
 
-PORTS = Path(__file__).resolve().parent.parent / "tests" / "ports"
+PORTS = Path(__file__).resolve().parents[2] / "tests" / "ports"
 WARM_UP = 2
 
 
