@@ -180,7 +180,7 @@ class DeepCoding(GroupsCodes):
             yield from self._data_path(trainer)
             yield from self.other_paths(trainer)
         yield from trainer.run(
-            "joint", self.epochs, {**self.data_.networks, **self.other_networks()}, self._joint_terms,
+            "joint", self.epochs, {**self.data_.networks, **self.other_networks()}, partial(self._joint_terms, trainer),
             rate=self.learning_rate, falling=self.schedule == "cosine", stop_factor=JOINT_FACTOR,
             arrays={**self.views(), **self.other_arrays()},
         )  # fmt: skip
@@ -200,8 +200,8 @@ class DeepCoding(GroupsCodes):
         self.data_ = Pair("data", "reconstruction", Rows(_flat(X), self.device), encoder, decoder)
         order = torch.Generator().manual_seed(self.random_state)
         rows, held = torch.randperm(len(X), generator=order).to(self.device), round(self.validation * len(X))
-        self._noise = torch.Generator(self.device).manual_seed(self.random_state)
-        return Trainer(stages, rows[held:], rows[:held], order, self._noise, self.optimizer, self.batch_size, self.patience)
+        noise = torch.Generator(self.device).manual_seed(self.random_state)
+        return Trainer(stages, rows[held:], rows[:held], order, noise, self.optimizer, self.batch_size, self.patience)
 
     def new_paths(
         self, n_features: int, seed: int, widths: tuple[int, ...] | None = None, activation: str | None = None
@@ -215,14 +215,15 @@ class DeepCoding(GroupsCodes):
         sizes = [n_features, *(widths or self.widths)]
         act: Any = activation or self.activation
         encoder = Path(sizes, act, generator=generator)
-        decoder = Path(sizes[::-1], act, squashed=True, generator=generator)
+        decoder = Path(sizes[::-1], act, generator=generator)
         return encoder.to(self.device), decoder.to(self.device)
 
     def path_stages(self, pair: Pair, trainer: Trainer, arrays: Arrays) -> Iterator[Step]:
         """Stages one and two of a path: its layers one after the other, then all of them, from the tied weights."""
         for depth in range(len(pair.encoder.layers)):
             yield from trainer.run(
-                f"{pair.name} layer {depth + 1}", self.layer_epochs, pair.networks, partial(self._layer_terms, pair, depth),
+                f"{pair.name} layer {depth + 1}", self.layer_epochs, pair.networks,
+                partial(self._layer_terms, trainer, pair, depth),
                 rate=self.layer_learning_rate, parameters=pair.tied_parameters(depth),
             )  # fmt: skip
         pair.untie()
@@ -231,11 +232,13 @@ class DeepCoding(GroupsCodes):
             rate=self.path_learning_rate, stop_factor=PATH_FACTOR, arrays=arrays,
         )  # fmt: skip
 
-    def _layer_terms(self, pair: Pair, depth: int, rows: torch.Tensor, learning: bool) -> Mapping[str, torch.Tensor]:
+    def _layer_terms(
+        self, trainer: Trainer, pair: Pair, depth: int, rows: torch.Tensor, learning: bool
+    ) -> Mapping[str, torch.Tensor]:
         from core import losses
 
         x = pair.input_of(depth, rows)
-        layer, logits = pair.tied(depth, self._masked(x) if learning else x)
+        layer, logits = pair.tied(depth, trainer.masked(x, self.mask) if learning else x)
 
         def layers_of(others: torch.Tensor) -> Sequence[Layer]:
             return [pair.tied(depth, pair.input_of(depth, others))[0]]
@@ -251,24 +254,17 @@ class DeepCoding(GroupsCodes):
         penalty = self._penalty(layers, rows) if pair is self.data_ else {}
         return {pair.term: losses.divergence(x, pair.decoder(codes)), **penalty}
 
-    def _joint_terms(self, rows: torch.Tensor, learning: bool) -> Mapping[str, torch.Tensor]:
+    def _joint_terms(self, trainer: Trainer, rows: torch.Tensor, learning: bool) -> Mapping[str, torch.Tensor]:
         from core import losses
 
         x = self.data_.X(rows)
-        masked = learning and self.masks_jointly
-        layers, codes = self.data_.encoder.trace(self._masked(x) if masked else x)
+        seen = trainer.masked(x, self.mask) if learning and self.masks_jointly else x
+        layers, codes = self.data_.encoder.trace(seen)
         reconstruction = losses.divergence(x, self.data_.decoder(codes))
         return {"reconstruction": reconstruction, **self._penalty(layers, rows), **self.terms(codes, rows)}
 
     def _penalty(self, layers: Sequence[Layer], rows: torch.Tensor) -> Mapping[str, torch.Tensor]:
         return self.penalty(layers, rows, lambda others: self.data_.encoder.trace(self.data_.X(others))[0])
-
-    def _masked(self, x: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        if self.mask == 0:
-            return x
-        return x * (torch.rand(x.shape, generator=self._noise, device=x.device) >= self.mask)
 
     # ---- a data path that other runs can start from --------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from core import registry
 from core.base import Cost
 from core.runs import Run, RunSpec, RunStore, Status
 
-_COUNTED = {"pretrain": "pretrain_epochs", "finetune": "epochs"}
+_COUNTED = {"pretrain": "pretrain_epochs", "finetune": "epochs", "joint": "epochs"}
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,5 @@ def _scaled(run: Run, spec: RunSpec) -> float:
     for stage, counter in _COUNTED.items():
         before, now = run.spec.params.get(counter), spec.params.get(counter)
         if before and now is not None:
-            total += seconds[stage] * (now / before - 1)
+            total += seconds.get(stage, 0.0) * (now / before - 1)
     return float(total)

@@ -36,7 +36,7 @@ def conclude(
         affinity = getattr(method, "affinity_matrix_", None)
         view = observe.View(host, method.labels_, affinity, observe.score(data, host, method.labels_, affinity))
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
-        if data.y is not None and "Z" in host:
+        if data.test is None and data.y is not None and "Z" in host:
             result["metrics"] |= metrics.retrieval(host["Z"], data.y)
         if data.test is not None:
             held_out, scores, repeats = heldout.assess(method, data.test)

@@ -26,25 +26,22 @@ class Path(nn.Module):
     sizes : sequence of int
         Units of the input and of each layer.
     activation : {"sigmoid", "relu"}
-    squashed : bool
-        The last layer gives logits, so it is drawn as a sigmoid layer.
     generator : torch.Generator
-        Source of the weights: uniform on +-g sqrt(6 / (fan_in + fan_out)), with g = 4 for a sigmoid layer among sigmoid
-        layers (Glorot and Bengio 2010) and 1 otherwise; biases start at 0.
+        Source of the weights: uniform on +-g sqrt(6 / (fan_in + fan_out)), with g = 4 for hidden sigmoid layers and 1
+        otherwise (Glorot and Bengio 2010); biases start at 0. The wide start of sigmoid layers is what lets a graph
+        decoder trained from scratch tell anchors apart.
     """
 
     layers: Sequence[nn.Linear]
 
-    def __init__(
-        self, sizes: Sequence[int], activation: Activation, *, squashed: bool = False, generator: torch.Generator
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], activation: Activation, *, generator: torch.Generator) -> None:
         super().__init__()
         self.activation = activation
         layers: list[nn.Linear] = []
         for position, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
             last = position == len(sizes) - 2
-            gain = 4 if activation == "sigmoid" and (squashed or not last) else 1
+            gain = 4 if activation == "sigmoid" and not last else 1
             bound = gain * sqrt(6 / (fan_in + fan_out))
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
             nn.init.zeros_(layer.bias)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import Any
 
@@ -99,6 +99,15 @@ class Trainer:
         if stopping is not None:
             parts["stopping"] = stopping
         yield from self.stages.run(stage, epochs, parts, epoch, finish=stopping.restore if stopping is not None else None)
+
+    def masked(self, x: Tensor, share: float) -> Tensor:
+        """x with a share of its entries, drawn one by one, set to zero."""
+        return x if share == 0 else x * (torch.rand(x.shape, generator=self.noise, device=x.device) >= share)
+
+    def apart(self, seed: int) -> Trainer:
+        """The same with generators of its own: what it trains leaves the batches and masks of this one as they were."""
+        order, noise = torch.Generator().manual_seed(seed), torch.Generator(self.noise.device).manual_seed(seed)
+        return replace(self, order=order, noise=noise)
 
     def _validation(self, terms: Terms) -> Tensor:
         """Mean loss of the held-out samples, as they are."""

@@ -63,9 +63,7 @@ def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
     assert run.result["metrics"]["test_acc"] == metrics.evaluate(arrays["test_y"], arrays["test_labels"])["acc"]
     spread = run.result["spread"]["test_acc"]
     assert spread["n"] == 20 and spread["min"] <= run.result["metrics"]["test_acc"] <= spread["max"]
-    assert run.result["metrics"]["map_20"] == pytest.approx(
-        metrics.mean_average_precision(arrays["Z"], store.arrays(run.id, "final", ["y"])["y"], 20)
-    )
+    assert "test_map_20" in run.result["metrics"] and "map_20" not in run.result["metrics"]
 
 
 def test_the_command_line_holds_samples_out(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:

@@ -178,7 +178,7 @@ class GRDNN(Denoising, Contractive):
     def other_paths(self, trainer: Trainer) -> Iterator[Step]:
         if self.eta == 0 or not self.graph_start:
             return
-        yield from self.path_stages(self.graph_, trainer, self.views())
+        yield from self.path_stages(self.graph_, trainer.apart(self.random_state + 1), self.views())
         trainer.stages.forget("graph_encoder")
 
     def other_networks(self) -> Mapping[str, Path]:
