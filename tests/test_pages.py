@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,7 +21,7 @@ from core.errors import InvalidInput
 from core.jobs import JobQueue
 from core.pretrained import PretrainedStore
 from core.runs import Run, RunSpec, RunStore, Status
-from pages.ui import comparison
+from pages.ui import beside, comparison
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
@@ -240,7 +242,8 @@ def button(app: AppTest, label: str) -> Any:
 # ---- explore ---------------------------------------------------------------------------------------------------------
 
 VIEWS = (
-    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "New samples", "Compare", "Record",
+    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "New samples",
+    "Compare", "Record",
 )  # fmt: skip
 
 
@@ -320,6 +323,180 @@ def test_a_run_that_used_the_labels_says_so(visit: Callable[..., AppTest], finis
     about = {"scope": "subset", "subset_size": 30}
     assert "used the labels" in texts(visit("explore", run=finished("ridge", **about, subset_by="classes")))
     assert "used the labels" not in texts(visit("explore", run=finished("ridge", **about)))
+
+
+# ---- graph-regularised networks and held-out samples -----------------------------------------------------------------
+
+HELD = DataSpec("digits", per_class=12, n_classes=4, n_test=30)
+TINY = {"widths": (16, 8), "epochs": 2, "n_neighbors": 5}
+
+
+@pytest.fixture
+def held_out(store: RunStore) -> Callable[..., str]:
+    """A finished run of a method on data with held-out samples, by id."""
+
+    def train(method: str, data: DataSpec = HELD, **overrides: Any) -> str:
+        declared = registry.method(method).declared()
+        values = {name: value for name, value in (TINY | overrides).items() if name in declared}
+        spec = execute.make_spec(method, data, preset="defaults", overrides=values, device="cpu")
+        return JobQueue(store, immediate=True).submit(spec).id
+
+    return train
+
+
+def unlabelled(n: int = 60) -> DataSpec:
+    """Samples without classes that are no images, some of them held out."""
+    rows = "\n".join(",".join(map(str, row)) for row in np.random.default_rng(0).integers(0, 9, (n, 6)))
+    path = datasets.store_upload("plain.csv", f"a,b,c,d,e,f\n{rows}\n".encode())
+    return DataSpec(path.stem, n_test=20)
+
+
+def plots(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def test_samples_are_held_out_on_the_data_page(visit: Callable[..., AppTest]) -> None:
+    app = visit("data")
+    assert "Held out" not in {metric.label for metric in app.metric}
+    app.number_input(key="digits:n_test").set_value(30).run()
+    shown = {metric.label: metric.value for metric in healthy(app).metric}
+    assert shown["Samples"] == "48" and shown["Held out"] == "30"
+    assert app.session_state["data"]["n_test"] == 30
+    app.switch_page("pages/train.py").run()
+    assert "30 more are held out for testing" in texts(healthy(app))
+
+
+@pytest.mark.parametrize("method", ["grdnn", "kmeans", "ridge"])
+def test_every_view_of_a_run_with_held_out_samples_draws(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore, method: str
+) -> None:
+    run = held_out(method)
+    app = visit("explore", run=run)
+    for view in VIEWS:
+        app.session_state["view"] = view
+        assert not healthy(app.run()).error, view
+    how = "each labelled by its nearest training sample" if method == "ridge" else "encoded and clustered by themselves"
+    assert "Held out: 30 samples" in texts(app) and how in texts(app)
+    assert ("20 seeds of k-means" in texts(app)) == (method != "ridge")
+    scores = store.get(run).result["metrics"]
+    shown = [(metric.label, metric.value) for metric in app.metric]
+    for label, name in (("ACC", "test_acc"), ("NMI (max)", "test_nmi_max"), ("mAP@10", "test_map_10")):
+        assert (label, f"{scores[name]:.3f}") in shown
+
+
+def test_the_score_card_says_how_well_codes_retrieve(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("kmeans")
+    assert f"mAP: {store.get(run).result['metrics']['map_10']:.3f} at 10" in texts(visit("explore", run=run))
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_retrieval_shows_rows_of_neighbours_and_a_curve_for_each_space(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], held: bool
+) -> None:
+    held_out("ddae")
+    app = visit("explore", run=held_out("grdnn"), view="Retrieval", t_among=held)
+    for title in ("Pixels", "GR-DNN * (this run)", "D-DAE *"):
+        assert f"**{title}** · precision at 12" in re.sub(r"\\([*()])", r"\1", texts(app))
+    assert f"among the {30 if held else 48} {'held-out' if held else 'training'} samples" in texts(app)
+    curves = plots(app)[-1]["data"]
+    assert [line["name"] for line in curves] == ["Pixels", "GR-DNN * (this run)", "D-DAE *"]
+    assert len({(line["line"]["color"], line["line"]["dash"]) for line in curves}) == 3
+    button(app, "Another").click().run()
+    assert not healthy(app).error
+    app.multiselect[0].set_value([]).run()
+    assert len(plots(healthy(app))[-1]["data"]) == 1, "the pixels alone"
+
+
+@pytest.mark.parametrize("method", ["nmf", "kmeans"])
+def test_retrieval_without_classes_and_images_lists_neighbours_and_draws_no_curve(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], method: str
+) -> None:
+    app = visit("explore", run=held_out(method, unlabelled(), n_clusters=3), view="Retrieval")
+    assert "precision" not in texts(app) and "mAP" not in texts(app) and not app.error
+    tables = [frame.value for frame in app.dataframe if "sample" in frame.value]
+    assert len(tables) == (2 if method == "nmf" else 1) and all(len(table) == 12 for table in tables)
+
+
+@pytest.mark.parametrize("graph", ["anchors", "neighbors"])
+def test_a_sample_is_shown_with_what_the_graph_joins_it_to(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], graph: str
+) -> None:
+    run = held_out("grdnn", graph=graph, n_anchors=12)
+    app = visit("explore", run=run, view="Anchors")
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Anchors"] == "12" if graph == "anchors" else shown["Samples"] == "43"
+    assert "Sample 0 of class" in texts(app)
+    app.number_input(key=f"n_sample:{run}").set_value(7).run()
+    assert "Sample 7 of class" in texts(healthy(app)) and not app.error
+    assert ("All 12, in the order" in texts(app)) == (graph == "anchors")
+
+
+def test_anchors_of_samples_that_are_no_images_are_a_table(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
+    app = visit("explore", run=held_out("grdnn", unlabelled(), n_clusters=3, graph="anchors", n_anchors=9), view="Anchors")
+    table = next(frame.value for frame in app.dataframe if "weight" in frame.value)
+    assert len(table) == 5 and table["weight"].is_monotonic_decreasing and not app.error
+
+
+def test_only_a_run_with_a_graph_offers_its_anchors(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
+    for method, offered in (("grdnn", ["Anchors"]), ("ddae", ["Workbench"])):
+        app = visit("explore", run=held_out(method), view="Anchors" if method == "ddae" else "Workbench")
+        row = next(element for element in app.segmented_control if element.key == "view")
+        assert [name for name in row.options if name in ("Anchors", "Workbench")] == offered
+        assert row.value == "Embedding"
+
+
+def test_reconstructions_of_another_run_stand_below(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore
+) -> None:
+    other = held_out("ddae")
+    run = held_out("grdnn")
+    app = visit("explore", run=run, view="Reconstructions")
+    X = datasets.load(HELD).samples
+    for one in (run, other):
+        error = float(np.square(X - store.arrays(one, "final", ["X_hat"])["X_hat"]).mean())
+        assert f"{error:.5f}" in texts(app)
+    app.selectbox(key=f"r_beside:{run}").select_index(0).run()
+    assert "D-DAE" not in app.caption[-1].value and not healthy(app).error
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_small_codes_are_drawn_as_they_are(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore, size: int
+) -> None:
+    run = held_out("ddae", widths=(16, size))
+    app = visit("explore", run=run, view="Embedding")
+    figure = plots(app)[-1]
+    assert figure["data"][0]["type"] == ("scattergl" if size == 2 else "scatter3d")
+    axes = figure["layout"] if size == 2 else figure["layout"]["scene"]
+    assert axes["xaxis"]["title"]["text"] == "code 1"
+    frame, Z = store.arrays(run, "live"), store.arrays(run, "final", ["Z"])["Z"]
+    assert bool(frame["projected"]) == (size != 2)
+    if size == 2:
+        np.testing.assert_allclose(frame["points"], Z - Z.mean(axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("colouring", ["cluster", "class", "correct"])
+def test_held_out_codes_can_be_looked_at(visit: Callable[..., AppTest], held_out: Callable[..., str], colouring: str) -> None:
+    app = visit("explore", run=held_out("ddae"), view="Embedding", e_source="test_Z", e_colour=colouring)
+    traces = plots(app)[-1]["data"]
+    numbers = np.concatenate([numbers_of(trace["customdata"]) for trace in traces])
+    assert sorted(numbers.tolist()) == list(range(30)) and not app.error
+
+
+def numbers_of(packed: Any) -> np.ndarray:
+    """An array as Plotly sends it: binary, or a list."""
+    if isinstance(packed, dict):
+        return np.frombuffer(base64.b64decode(packed["bdata"]), dtype=packed["dtype"])
+    return np.asarray(packed)
+
+
+def test_a_choice_that_the_next_run_does_not_offer_gives_way_to_the_first(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    app = visit("explore", run=finished("kmeans"), view="Embedding", e_source="test_Z")
+    assert app.session_state["e_source"] == "raw" and len(app.get("plotly_chart")) == 2 and not app.error
 
 
 # ---- new samples -----------------------------------------------------------------------------------------------------
@@ -408,7 +585,7 @@ def test_runs_on_the_same_data_stand_side_by_side(visit: Callable[..., AppTest],
 def test_runs_of_the_same_method_are_told_apart(
     visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch, same_second: bool
 ) -> None:
-    monkeypatch.setattr(comparison, "_when", lambda run: " · now" if same_second else f" · {run.created}")
+    monkeypatch.setattr(beside, "_when", lambda run: " · now" if same_second else f" · {run.created}")
     runs = [finished("ridge", strength=strength) for strength in (1.0, 2.0)]
     app = visit("explore", run=runs[0], view="Compare")
     app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value(runs).run()
@@ -508,6 +685,25 @@ def test_a_deleted_network_is_gone_and_its_runs_stay(
     button(app, "Delete for good").click().run()
     assert "None is kept yet" in texts(healthy(app)) and PretrainedStore(store.home).all() == []
     assert store.get(run).result["metrics"] and "Z" in store.arrays(run, "final")
+
+
+def test_a_network_that_was_trained_layer_by_layer_is_shown_and_taken(
+    visit: Callable[..., AppTest], ticked: Callable[[], AppTest], held_out: Callable[..., str], store: RunStore
+) -> None:
+    layers = {"recipe": "layer-wise", "activation": "sigmoid", "layer_epochs": 2, "path_epochs": 2}
+    held_out("ddae", **layers)
+    app = ticked()
+    assert list(app.dataframe[0].value["Layers"]) == ["16-8, 20% masked"]
+    assert "layer by layer (2 epochs each)" in texts(app) and app.get("image")
+    box = next(box for box in app.selectbox if box.label == "Method")
+    assert box.options == ["D-DAE", "GR-DNN"]
+    box.set_value("grdnn").run()
+    button(app, "Train from this network").click().run()
+    app.session_state["draft"]["params"] |= {"epochs": 2, "n_neighbors": 5, "graph_widths": (8,)}
+    app.switch_page("pages/train.py").run()
+    button(healthy(app), "Launch").click().run()
+    run = own_runs(store)[0]
+    assert run.spec.method == "grdnn" and run.result["pretrained"]["reused"], run.result
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ paper prints the distance unsquared and a sigma that depends on itself; its prog
 Training. The paper's recipe (see `core.deepcoding`) also trains a graph encoder f_g that reads S: its layers and its path give
 g_g a start, then it is thrown away. New samples need no graph: they are encoded by f_d alone.
 eta = 0 is the base auto-encoder, step by step: graph decoder and graph encoder have generators of their own.
+
+What decided the gain over the base, measured on MNIST (20,000 images) and COIL-20: one hidden layer of sigmoid units with
+their wide start in the graph decoder, and a small K (5 to 10). With ReLU or no hidden units the term did nothing or hurt; the
+published graph decoder with its own pretraining gave nothing on COIL-20. The gain in ACC and NMI shrinks as training goes on,
+for the base catches up (30 instead of 12 epochs on MNIST: none on average); that in mAP stays.
 """
 
 from __future__ import annotations

@@ -39,42 +39,19 @@ def grey_levels(values: NDArray, low: float, high: float) -> NDArray[np.uint8]:
     return np.clip(np.rint((values - low) * (255 / ((high - low) or 1))), 0, 255).astype(np.uint8)
 
 
-def marked_strip(
-    images: NDArray[np.uint8], hits: NDArray[np.bool_] | None, *, first: NDArray[np.uint8], min_side: int = 64
-) -> NDArray[np.uint8]:
-    """A row of images after a first one; each but the first has a frame, and a check or a cross below it.
-
-    Parameters
-    ----------
-    images : (n, h, w) or (n, h, w, c)
-    hits : (n,)
-        Which are right; None leaves all unmarked.
-    first : (h, w) or (h, w, c)
-        What the others were looked up for; set apart by a wider gap.
-    """
-    marks: list[bool | None] = [None, *([None] * len(images) if hits is None else map(bool, hits))]
-    tiles = [_tile(image, mark, min_side) for image, mark in zip([first, *images], marks, strict=True)]
-    height = tiles[0].shape[0]
-    gap, wide = (np.zeros((height, width, 4), dtype=np.uint8) for width in (GAP + 2, 4 * FRAME))
-    parts = [tiles[0], wide]
-    for tile in tiles[1:]:
-        parts += [tile, gap]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def _tile(image: NDArray[np.uint8], mark: bool | None, min_side: int) -> NDArray[np.uint8]:
-    """One image as RGBA with room for a frame and a mark; what stays empty lets the page shine through."""
+def marked(image: NDArray[np.uint8], hit: bool | None, *, min_side: int = 64) -> NDArray[np.uint8]:
+    """An image (h, w[, c]) as RGBA with a frame, and a check below it for a hit or a cross for a miss; both empty for None."""
     picture = montage(image[None], 1, min_side=min_side)
     if picture.ndim == 2:
         picture = np.repeat(picture[:, :, None], 3, axis=2)
     height, width = picture.shape[:2]
     tile = np.zeros((height + 2 * FRAME + _MARK + 4, width + 2 * FRAME, 4), dtype=np.uint8)
     inside = tile[: height + 2 * FRAME]
-    if mark is not None:
-        colour = (*rgb(CORRECT if mark else WRONG), 255)
+    if hit is not None:
+        colour = (*rgb(CORRECT if hit else WRONG), 255)
         inside[:] = colour
         left = (tile.shape[1] - _MARK) // 2
-        tile[-_MARK - 1 : -1, left : left + _MARK][_CHECK if mark else _CROSS] = colour
+        tile[-_MARK - 1 : -1, left : left + _MARK][_CHECK if hit else _CROSS] = colour
     inside[FRAME:-FRAME, FRAME:-FRAME, :3], inside[FRAME:-FRAME, FRAME:-FRAME, 3] = picture, 255
     return tile
 
