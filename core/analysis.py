@@ -31,8 +31,8 @@ KEPT_ANSWERS = 300
 ERROR_SECONDS = 20.0
 MAX_POINTS = 5000
 MAX_SQUARE = 5000
-MAX_QUERIES = 20_000
-MAX_RANK = 1000
+MAX_QUERIES = metrics.MAX_QUERIES
+MAX_RANK = max(metrics.RANKS)
 NEIGHBORS_SHOWN = 12
 ENDS_SHOWN = 24
 ANCHORS_SHOWN = 400
@@ -178,11 +178,14 @@ def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False)
         y = store.arrays(run, "final", ["test_y", "y"]).get("test_y" if held_out else "y")
     shown = random_rows(len(Z), MAX_QUERIES)
     Z = Z[shown].reshape(len(shown), -1)
-    lists = [nearest for _, nearest in metrics.nearest_lists(Z, min(NEIGHBORS_SHOWN + 1, len(Z)))]
-    found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)[:, 1:]].astype(np.int32)}
-    if y is not None:
-        found["curve"] = metrics.average_precisions(Z, y[shown], min(MAX_RANK, len(Z) - 1))
-    return found, {}
+    k = min(NEIGHBORS_SHOWN + 1 if y is None else MAX_RANK, len(Z))
+    lists, sums = [], np.zeros(k)
+    for rows, nearest in metrics.nearest_lists(Z, k):
+        lists.append(nearest[:, 1 : NEIGHBORS_SHOWN + 1])
+        if y is not None:
+            sums += metrics.summed_precisions(y[shown[nearest]] == y[shown[rows], None])
+    found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)].astype(np.int32)}
+    return found | ({} if y is None else {"curve": sums / len(Z)}), {}
 
 
 def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:

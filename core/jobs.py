@@ -32,7 +32,11 @@ TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
 MAX_ASKED = 2
-LANES = {"references": "references", "embedding": "embeddings"}  # slow tasks do not hold up quick ones
+LANES = {
+    "references": "references",
+    "embedding": "embeddings",
+    "retrieval": "embeddings",
+}  # slow tasks do not hold up quick ones
 
 
 class WorkerProcess:

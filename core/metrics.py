@@ -122,14 +122,17 @@ def average_precisions(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -
     y = np.asarray(y).ravel()
     if not 1 <= k <= len(Z):
         raise DataError(f"k must be between 1 and the number of samples, {len(Z)}. Got {k}.")
-    ranks = np.arange(1, k + 1)
     total = np.zeros(k)
     for rows, nearest in nearest_lists(Z, k, chunk=chunk):
-        relevant = y[nearest] == y[rows, None]
-        hits = np.cumsum(relevant, axis=1)
-        precisions = np.cumsum(hits / ranks * relevant, axis=1)
-        total += (precisions / np.maximum(hits, 1)).sum(axis=0)
+        total += summed_precisions(y[nearest] == y[rows, None])
     return total / len(Z)
+
+
+def summed_precisions(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """AP@1, ..., AP@k of ranked lists (q, k) of what is relevant, summed over the lists (see `average_precisions`)."""
+    hits = np.cumsum(relevant, axis=1)
+    precisions = np.cumsum(hits / np.arange(1, relevant.shape[1] + 1) * relevant, axis=1)
+    return np.asarray((precisions / np.maximum(hits, 1)).sum(axis=0))
 
 
 def nearest_lists(Z: NDArray, k: int, *, chunk: int = 1024) -> Iterator[tuple[slice, NDArray[np.int64]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,7 @@ from pages.ui.state import choose_data, choose_run, run_name, store
 from pages.ui.text import plain
 
 SHEET, LISTED = 12, 10
+LAYER_BY_LAYER = "layer by layer"  # the recipe of `core.deepcoding`
 
 
 def kept_networks() -> PretrainedStore:
@@ -30,8 +32,9 @@ def kept_networks() -> PretrainedStore:
 def layers(kept: Pretrained) -> str:
     """The network in a few characters."""
     recipe = kept.recipe
-    if recipe["network"] == "dense":
-        return "-".join(map(str, recipe["widths"]))
+    if "widths" in recipe:
+        masked = f", {recipe['mask']:.0%} masked" if recipe.get("mask") else ""
+        return "-".join(map(str, recipe["widths"])) + masked
     return ", ".join(f"{c} of {k}×{k}" for c, k in zip(recipe["channels"], recipe["kernel_sizes"], strict=True))
 
 
@@ -88,15 +91,22 @@ def show(kept: Pretrained, used: list[Run]) -> None:
         f"Pretrained on **{plain(facts['dataset'])}** ({facts['n_samples']:,} samples, content `{facts['fingerprint']}`) "
         f"by a run of {title(facts['method'])} (`{facts['run']}`) on {facts['device']}, in {facts['seconds']:.1f} s."
     )
+    if kept.recipe["network"] == LAYER_BY_LAYER:
+        recipe = kept.recipe
+        st.caption(
+            f"Trained layer by layer ({recipe['layer_epochs']} epochs each), then as a whole (at most "
+            f"{recipe['path_epochs']}). Its error is that of the samples shown."
+        )
     st.caption(
         "A run with the same data, network, pretraining and seed takes this network instead of training its own; "
         "on the same machine, with as many threads, the result is the same to the last bit."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [name for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)]
-        method = st.selectbox("Method", names, format_func=title, width=260, key="start_method", persist_state="session")
+        starts = starting_params(kept.recipe)
+        state_key = f"start_method:{kept.recipe['network']}" if kept.recipe["network"] == LAYER_BY_LAYER else "start_method"
+        method = st.selectbox("Method", list(starts), format_func=title, width=260, key=state_key, persist_state="session")
         if st.button("Train from this network", type="primary", icon=":material/play_circle:"):
-            train_from(kept, method)
+            train_from(kept, method, starts[method])
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The runs that used it keep their own weights. This cannot be undone.")
             if st.button("Delete for good", type="primary"):
@@ -121,9 +131,20 @@ def title(method: str) -> str:
     return known[method].title if method in known else method
 
 
-def train_from(kept: Pretrained, method: str) -> None:
+def starting_params(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The methods that can start from a network of that recipe, each with the hyperparameters that make it do so."""
+    params = {name: value for name, value in recipe.items() if name != "random_state"}
+    if recipe["network"] != LAYER_BY_LAYER:
+        return {name: params for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)}
+    params |= {"recipe": "layer-wise", "activation": "sigmoid", "corruption": recipe["mask"]}
+    if "method" in recipe:  # its own penalty shaped the network
+        return {recipe["method"]: params}
+    base = "ddae" if recipe["mask"] else "cdae" if "gamma" in recipe else "dae"
+    return {base: params, "grdnn": params | {"base": base}}
+
+
+def train_from(kept: Pretrained, method: str, params: dict[str, Any]) -> None:
     """Open the training form with the recipe of a network."""
-    params = {name: value for name, value in kept.recipe.items() if name != "random_state"}
     st.session_state["method"] = method
     st.session_state["draft"] = {"run": kept.key, "params": params, "seed": kept.recipe["random_state"]}
     st.session_state["draft"]["device"] = kept.facts["device"]  # networks of the CPU and of the GPU are kept apart

@@ -7,27 +7,32 @@ import streamlit as st
 from core.errors import InvalidInput
 from core.runs import Status
 from pages.ui import views
+from pages.ui.anchors import anchors_view
 from pages.ui.comparison import comparison_view
 from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
 from pages.ui.newsamples import new_samples_view
+from pages.ui.retrieval import retrieval_view
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
 from pages.ui.text import plain
 
+WORKBENCH, ANCHORS = "Workbench", "Anchors"
 VIEWS = {
     "Embedding": views.embedding_view,
     "Affinity": views.affinity_view,
-    "Workbench": views.workbench_view,
+    WORKBENCH: views.workbench_view,
     "Confusion": views.confusion_view,
     "Reconstructions": views.reconstruction_view,
     "Curves": views.curves_view,
+    "Retrieval": retrieval_view,
+    ANCHORS: anchors_view,
     "New samples": new_samples_view,
     "Compare": comparison_view,
     "Record": views.record_view,
 }
-TITLES = {"Reconstructions": "Decoder"}  # where the name is too long for one row of all views
+TITLES = {"Reconstructions": "Decoder", "New samples": "New", "Record": "Spec"}  # else the views would not fit one row
 
 through_app()
 st.title("Explore")
@@ -68,7 +73,9 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-view = segments(
-    "View", {name: TITLES.get(name, name) for name in VIEWS}, key="view", bind="query-params", label_visibility="collapsed"
-)
+joined = "S.row" in store().array_names(run.id, "final")  # a run has C to work on, or a graph S, or neither
+offered = {name: TITLES.get(name, name) for name in VIEWS if name != (WORKBENCH if joined else ANCHORS)}
+if "view" not in st.session_state and st.query_params.get("view") in TITLES:
+    st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
+view = segments("View", offered, key="view", bind="query-params", label_visibility="collapsed")
 VIEWS[view](run, data)

@@ -30,7 +30,8 @@ def trained(store: RunStore) -> Callable[..., str]:
     def train(method: str = "grdnn", **overrides: Any) -> str:
         values = {"widths": (16, 8), "epochs": 2} if method != "kmeans" else {}
         values |= {"n_neighbors": 5} if method == "grdnn" else {}
-        run = store.create(execute.make_spec(method, HELD, preset="defaults", overrides=values | overrides, device="cpu"), owner=this_process())
+        spec = execute.make_spec(method, HELD, preset="defaults", overrides=values | overrides, device="cpu")
+        run = store.create(spec, owner=this_process())
         done = execute.execute(store, run.id)
         assert done.status == "done", done.error
         return run.id

@@ -34,7 +34,7 @@ def parameter_form(
 
 def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
     """Group names, those of the method itself before what it shares with others."""
-    shared = ["Training", "Clusters", "Affinity", "Network", "Pretraining", "Large data", "Run"]
+    shared = ["Training", "Layer-wise recipe", "Clusters", "Affinity", "Network", "Pretraining", "Large data", "Run"]
     names = dict.fromkeys(param.group for param in declared.values())
     own = [name for name in names if name not in shared]
     return dict.fromkeys([*own, *(name for name in shared if name in names)])
@@ -85,8 +85,11 @@ def log_options(param: Param, value: float) -> list[float]:
 
 
 def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) -> Any:
-    """A row of exclusive choices, value to title; the first one is chosen at the start."""
+    """A row of exclusive choices, value to title; the first one is chosen at the start, and if the last is not offered now."""
     values = list(names)
+    if st.session_state.get(key) not in names:
+        st.session_state.pop(key, None)
+    start = None if key in st.session_state else values[0]
     return st.segmented_control(
-        label, values, default=values[0], required=True, format_func=lambda value: names[value], key=key, **options
+        label, values, default=start, required=True, format_func=lambda value: names[value], key=key, **options
     )

@@ -197,9 +197,7 @@ def pictures(records: RunStore, run: Run) -> None:
             )
     if "points" in frame:
         with right:
-            st.caption(
-                "Codes, two principal components" if frame.get("projected", True) else "Codes of two numbers, as they are"
-            )
+            st.caption("Codes, two principal components" if frame.get("projected", True) else "Codes, both dimensions")
             groups, names = _groups(frame, run)
             figure = figures.embedding(frame["points"], frame["shown"], groups, names)
             legend = {"orientation": "h", "y": 0, "yanchor": "top"}

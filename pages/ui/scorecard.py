@@ -41,7 +41,6 @@ def score_card(run: Run) -> None:
     spread = run.result.get("spread", {})
     shown = {name: (title, SCORES.get(name, (title, title))[1]) for name, title in WITH_LABELS.items()}
     shown |= {name: (title, _REST_MEANING) for name, title in REST.items()}
-    shown |= {f"map_{k}": (f"mAP@{k}", _MAP_MEANING) for k in [k for k in RANKS if f"map_{k}" in metrics][-2:-1] or RANKS[:1]}
     shown |= {name: SCORES[name] for name in WITHOUT_LABELS}
     _row_of(run, shown)
     st.caption(
@@ -49,6 +48,10 @@ def score_card(run: Run) -> None:
         + ("Below: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
         + "Silhouette, diagonal mass and blocks need no labels."
     )
+    found = {k: metrics[f"map_{k}"] for k in RANKS if f"map_{k}" in metrics}
+    if found:
+        values = ", ".join(f"{value:.3f} at {k}" for k, value in found.items())
+        st.caption(f"mAP: {values}.", help=_MAP_MEANING)
     held_out(run)
     notes(run)
     compare(run)
@@ -60,7 +63,7 @@ def _row_of(run: Run, shown: Mapping[str, tuple[str, str]]) -> None:
     with st.container(horizontal=True):
         for name, (title, meaning) in shown.items():
             if name in metrics:
-                with st.container(width=150 if name in REST else 110):
+                with st.container(width=150 if name in REST else 98):
                     st.metric(title, f"{metrics[name]:.3f}", help=meaning)
                     if name in spread:
                         st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")

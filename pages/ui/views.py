@@ -18,14 +18,18 @@ from core.projections import PROJECTIONS
 from core.runs import Run
 from core.selfexpressive import SelfExpressive
 from pages.ui.awaiting import answered
+from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
-from pages.ui.text import plain_names
+from pages.ui.text import plain, plain_names
 
-SOURCES = {"U": "Spectral embedding", "Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples"}
+SOURCES = {
+    "U": "Spectral embedding", "Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples",
+    "test_Z": "Held-out codes",
+}  # fmt: skip
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "graph": "Graph through anchors", "prior": "Prior graph"}
 ABOUT = {
@@ -39,35 +43,42 @@ PIXELS = 480
 
 def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
-    final = store().arrays(run.id, "final", ("labels", "y"))
     stored = store().array_names(run.id, "final")
-    own = {"U"} if registry.method(run.spec.method).learns != "deep" else set(SOURCES)  # else Z holds the samples themselves
-    sources = [name for name in SOURCES if name == "raw" or name in own & set(stored)]
+    own = set(SOURCES) if has_codes(run) else {"U", "test_Z"}  # else Z holds the samples themselves
+    sources = {name: title for name, title in SOURCES.items() if name == "raw" or name in own & set(stored)}
+    if not has_codes(run) and "test_Z" in sources:
+        sources["test_Z"] = "Held-out samples"
     colourings = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
     if data.y is None:
         colourings = {"cluster": "Cluster"}
     with st.container(horizontal=True):
-        source = segments("Of", {name: SOURCES[name] for name in sources}, key="e_source")
-        kind = segments("By", KINDS, key="e_kind")
-        dims = segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
+        source = segments("Of", sources, key="e_source")
+        size = code_size(run.id, source)
+        as_it_is = {"code": "Code"} if size in (2, 3) else {}
+        kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
+        dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
         colouring = segments("Colour", colourings, key="e_colour")
+    part, labels = data, store().arrays(run.id, "final", ["labels"])["labels"]
+    if source == "test_Z" and data.test is not None:
+        part, labels = data.test, store().arrays(run.id, "final", ["test_labels"])["test_labels"]
     options: dict[str, Any] = {}
-    for column, param in zip(st.columns(4), PROJECTIONS[kind], strict=False):
+    for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
     waiting = "UMAP compiles once per start of the app, about 25 s, then projects" if kind == "umap" else "Projecting"
 
     def draw(answer: Answer) -> None:
         points, shown = answer.arrays["points"], answer.arrays["shown"]
-        groups, group_names = _groups(colouring, final["labels"], data)
-        figure = figures.embedding(points, shown, groups[shown], group_names)
+        groups, group_names = sample_groups(colouring, labels, part)
+        axes = [f"code {axis + 1}" for axis in range(dims)] if kind == "code" else []
+        figure = figures.embedding(points, shown, groups[shown], group_names, axes=axes)
         key = f"embedding:{run.id}:{source}:{kind}:{dims}:{colouring}:{sorted(options.items())}"
-        event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{KINDS[kind]} of {SOURCES[source]}")
-        if len(shown) < data.n_samples:
-            st.caption(f"A random {len(shown):,} of {data.n_samples:,} samples.")
+        event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
+        if len(shown) < part.n_samples:
+            st.caption(f"A random {len(shown):,} of {part.n_samples:,} samples.")
         chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
         if chosen:
-            gallery(data, sorted(set(chosen)), final["labels"])
+            gallery(part, sorted(set(chosen)), labels)
         else:
             st.caption(
                 "Click a point, or draw a lasso or box around some, to see the samples." if dims == 2 else "Drag to turn."
@@ -86,7 +97,14 @@ def embedding_view(run: Run, data: Dataset) -> None:
     )
 
 
-def _groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarray, list[str]]:
+@st.cache_data(show_spinner=False, max_entries=200)
+def code_size(run_id: str, source: str) -> int | None:
+    """Numbers in a stored code; None for raw samples."""
+    Z = store().arrays(run_id, "final", [source]).get(source)
+    return None if Z is None else int(Z[0].size)
+
+
+def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarray, list[str]]:
     """Group of each sample and the names of the groups, for one way of colouring."""
     if colouring == "cluster" or data.y is None:
         return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
@@ -107,7 +125,8 @@ def affinity_view(run: Run, data: Dataset) -> None:
     }  # fmt: skip
     matrices = {name: title for name, title in MATRICES.items() if present[name]}
     if not matrices:
-        st.info("This method clusters samples or codes directly: it has no affinity matrix.", icon=":material/info:")
+        more = " The graph that it reconstructs is shown under Anchors." if "S.row" in stored else ""
+        st.info(f"This method clusters samples or codes directly: it has no affinity matrix.{more}", icon=":material/info:")
         return
     orders = {"cluster": "Cluster", "class": "Class"} if data.y is not None else {"cluster": "Cluster"}
     with st.container(horizontal=True):
@@ -238,6 +257,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
         return
     error = metrics.reconstruction_error(data.samples, X_hat)
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        other = _run_beside(run)
         which = st.segmented_control(
             "Show", ["a draw", "the worst", "the best"], default="a draw", required=True, key="r_which"
         )
@@ -246,9 +266,27 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
         shown = np.sort(np.random.default_rng(int(seed)).choice(data.n_samples, min(36, data.n_samples), replace=False))
     else:
         shown = np.argsort(-error if which == "the worst" else error)[:36]
+    names = distinct_titles([run, *other], run)
+    rows = {names[run.id]: X_hat} | {names[o.id]: store().arrays(o.id, "final", ["X_hat"])["X_hat"] for o in other}
     for part in np.array_split(shown, max(1, len(shown) // 12)):
-        st.image(reconstruction_sheet(data.samples[part], X_hat[part]), width="stretch", alt="Originals and reconstructions")
-    st.caption(f"Originals above, reconstructions below. Mean squared error over all samples: {error.mean():.5f}.")
+        sheet = reconstruction_sheet(data.samples[part], *(A[part] for A in rows.values()))
+        st.image(sheet, width="stretch", alt=f"Originals, then reconstructions by {', '.join(rows)}")
+    means = "; ".join(f"{name} {metrics.reconstruction_error(data.samples, A).mean():.5f}" for name, A in rows.items())
+    st.caption(f"Originals, and below them {plain(' and '.join(rows))}. Mean squared error over all samples: {plain(means)}.")
+
+
+def _run_beside(run: Run) -> list[Run]:
+    """The other run, if any, whose reconstructions of the same samples the user wants to see."""
+    others = [o for o in runs_beside(run) if o.id != run.id and "X_hat" in store().array_names(o.id, "final")]
+    if not others:
+        return []
+    known, titles, start = {other.id: other for other in others}, dated_titles(others), partner(run, others)
+    ids: list[str | None] = [None, *known]
+    chosen = st.selectbox(
+        "Beside", ids, ids.index(start.id) if start else 0, key=f"r_beside:{run.id}", width=300,
+        format_func=lambda i: "nothing" if i is None else titles[i],
+    )  # fmt: skip
+    return [] if chosen is None else [known[chosen]]
 
 
 def curves_view(run: Run, data: Dataset) -> None:
