@@ -68,7 +68,7 @@ def test_neighbours_and_curve_agree_with_brute_force(
     np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
     assert not (found["nearest"] == np.arange(len(Z))[:, None]).any()
     atol = 5e-3 if source == "raw" else 1e-6  # pixels are whole numbers: which of two equally far ones is first is chance
-    np.testing.assert_allclose(found["curve"], brute_force(Z.astype(np.float64), part.y, len(Z) - 1), atol=atol)
+    np.testing.assert_allclose(found["curve"], brute_force(Z.astype(np.float64), part.y, len(Z)), atol=atol)
 
 
 def test_of_many_samples_a_draw_is_looked_up(
@@ -77,7 +77,7 @@ def test_of_many_samples_a_draw_is_looked_up(
     monkeypatch.setattr(analysis, "MAX_QUERIES", 20)
     found, _ = analysis.retrieval(store, run=trained("ddae"), source="codes")
     drawn = analysis.random_rows(48, 20)
-    assert found["nearest"].shape == (20, 12) and len(found["curve"]) == 19
+    assert found["nearest"].shape == (20, 12) and len(found["curve"]) == 20
     assert np.isin(found["nearest"], drawn).all() and not (found["nearest"] == drawn[:, None]).any()
 
 

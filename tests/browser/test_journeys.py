@@ -69,7 +69,7 @@ def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, st
     expect(references).to_be_visible(timeout=60_000)
     chart = page.get_by_test_id("stPlotlyChart").last
     lasso(page, chart)
-    assert page.get_by_test_id("stImage").locator("img").count() > 0
+    expect(page.get_by_test_id("stImage").locator("img").first).to_be_visible(timeout=15_000)
 
     # re-cluster the stored C without training
     page.get_by_text("Workbench", exact=True).click()
