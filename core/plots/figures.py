@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized, scale_ticks
 
+FEW_ANCHORS = 200
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
@@ -75,10 +76,11 @@ def anchor_map(points: NDArray, samples: NDArray, groups: NDArray, names: Sequen
     figure = embedding(points, samples, groups, names)
     if anchors is not None:
         x, y = anchors.astype(np.float32).T
+        size = 9 if len(anchors) <= FEW_ANCHORS else 4  # many large ones would hide the samples
         figure.add_scattergl(
             x=x, y=y, mode="markers", name="anchors", text=[f"anchor {j}" for j in range(len(anchors))],
             hovertemplate="%{text}<extra></extra>",
-            marker={"size": 9, "symbol": "diamond-open", "color": "#888888", "line": {"width": 2}},
+            marker={"size": size, "symbol": "diamond-open", "color": "#888888", "line": {"width": 1.5}}, opacity=0.7,
         )  # fmt: skip
     legend = {"orientation": "h", "y": 0, "yanchor": "top"}
     figure.update_layout(height=440, dragmode="pan", legend=legend, showlegend=len(names) <= len(TEN))

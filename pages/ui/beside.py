@@ -25,8 +25,9 @@ def runs_beside(run: Run) -> list[Run]:
 
 
 def partner(run: Run, others: Sequence[Run]) -> Run | None:
-    """The newest run of the method that this one is compared with first."""
-    return next((other for other in others if other.spec.method == PARTNERS.get(run.spec.method)), None)
+    """The newest run of the method that this one is compared with first, if possible one with the same seed."""
+    rivals = [other for other in others if other.spec.method == PARTNERS.get(run.spec.method)]
+    return min(rivals, key=lambda other: other.spec.seed != run.spec.seed, default=None)
 
 
 def has_codes(run: Run) -> bool:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from core import execute
 from core.datasets import DataSpec
+from core.processes import this_process
 from core.runs import Run, RunStore, Status
 from tests.browser.conftest import Server, settle
 
@@ -249,3 +250,45 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server, scheme: str
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
     context.close()
+
+
+def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: Page, server: Server, store: RunStore) -> None:
+    page.goto(server.url)
+    page.get_by_text("Take a part, or rescale").click()
+    for label, value in (("Samples per class", "15"), ("Hold out for testing", "80")):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(value)
+        field.press("Enter")
+        settle(page)
+    expect(page.get_by_text("Held out", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Train on this data").click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    settle(page)
+    page.get_by_role("tab", name="Graph-regularised networks").click()
+    page.locator(".st-key-card_grdnn").get_by_role("button", name="Choose").click()
+    expect(page.get_by_role("heading", name="GR-DNN")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Launch").click()
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).over, 120)
+    run = own_run(store)
+    assert run.status == Status.DONE, run.error
+    assert run.spec.data.n_test == 80 and run.spec.preset == "digits-fast"
+    base = execute.make_spec("ddae", run.spec.data, overrides={"epochs": 5})
+    execute.execute(store, store.create(base, owner=this_process()).id)
+
+    page.goto(f"{server.url}/explore?run={run.id}&view=Retrieval")
+    expect(page.get_by_text("Held out: 80 samples")).to_be_visible()
+    for space in ("Pixels", "GR-DNN, digits-fast", "D-DAE, digits-fast"):
+        expect(page.get_by_text(space).last).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"precision at 12: \d+ / 12"))).to_have_count(3, timeout=60_000)
+    expect(page.get_by_role("figure", name="mAP@k against k")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Another").click()
+    expect(page.get_by_text("Sample 0 of class")).to_have_count(0)
+
+    page.get_by_text("Anchors", exact=True).first.click()
+    sample = page.get_by_role("spinbutton", name="Sample (or click one)")
+    expect(sample).to_be_visible(timeout=60_000)
+    sample.fill("7")
+    sample.press("Enter")
+    expect(page.get_by_text(re.compile("Sample 7 of class [0-9], and the 5 anchors"))).to_be_visible()
