@@ -34,7 +34,7 @@ MAX_SQUARE = 5000
 MAX_QUERIES = metrics.MAX_QUERIES
 MAX_RANK = max(metrics.RANKS)
 NEIGHBORS_SHOWN = 12
-ENDS_SHOWN = 24
+ENDS_SHOWN = 60
 ANCHORS_SHOWN = 400
 REFERENCES = ("kmeans", "spectral", "ridge")
 
@@ -194,7 +194,7 @@ def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str,
     Returns
     -------
     arrays
-        ``ends``, ``weights`` (n, at most 24): of each sample, by falling weight; -1 and 0 where there are no more.
+        ``ends``, ``weights`` (n, at most 60): of each sample, by falling weight; -1 and 0 where there are no more.
         ``points``, ``shown``: some samples in the plane of the two leading principal components, and with anchors
         ``anchor_points`` in the same plane and ``order``: at most 400 anchors, those of a class (without classes: a
         cluster) side by side, by their first component. ``group`` (p,): the commonest class or cluster at each end.

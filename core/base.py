@@ -154,9 +154,11 @@ class Stages:
         """Count a stage as done, with the final state that another run reached in it."""
         self._saved[stage] = {"step": step, "state": dict(state), "over": True}
 
-    def forget(self, part: str) -> None:
-        """Drop a part that no later stage needs from what is kept."""
-        for saved in self._saved.values():
+    def forget(self, part: str, *, before: str | None = None) -> None:
+        """Drop a part that no later stage needs; or what the stages before one kept of it, which that one has trained on."""
+        for stage, saved in self._saved.items():
+            if stage == before:
+                return
             saved["state"].pop(part, None)
 
     def kept(self, stage: str) -> Mapping[str, Any]:
@@ -221,6 +223,8 @@ class Clusterer:
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
+    groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
+    published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part
 
     n_clusters: int | None = integer(
         None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",

@@ -46,6 +46,7 @@ class DeepCoding(GroupsCodes):
 
     learns = "deep"
     uses_gpu = True
+    published_on_test = True
     family = "Graph-regularised networks"
     paper = "Yang et al., CVPR 2017"
     symbols: ClassVar[Mapping[str, str]] = {
@@ -149,6 +150,10 @@ class DeepCoding(GroupsCodes):
         """What the joint stage trains besides the data path, by name."""
         return {}
 
+    def floor(self, rows: torch.Tensor) -> float:
+        """What the terms of the joint stage leave out of their cross-entropies on some samples: the entropy of the targets."""
+        return self.data_.X.entropy(rows)
+
     def terms(self, codes: torch.Tensor, rows: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Terms of the joint stage on the codes of a batch."""
         return {}
@@ -182,7 +187,7 @@ class DeepCoding(GroupsCodes):
         yield from trainer.run(
             "joint", self.epochs, {**self.data_.networks, **self.other_networks()}, partial(self._joint_terms, trainer),
             rate=self.learning_rate, falling=self.schedule == "cosine", stop_factor=JOINT_FACTOR,
-            arrays={**self.views(), **self.other_arrays()},
+            floor=self.floor(trainer.held), arrays={**self.views(), **self.other_arrays()},
         )  # fmt: skip
         yield self.conclude({**self.views(), **self.other_arrays()})
 
@@ -229,7 +234,7 @@ class DeepCoding(GroupsCodes):
         pair.untie()
         yield from trainer.run(
             f"{pair.name} path", self.path_epochs, pair.networks, partial(self._path_terms, pair),
-            rate=self.path_learning_rate, stop_factor=PATH_FACTOR, arrays=arrays,
+            rate=self.path_learning_rate, stop_factor=PATH_FACTOR, floor=pair.X.entropy(trainer.held), arrays=arrays,
         )  # fmt: skip
 
     def _layer_terms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,11 @@ from core import registry
 from core.base import Cost
 from core.runs import Run, RunSpec, RunStore, Status
 
-_COUNTED = {"pretrain": "pretrain_epochs", "finetune": "epochs", "joint": "epochs"}
+# pattern of a stage's name -> the hyperparameter that says how many steps it has
+_COUNTED = {
+    "pretrain": "pretrain_epochs", "finetune|joint": "epochs",
+    r"\w+ layer \d+": "layer_epochs", r"\w+ path": "path_epochs",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,9 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
     """
     cost = registry.method(spec.method).cost(shape, spec.params)
     for run in store.runs(status=[Status.DONE]):
-        if run.spec.method == spec.method and run.spec.data.name == spec.data.name and run.result["n_samples"] == shape[0]:
+        same = run.spec.method == spec.method and run.spec.data.name == spec.data.name
+        same = same and run.spec.params.get("recipe") == spec.params.get("recipe")  # other stages take other times
+        if same and run.result["n_samples"] == shape[0]:
             return Estimate(cost, _scaled(run, spec), run.id)
     return Estimate(cost)
 
@@ -36,8 +43,9 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
 def _scaled(run: Run, spec: RunSpec) -> float:
     seconds: Mapping[str, float] = run.result["seconds"]
     total = seconds["total"]
-    for stage, counter in _COUNTED.items():
+    for stage, measured in seconds.items():
+        counter = next((counter for pattern, counter in _COUNTED.items() if re.fullmatch(pattern, stage)), "")
         before, now = run.spec.params.get(counter), spec.params.get(counter)
         if before and now is not None:
-            total += seconds.get(stage, 0.0) * (now / before - 1)
+            total += measured * (now / before - 1)
     return float(total)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core import datasets, observe, outcome, registry
+from core import datasets, heldout, observe, outcome, registry
 from core.base import Arrays, Clusterer, Stages, Step, to_host
 from core.datasets import Dataset, DataSpec
 from core.errors import AffinityLabError, DeviceError, Diverged, InvalidInput
@@ -109,6 +109,8 @@ def prepare(spec: RunSpec) -> Prepared:
     if method.peeks(data.n_samples):
         method.true_labels = data.y
     method.check_data(data.samples)
+    if data.test is not None:
+        heldout.check(method, data.test)
     return Prepared(data, method, time.perf_counter() - started)
 
 

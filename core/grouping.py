@@ -16,6 +16,7 @@ class GroupsCodes(Clusterer):
     """A method whose clusters are those of k-means on its codes, or on the samples themselves."""
 
     reads = "Z"
+    groups_test = True
 
     n_init: int = integer(
         10, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",

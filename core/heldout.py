@@ -8,8 +8,24 @@ from numpy.typing import NDArray
 from core import metrics
 from core.base import Clusterer
 from core.datasets import Dataset
+from core.errors import DataError
 
 TEST_SEEDS = 20  # as GR-DNN repeats its k-means
+
+
+def check(method: Clusterer, test: Dataset) -> None:
+    """Refuse, before training, held-out samples that cannot be clustered after it.
+
+    Raises
+    ------
+    DataError
+        If there are fewer of them than clusters, and the method clusters them by themselves.
+    """
+    if method.groups_test and test.n_samples < (method.n_clusters or 0):
+        raise DataError(
+            f"n_test must be at least the number of clusters, {method.n_clusters}, for {method.name}, which clusters the "
+            f"held-out samples by themselves. Got {test.n_samples}."
+        )
 
 
 def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[str, float], dict[str, list[float]]]:
@@ -32,7 +48,7 @@ def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[s
         return arrays, {}, {}
     arrays["test_y"] = test.y
     scored = [metrics.evaluate(test.y, labels)]
-    if type(method).label_test is not Clusterer.label_test:
+    if method.groups_test:
         seeds = (method.random_state + s for s in range(1, TEST_SEEDS))
         scored += [metrics.evaluate(test.y, method.label_test(Z, random_state=seed)) for seed in seeds]
     repeats = {f"test_{name}": [s[name] for s in scored] for name in scored[0]} if len(scored) > 1 else {}

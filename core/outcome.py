@@ -40,7 +40,7 @@ def conclude(
             result["metrics"] |= metrics.retrieval(host["Z"], data.y)
         if data.test is not None:
             held_out, scores, repeats = heldout.assess(method, data.test)
-            stored |= held_out
+            stored |= _storable(held_out, method)
             result["metrics"] |= scores
             result["spread"] |= {name: summarize(values) for name, values in repeats.items()}
         record.alarms(observe.alarms(view, method.clusters(data.X), "final", 1))
@@ -78,10 +78,11 @@ def summarize(values: list[float]) -> dict[str, float]:
 def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray]:
     """Arrays as .npz holds them.
 
-    Floats as float32 and whole numbers as they are; a sparse matrix as its triplets and shape. Reconstructions of very
-    many values are left out, and so are features that a method without a network takes from the data as they are.
+    Floats as float32 and whole numbers as they are; a sparse matrix as its triplets and shape. Of reconstructions of very
+    many values only those of samples at equal steps are kept, numbered in ``X_hat_rows``; very many features that a method
+    without a network takes from the data as they are, are left out.
     """
-    limits = {"X_hat": MAX_VALUES, **({} if method.learns == "deep" else {"Z": 2 * MAX_VALUES})}
+    limits = {} if method.learns == "deep" else {"Z": 2 * MAX_VALUES, "test_Z": MAX_VALUES // 2}
     stored: dict[str, NDArray] = {}
     for name, value in arrays.items():
         if hasattr(value, "tocoo"):
@@ -90,6 +91,9 @@ def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray
             shape = np.array(triplets.shape, dtype=np.int64)
             stored |= {f"{name}.row": row, f"{name}.col": col, f"{name}.val": triplets.data, f"{name}.shape": shape}
         elif value.size <= limits.get(name, value.size):
+            if name == "X_hat" and value.size > MAX_VALUES:
+                rows = np.arange(0, len(value), -(-value.size // MAX_VALUES))
+                stored["X_hat_rows"], value = rows, value[rows]
             whole = np.issubdtype(np.asarray(value).dtype, np.integer)
             stored[name] = np.asarray(value, dtype=None if whole else np.float32)
     return stored

@@ -41,7 +41,7 @@ class Trainer:
 
     def run(
         self, stage: str, epochs: int, networks: Mapping[str, nn.Module], terms: Terms, *, rate: float,
-        parameters: Sequence[Tensor] | None = None, falling: bool = False, stop_factor: int | None = None,
+        parameters: Sequence[Tensor] | None = None, falling: bool = False, stop_factor: int | None = None, floor: float = 0.0,
         arrays: Arrays | None = None,
     ) -> Iterator[Step]:  # fmt: skip
         """One stage.
@@ -58,6 +58,8 @@ class Trainer:
             The learning rate falls to zero along a cosine.
         stop_factor
             See `EarlyStopping`; None: no early stopping, and the held-out samples are not looked at.
+        floor
+            What the terms of the held-out samples leave out of their cross-entropy: an improvement is one of the whole.
         arrays
             What can be seen after every epoch.
         """
@@ -86,7 +88,7 @@ class Trainer:
             scalars: dict[str, Any] = dict(means)
             if stopping is not None:
                 scalars["validation"] = self._validation(terms)
-                scalars["converged"] = stopping.after(index + 1, float(scalars["validation"]))
+                scalars["converged"] = stopping.after(index + 1, float(scalars["validation"]) + floor)
             return scalars, arrays or {}
 
         parts: dict[str, Any] = {
@@ -99,6 +101,8 @@ class Trainer:
         if stopping is not None:
             parts["stopping"] = stopping
         yield from self.stages.run(stage, epochs, parts, epoch, finish=stopping.restore if stopping is not None else None)
+        for name in networks:
+            self.stages.forget(name, before=stage)
 
     def masked(self, x: Tensor, share: float) -> Tensor:
         """x with a share of its entries, drawn one by one, set to zero."""

@@ -39,7 +39,7 @@ def test_the_objective_never_increases(gamma: float, seed: int) -> None:
     before = np.inf
     for _ in range(150):
         Z, H = update(X, Z, H, W, gamma)
-        terms = objective(X, Z, H, W, gamma)
+        terms = objective(X, Z, H, W, gamma, np.square(X).sum())
         assert terms[0] == pytest.approx(np.square(X - Z @ H).sum(), rel=1e-6)
         assert terms[1] == pytest.approx(gamma * np.trace(Z.T @ L @ Z), rel=1e-6, abs=1e-9)
         assert sum(terms) <= before * (1 + 1e-10)
@@ -66,7 +66,7 @@ def test_the_graph_pulls_neighbours_together() -> None:
     for gamma in (0.0, 100.0):
         Z = steps_of(small("gnmf", gamma=gamma, max_iter=200), X)[-1].arrays["Z"]
         Z = Z / np.linalg.norm(Z)
-        rough.append(objective(X.reshape(120, -1), Z, np.zeros((Z.shape[1], 64)), W, 1.0)[1])
+        rough.append(objective(X.reshape(120, -1), Z, np.zeros((Z.shape[1], 64)), W, 1.0, 0.0)[1])
     assert rough[1] < 0.5 * rough[0]
 
 

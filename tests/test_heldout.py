@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from core import execute, heldout, metrics, registry
 from core.datasets import DataSpec, load
+from core.errors import DataError
 from core.processes import this_process
 from core.runs import RunStore, Status
 from tests.test_contract import METHODS, small
@@ -48,7 +49,7 @@ def test_codes_are_grouped_by_themselves_and_other_labels_come_from_the_nearest_
     oracle = KNeighborsClassifier(1, algorithm="brute").fit(cutting.embedding_, cutting.labels_)
     np.testing.assert_array_equal(arrays["test_labels"], oracle.predict(arrays["test_Z"]))
     assert not repeats, "no seed has a say in them"
-    assert not registry.method("lsc").label_test.__qualname__.startswith("Groups"), "it cuts a graph, it groups no samples"
+    assert not registry.method("lsc").groups_test, "it cuts a graph, it groups no samples"
 
 
 def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
@@ -64,6 +65,14 @@ def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
     spread = run.result["spread"]["test_acc"]
     assert spread["n"] == 20 and spread["min"] <= run.result["metrics"]["test_acc"] <= spread["max"]
     assert "test_map_20" in run.result["metrics"] and "map_20" not in run.result["metrics"]
+
+
+def test_fewer_held_out_samples_than_clusters_are_refused_before_training() -> None:
+    """k-means could not group them: better to say so than to lose what was trained."""
+    spec = execute.make_spec("kmeans", DataSpec("digits", per_class=12, n_test=8))
+    with pytest.raises(DataError, match=r"n_test must be at least the number of clusters, 10, for kmeans.* Got 8"):
+        execute.prepare(spec)
+    assert execute.prepare(execute.make_spec("ridge", DataSpec("digits", per_class=12, n_test=8))).data.test is not None
 
 
 def test_the_command_line_holds_samples_out(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
 
 from core import metrics
 from core.datasets import load
@@ -233,6 +234,13 @@ def test_raw_mnist_reproduces_the_value_measured_for_the_fact_sheets(benchmark_d
     data = load("mnist_test")
     assert data.y is not None
     assert mean_average_precision(data.X, data.y, 1000) == pytest.approx(0.660, abs=0.002)
+
+
+def test_k_means_on_raw_mnist_reproduces_its_accuracy(benchmark_data: Any) -> None:
+    data = load("mnist_test")
+    assert data.y is not None
+    labels = KMeans(10, n_init=3, random_state=0).fit_predict(data.X)
+    assert clustering_accuracy(data.y, labels) == pytest.approx(0.54, abs=0.02)
 
 
 # ---- without labels --------------------------------------------------------------------------------------------------

@@ -60,6 +60,28 @@ ORDERINGS = [
 
 
 @pytest.mark.slow
+def test_the_fast_preset_on_ten_thousand_digits(store: RunStore, benchmark_data: Path) -> None:
+    """Within four minutes and with mAP@1000 of at least .70, where pixels have .66."""
+    spec = execute.make_spec("grdnn", DataSpec("mnist_test"), preset="fast", device="cpu", snapshots=1)
+    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    assert run.status == Status.DONE, run.error
+    assert run.result["metrics"]["map_1000"] >= 0.70 and run.result["seconds"]["total"] < 240
+
+
+@pytest.mark.slow
+def test_coil20_codes_beat_pixels(store: RunStore, benchmark_data: Path) -> None:
+    """NMI of the held-out part, mean of three seeds, for GR-DNN and for its base."""
+    found: dict[str, list[float]] = {"kmeans": [], "ddae": [], "grdnn": []}
+    for method, values in found.items():
+        for seed in range(3):
+            data = DataSpec("coil20", n_test=440, seed=seed)
+            run = execute.execute(store, store.create(execute.make_spec(method, data, seed=seed), owner=this_process()).id)
+            assert run.status == Status.DONE, run.error
+            values.append(run.result["spread"]["test_nmi_max"]["mean"])
+    assert min(mean(found["ddae"]), mean(found["grdnn"])) > mean(found["kmeans"]), found
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "preset", "k"), ORDERINGS, ids=lambda value: getattr(value, "name", str(value)))
 def test_the_graph_improves_its_own_base_on_held_out_samples(
     store: RunStore, benchmark_data: Path, data: DataSpec, preset: str, k: int

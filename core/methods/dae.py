@@ -115,4 +115,4 @@ class CDAE(Contractive):
     objective = r"\min\; \Delta\big(X, g_d(f_d(X))\big) + \gamma \textstyle\sum_l \lVert J_l \rVert_F^2"
     symbols = {**DeepCoding.symbols, "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2"}
     published = _coding.published("C-DAE")
-    presets = _coding.presets("C-DAE")
+    presets = _coding.presets("C-DAE", unpublished="gamma")

@@ -14,7 +14,6 @@ are coded without the graph, by non-negative least squares.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +51,15 @@ class GNMF(Factorization):
     )
 
     def factors(self, X: NDArray, stages: Stages) -> Iterator[Step]:
-        W = binary_neighbors(X, min(self.n_neighbors, len(X) - 1), self.random_state)
+        W = binary_neighbors(X, min(self.n_neighbors, len(X) - 1), self.random_state).astype(X.dtype)
+        squares = float(np.einsum("ij,ij->", X, X, dtype=np.float64))
         d = min(self.n_components or self.n_clusters or 2, *X.shape)
         random = np.random.default_rng(self.random_state)
         scale = np.sqrt(float(X.mean()) / d)
         Z, H = (scale * random.random(size, dtype=np.float32) for size in ((len(X), d), (d, X.shape[1])))
         for iteration in range(self.max_iter):
             Z, H = update(X, Z, H, W, self.gamma)
-            reconstruction, graph = objective(X, Z, H, W, self.gamma)
+            reconstruction, graph = objective(X, Z, H, W, self.gamma, squares)
             scalars = {"reconstruction": reconstruction, "graph": graph}
             yield Step("factorize", iteration + 1, self.max_iter, scalars, self.unit_parts(Z, H))
             if stages.stopping:
@@ -83,8 +83,8 @@ def update(X: NDArray, Z: NDArray, H: NDArray, W: csr_array, gamma: float) -> tu
     return Z, H
 
 
-def objective(X: NDArray, Z: NDArray, H: NDArray, W: csr_array, gamma: float) -> tuple[float, float]:
-    """||X - Z H||_F^2, from the small products, and gamma Tr(Z^T L Z)."""
-    squares: Any = np.einsum("ij,ij->", X, X, dtype=np.float64) - 2 * np.sum((Z.T @ X) * H) + np.sum((Z.T @ Z) * (H @ H.T))
+def objective(X: NDArray, Z: NDArray, H: NDArray, W: csr_array, gamma: float, squares: float) -> tuple[float, float]:
+    """||X - Z H||_F^2, from `squares` = ||X||_F^2 and the small products, and gamma Tr(Z^T L Z)."""
+    error = squares - 2 * float(np.sum((Z.T @ X) * H)) + float(np.sum((Z.T @ Z) * (H @ H.T)))
     degrees = np.asarray(W.sum(axis=1))
-    return float(squares), gamma * float(degrees @ np.square(Z).sum(axis=1) - np.sum(Z * (W @ Z)))
+    return error, gamma * float(degrees @ np.square(Z).sum(axis=1) - np.sum(Z * (W @ Z)))

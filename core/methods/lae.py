@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from core import graphs
 from core.base import Cost, Step
 from core.deepcoding import DeepCoding
 from core.errors import ParameterError
@@ -46,7 +48,7 @@ class LAE(DeepCoding):
     )
     symbols = {**DeepCoding.symbols, "laplacian": r"\lambda \textstyle\sum_l \lVert h^l_i - h^l_j \rVert^2"}
     published = _coding.published("LAE")
-    presets = _coding.presets("LAE")
+    presets = _coding.presets("LAE", unpublished="the penalty (lambda, K)")
 
     lambda_: float = real(
         0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 100), log=True, group="Objective",
@@ -58,16 +60,23 @@ class LAE(DeepCoding):
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
-        if self.n_neighbors > len(X) - 1:
+        fitted = len(X) - round(self.validation * len(X))
+        if self.n_neighbors > fitted - 1:
             raise ParameterError(
-                f"The 'n_neighbors' parameter of {self.name} must be less than the number of samples, {len(X)}. "
+                f"The 'n_neighbors' parameter of {self.name} must be less than the number of samples to learn from, {fitted}. "
                 f"Got {self.n_neighbors} instead."
             )
 
     def prepare(self, X: NDArray, trainer: Trainer) -> Iterator[Step]:
         import torch
 
-        found = nearest_neighbors(X, self.n_neighbors, random_state=self.random_state)
+        flat = X.reshape(len(X), -1)
+        fitted, held = (rows.cpu().numpy() for rows in (trainer.fitted, trainer.held))
+        found = np.empty((len(X), self.n_neighbors), dtype=np.int64)  # all are samples to learn from
+        found[fitted] = fitted[nearest_neighbors(flat[fitted], self.n_neighbors, random_state=self.random_state)]
+        if len(held):
+            joined, _ = graphs.anchor_weights(flat[held], flat[fitted], self.n_neighbors)
+            found[held] = fitted[joined.indices.reshape(len(held), -1)]
         self._neighbors = torch.from_numpy(found).to(self.device)
         self._draws = trainer.noise
         yield Step("neighbours", 1, 1, {"edges": float(found.size)}, {})

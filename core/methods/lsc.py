@@ -92,5 +92,7 @@ class LSC(GroupsCodes):
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         return self.group(arrays["U"], random_state)
 
+    groups_test = False
+
     def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
         return Clusterer.label_test(self, Z, random_state=random_state)  # Z are the samples, which it does not group

@@ -23,12 +23,15 @@ from core.methods import _coding
 from core.params import integer
 from core.registry import register
 
+SWEEPS = 200
+
 
 @dataclass(kw_only=True)
 class Factorization(GroupsCodes):
     """A method that writes non-negative samples as non-negative sums of parts."""
 
     family = "Graph-regularised networks"
+    published_on_test = True
     restored_from: ClassVar[tuple[str, ...]] = ("H",)
 
     parts_: NDArray = field(init=False, repr=False)
@@ -71,15 +74,26 @@ class Factorization(GroupsCodes):
             arrays = step.arrays
             yield step
         X_hat = (arrays["Z"] @ self.parts_).reshape(X.shape)
-        yield self.conclude({"Z": arrays["Z"], "X_hat": X_hat, "H": self.parts_})
-        self.embedding_ = self.embed(X)
+        codes = self.embed(X)
+        step = self.conclude({"Z": arrays["Z"], "X_hat": X_hat, "H": self.parts_})
+        self.embedding_ = codes
+        yield step
 
     def embed(self, X: NDArray) -> NDArray:
-        """Codes by non-negative least squares on the parts, (n, d): of training samples too, for they live among new ones."""
-        from scipy.optimize import nnls
+        """Codes by non-negative least squares on the parts, (n, d): of training samples too, for they live among new ones.
 
-        basis = np.asarray(self.parts_, dtype=np.float64).T
-        return np.stack([nnls(basis, x)[0] for x in np.asarray(X, dtype=np.float64).reshape(len(X), -1)])
+        So many sweeps of coordinate descent, whatever the batch: the code of a sample does not depend on its company.
+        """
+        from sklearn.decomposition import non_negative_factorization
+        from sklearn.exceptions import ConvergenceWarning
+
+        flat = np.ascontiguousarray(np.asarray(X).reshape(len(X), -1), dtype=self.parts_.dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            codes: NDArray = non_negative_factorization(
+                flat, H=self.parts_, n_components=len(self.parts_), update_H=False, tol=0, max_iter=SWEEPS
+            )[0]
+        return codes
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         super().restore(samples, arrays, weights)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,6 @@ import streamlit as st
 
 from core import registry
 from core.analysis import MAX_SQUARE, REFERENCES, Answer, reference_runs
-from core.base import Clusterer
 from core.datasets import DataSpec
 from core.metrics import RANKS
 from core.plots import figures
@@ -45,7 +43,7 @@ def score_card(run: Run) -> None:
     _row_of(run, shown)
     st.caption(
         "Scores of the final epoch. "
-        + ("Below: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
+        + ("Under each: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
         + "Silhouette, diagonal mass and blocks need no labels."
     )
     found = {k: metrics[f"map_{k}"] for k in RANKS if f"map_{k}" in metrics}
@@ -73,7 +71,7 @@ def held_out(run: Run) -> None:
     """Scores of the samples that were held out, where there are some."""
     if "test_acc" not in run.result["metrics"]:
         return
-    alone = registry.method(run.spec.method).label_test is not Clusterer.label_test
+    alone = registry.method(run.spec.method).groups_test
     how = "encoded and clustered by themselves" if alone else "each labelled by its nearest training sample"
     st.markdown(f"**Held out: {run.result['n_test']:,} samples**, {how}")
     meanings = {"acc": ("ACC", SCORES["acc"][1]), "nmi_max": ("NMI (max)", _NMI_MAX_MEANING), "ari": ("ARI", "ARI")}
@@ -83,7 +81,7 @@ def held_out(run: Run) -> None:
         | {f"test_map_{k}": (f"mAP@{k}", _MAP_MEANING) for k in RANKS},
     )
     if "test_acc" in run.result.get("spread", {}):
-        st.caption("Below: mean ± standard deviation over 20 seeds of k-means on the codes of the held-out samples.")
+        st.caption("Under each: mean ± standard deviation over 20 seeds of k-means on the codes of the held-out samples.")
 
 
 def notes(run: Run) -> None:
@@ -102,9 +100,13 @@ def notes(run: Run) -> None:
         changed = ", with changes" if run.spec.modified else ""
         st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}): {preset.note}")
     paper = cls.published.get(run.spec.data.name)
-    whole = replace(run.spec.data, n_test=None, seed=0)
-    if paper is not None and whole == DataSpec(whole.name, scaling=whole.scaling):
-        st.caption(f":material/article: The paper reports ACC {paper:.4f} on this data set, under its own protocol.")
+    part = run.spec.data
+    tested = part.n_test is not None
+    if paper is not None and tested == cls.published_on_test and part.n_classes is None:
+        whole = part == DataSpec(part.name, scaling=part.scaling)
+        if whole or tested:
+            what = "the held-out part of this data set" if tested else "this data set"
+            st.caption(f":material/article: The paper reports ACC {paper:.4f} on {what}, under its own protocol.")
 
 
 def compare(run: Run) -> None:

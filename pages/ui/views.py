@@ -54,7 +54,7 @@ def embedding_view(run: Run, data: Dataset) -> None:
     with st.container(horizontal=True):
         source = segments("Of", sources, key="e_source")
         size = code_size(run.id, source)
-        as_it_is = {"code": "Code"} if size in (2, 3) else {}
+        as_it_is = {"code": "Code"} if size in (2, 3) and source != "U" else {}
         kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
         dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
         colouring = segments("Colour", colourings, key="e_colour")
@@ -251,11 +251,13 @@ def confusion_view(run: Run, data: Dataset) -> None:
 
 def reconstruction_view(run: Run, data: Dataset) -> None:
     """What the network makes of samples: a draw, or those it does worst."""
-    X_hat = store().arrays(run.id, "final", ["X_hat"]).get("X_hat")
+    stored = store().arrays(run.id, "final", ("X_hat", "X_hat_rows"))
+    X_hat = stored.get("X_hat")
     if X_hat is None or data.image_shape is None:
         st.info("There are no reconstructions of images in this run.", icon=":material/info:")
         return
-    error = metrics.reconstruction_error(data.samples, X_hat)
+    samples = data.samples[stored["X_hat_rows"]] if "X_hat_rows" in stored else data.samples  # of very many, some are kept
+    error = metrics.reconstruction_error(samples, X_hat)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         other = _run_beside(run)
         which = st.segmented_control(
@@ -263,16 +265,17 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
         )
         seed = st.number_input("Draw", 0, 10_000, 0, disabled=which != "a draw", width=140)
     if which == "a draw":
-        shown = np.sort(np.random.default_rng(int(seed)).choice(data.n_samples, min(36, data.n_samples), replace=False))
+        shown = np.sort(np.random.default_rng(int(seed)).choice(len(samples), min(36, len(samples)), replace=False))
     else:
         shown = np.argsort(-error if which == "the worst" else error)[:36]
     names = distinct_titles([run, *other], run)
     rows = {names[run.id]: X_hat} | {names[o.id]: store().arrays(o.id, "final", ["X_hat"])["X_hat"] for o in other}
     for part in np.array_split(shown, max(1, len(shown) // 12)):
-        sheet = reconstruction_sheet(data.samples[part], *(A[part] for A in rows.values()))
+        sheet = reconstruction_sheet(samples[part], *(A[part] for A in rows.values()))
         st.image(sheet, width="stretch", alt=f"Originals, then reconstructions by {', '.join(rows)}")
-    means = "; ".join(f"{name} {metrics.reconstruction_error(data.samples, A).mean():.5f}" for name, A in rows.items())
-    st.caption(f"Originals, and below them {plain(' and '.join(rows))}. Mean squared error over all samples: {plain(means)}.")
+    means = "; ".join(f"{name} {metrics.reconstruction_error(samples, A).mean():.5f}" for name, A in rows.items())
+    over = f"Mean squared error over {len(samples):,} samples"
+    st.caption(f"Originals, and below them {plain(' and '.join(rows))}. {over}: {plain(means)}.")
 
 
 def _run_beside(run: Run) -> list[Run]:
