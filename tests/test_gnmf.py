@@ -70,14 +70,17 @@ def test_the_graph_pulls_neighbours_together() -> None:
     assert rough[1] < 0.5 * rough[0]
 
 
-@pytest.mark.parametrize("name", ["nmf", "gnmf"])
-def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name: str) -> None:
+@pytest.mark.parametrize(("name", "params"), [("nmf", {}), ("gnmf", {"gamma": 0.0}), ("gnmf", {"gamma": 2.0})])
+def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name: str, params: dict[str, Any]) -> None:
     X = digits()
-    method: Any = small(name).fit(X)
+    method: Any = small(name, **params).fit(X)
     np.testing.assert_allclose(np.linalg.norm(method.parts_, axis=1), 1, rtol=1e-5)
     new = X[:5].reshape(5, -1) + 0.1
     Z = method.embed(new)
-    gradient = (Z @ method.parts_ - new) @ method.parts_.T  # of half the squared error: zero or pushing below zero
+    gradient = (Z @ method.parts_ - new) @ method.parts_.T  # of half the objective: zero or pushing below zero
+    if name == "gnmf":
+        nearest = np.argsort(cdist(new, X.reshape(120, -1)), axis=1)[:, :5]
+        gradient = gradient + method.gamma * (Z[:, None] - method.codes_[nearest]).sum(axis=1)
     assert (gradient > -1e-5).all() and np.abs(gradient * Z).max() < 1e-5
 
 

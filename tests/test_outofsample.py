@@ -54,6 +54,9 @@ def test_only_a_fitted_method_predicts() -> None:
         ("ae_kmeans", {}),
         ("rgrl", {"network": "dense", "widths": (12, 6)}),
         ("dsc", {"scope": "subset", "subset_size": 60}),
+        ("nmf", {"max_iter": 20}),
+        ("gnmf", {"max_iter": 20}),
+        ("grdnn", {"widths": (12, 6)}),
     ],
 )
 def test_a_stored_run_labels_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:

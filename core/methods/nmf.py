@@ -35,6 +35,8 @@ class Factorization(GroupsCodes):
     restored_from: ClassVar[tuple[str, ...]] = ("H",)
 
     parts_: NDArray = field(init=False, repr=False)
+    samples_: NDArray = field(init=False, repr=False)
+    codes_: NDArray = field(init=False, repr=False)
 
     n_components: int | None = integer(
         None, symbol="d", low=1, high=2000, soft=(2, 200), optional=True, group="Objective", none_means="clusters",
@@ -74,6 +76,7 @@ class Factorization(GroupsCodes):
             arrays = step.arrays
             yield step
         X_hat = (arrays["Z"] @ self.parts_).reshape(X.shape)
+        self.samples_, self.codes_ = flat, arrays["Z"]
         codes = self.embed(X)
         step = self.conclude({"Z": arrays["Z"], "X_hat": X_hat, "H": self.parts_})
         self.embedding_ = codes
@@ -87,16 +90,21 @@ class Factorization(GroupsCodes):
         from sklearn.decomposition import non_negative_factorization
         from sklearn.exceptions import ConvergenceWarning
 
-        flat = np.ascontiguousarray(np.asarray(X).reshape(len(X), -1), dtype=self.parts_.dtype)
+        targets, parts = self.system(np.ascontiguousarray(np.asarray(X).reshape(len(X), -1), dtype=self.parts_.dtype))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             codes: NDArray = non_negative_factorization(
-                flat, H=self.parts_, n_components=len(self.parts_), update_H=False, tol=0, max_iter=SWEEPS
+                targets, H=parts, n_components=len(parts), update_H=False, tol=0, max_iter=SWEEPS
             )[0]
         return codes
 
+    def system(self, X: NDArray) -> tuple[NDArray, NDArray]:
+        """T (n, q) and P (d, q) whose ||T - Z P||_F^2 the codes of new samples minimise."""
+        return X, self.parts_
+
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         super().restore(samples, arrays, weights)
+        self.samples_, self.codes_ = samples.reshape(len(samples), -1), arrays["Z"]
         self.parts_ = arrays["H"]
         self.embedding_ = self.embed(samples)
         return self
