@@ -230,6 +230,7 @@ class DeepCoding(GroupsCodes):
                 f"{pair.name} layer {depth + 1}", self.layer_epochs, pair.networks,
                 partial(self._layer_terms, trainer, pair, depth),
                 rate=self.layer_learning_rate, parameters=pair.tied_parameters(depth),
+                arrays={"X_hat": partial(self._reconstructed, partial(pair.unrolled, depth))} if pair is self.data_ else {},
             )  # fmt: skip
         pair.untie()
         yield from trainer.run(
@@ -314,11 +315,15 @@ class DeepCoding(GroupsCodes):
 
     def views(self) -> Arrays:
         """Codes and reconstructions, computed only if somebody looks."""
-        encoder, decoder, shape = self.data_.encoder, self.data_.decoder, (-1, *self._sample_shape)
+        encoder, decoder = self.data_.encoder, self.data_.decoder
         return {
             "Z": lambda: self._each(encoder),
-            "X_hat": lambda: self._each(lambda x: decoder(encoder(x)).sigmoid_()).reshape(shape),
+            "X_hat": lambda: self._reconstructed(lambda x: decoder(encoder(x)).sigmoid_()),
         }
+
+    def _reconstructed(self, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """f of all samples, in their shape."""
+        return self._each(f).reshape(-1, *self._sample_shape)
 
     def _each(self, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """f of all samples without gradients, so many at a time that the activations stay small."""

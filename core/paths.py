@@ -145,6 +145,14 @@ class Pair:
         h = torch.sigmoid(layer(x))
         return Layer(layer.weight, h, h * (1 - h)), linear(h, layer.weight.T, mirror.bias)
 
+    def unrolled(self, depth: int, x: Tensor) -> Tensor:
+        """Reconstruction of x by the layers up to `depth`, each tied to its mirror: what has been trained so far."""
+        for layer in self.encoder.layers[: depth + 1]:
+            x = torch.sigmoid(layer(x))
+        for layer, mirror in zip(self.encoder.layers[depth::-1], self.decoder.layers[-1 - depth :], strict=True):
+            x = torch.sigmoid(linear(x, layer.weight.T, mirror.bias))
+        return x
+
     def tied_parameters(self, depth: int) -> list[Tensor]:
         """What `tied` learns."""
         layer, mirror = self.encoder.layers[depth], self.decoder.layers[-1 - depth]

@@ -139,6 +139,10 @@ def test_a_tied_layer_reads_what_lies_below_it_and_unrolls_into_the_decoder() ->
     h = torch.sigmoid(linear(below, encoder.layers[1].weight, encoder.layers[1].bias))
     torch.testing.assert_close(layer.h, h)
     torch.testing.assert_close(logits, h @ encoder.layers[1].weight + decoder.layers[0].bias)
+    torch.testing.assert_close(pair.unrolled(0, X), torch.sigmoid(pair.tied(0, X)[1]))
+    torch.testing.assert_close(
+        pair.unrolled(1, X), torch.sigmoid(torch.sigmoid(logits) @ encoder.layers[0].weight + decoder.layers[1].bias)
+    )
     pair.untie()
     torch.testing.assert_close(decoder.layers[0].weight, encoder.layers[1].weight.T)
     torch.testing.assert_close(decoder.layers[1].weight, encoder.layers[0].weight.T)

@@ -40,7 +40,7 @@ from core.deepcoding import LAYER_WISE, mirrored_parameters
 from core.errors import ParameterError
 from core.methods import _coding
 from core.methods.dae import Contractive, Denoising
-from core.params import choice, flag, integer, real, sizes
+from core.params import Param, choice, flag, integer, real, sizes
 from core.registry import register
 
 if TYPE_CHECKING:
@@ -118,6 +118,13 @@ class GRDNN(Denoising, Contractive):
 
     graph_: Pair = field(init=False, repr=False)
     anchors_: NDArray | None = field(init=False, repr=False, default=None)
+
+    @classmethod
+    def declared(cls) -> dict[str, Param]:
+        """Its own weights of the objective before those of the base auto-encoders."""
+        found = super().declared()
+        first = ("base", "eta")
+        return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
 
     @property
     def mask(self) -> float:
