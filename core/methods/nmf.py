@@ -30,7 +30,6 @@ SWEEPS = 200
 class Factorization(GroupsCodes):
     """A method that writes non-negative samples as non-negative sums of parts."""
 
-    family = "Graph-regularised networks"
     published_on_test = True
     restored_from: ClassVar[tuple[str, ...]] = ("H",)
 

@@ -210,7 +210,7 @@ def test_a_killed_server_leaves_a_run_that_can_be_resumed(page: Page, server: Se
     server.kill()
     server.start()
     page.goto(f"{server.url}/train?run={own_run(store).id}")
-    expect(page.get_by_text("The process of this run is gone.")).to_be_visible()
+    expect(page.get_by_text("The process of this run is gone.")).to_be_visible(timeout=30_000)
     assert own_run(store).status == Status.LOST
     page.get_by_role("button", name="Resume from the last checkpoint").click()
     wait_until(lambda: own_run(store).status == Status.DONE, 180)
