@@ -11,7 +11,7 @@ layer  modules                                                      owns
        ``neighbours`` ``expression`` ``paths``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
-       ``deepcoding`` ``stagewise`` ``methods``
+       ``deepcoding`` ``stagewise`` ``centroids`` ``methods``
 3      ``runs`` ``pretrained``                                      the stores of runs and of networks
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
        ``execute`` ``estimates`` ``outofsample`` ``analysis``       of it, and closer looks afterwards

@@ -47,7 +47,7 @@ class DeepCoding(GroupsCodes):
     learns = "deep"
     uses_gpu = True
     published_on_test = True
-    family = "Graph-regularised networks"
+    family = "Graph-regularised"
     paper = "Yang et al., CVPR 2017"
     symbols: ClassVar[Mapping[str, str]] = {
         "reconstruction": r"\Delta(X, \hat X)", "validation": r"\mathcal{L}\text{ on held-out samples}",

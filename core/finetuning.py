@@ -105,7 +105,7 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
     A subclass gives `terms`, whether it forbids the diagonal (`forbids_diagonal`), and, if it has any, `constants`.
     """
 
-    family = "Deep subspace clustering"
+    family = "Deep subspace"
 
     epochs: int = integer(
         30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,

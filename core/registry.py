@@ -18,8 +18,8 @@ from core.errors import UnknownName
 from core.params import check_all, choice, flag, integer, real, sizes
 
 FAMILIES = (
-    "Deep subspace clustering", "Graph-regularised networks", "On pretrained codes", "Subspace clustering without a network",
-    "Baselines",
+    "Deep subspace", "Graph-regularised", "Deep centroids", "On pretrained codes",
+    "Shallow subspace", "Baselines",
 )  # fmt: skip
 _METHODS: dict[str, type[Clusterer]] = {}
 

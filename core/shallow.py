@@ -21,7 +21,7 @@ from core.selfexpressive import SelfExpressive
 class Shallow(SelfExpressive):
     """A method that expresses given features, samples in rows, by each other: X ~ C X."""
 
-    family = "Subspace clustering without a network"
+    family = "Shallow subspace"
 
     normalize: str = choice(
         "unit",

@@ -29,11 +29,12 @@ from core.runs import RunStore
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = list(registry.methods())
 DEEP = [name for name, cls in registry.methods().items() if cls.learns == "deep"]
-NOT_BY_SAMPLE = {"anchors", "H"}
-COUNTERS = {"edges", "residual", "converged"}
+NOT_BY_SAMPLE = {"anchors", "H", "centroids"}
+COUNTERS = {"edges", "residual", "converged", "changed"}
 SMALL: Mapping[str, Any] = {
     "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
     "graph_widths": (10,), "layer_epochs": 3, "path_epochs": 3, "max_iter": 30, "batch_size": 32,
+    "min_change": 0.0,
 }  # fmt: skip
 
 
@@ -328,6 +329,9 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("ae_kmeans", "pretrain", 1, {}),
     ("ae_kmeans", "pretrain", 3, {"batch_size": 32}),
     ("ae_kmeans", "pretrain", 4, {"pretrain_schedule": "constant"}),
+    ("dec", "finetune", 2, {}),
+    ("dcn", "finetune", 3, {}),
+    ("dkm", "pretrain", 2, {}),
     ("ddae", "joint", 2, {}),
     ("lae", "joint", 5, {}),
     ("grdnn", "joint", 3, {}),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.base import Preset
+
 
 def network(
     channels: tuple[int, ...], kernel_sizes: tuple[int, ...], epochs: int, batch: int | None, rate: float, **more: Any
@@ -39,3 +41,19 @@ SHARED = (
     ("yaleb", "Extended Yale B", YALEB), ("mnist_1000", "MNIST-1000", MNIST_1000), ("umist", "UMIST", UMIST),
     ("digits", "Digits", DIGITS),
 )  # fmt: skip
+
+EMBEDDED: dict[str, Any] = {
+    "network": "dense", "widths": (500, 500, 2000, 10), "pretrain_epochs": 20, "batch_size": 256,
+    "pretrain_learning_rate": 1e-3, "pretrain_schedule": "cosine",
+}  # fmt: skip
+"""The fully connected network of the DEC family."""
+
+
+def embedded(note: str) -> dict[str, Preset]:
+    """The presets of the DEC family, all from the same start."""
+    sets = (("digits", "Digits"), ("mnist_test", "MNIST-test"), ("usps", "USPS"))
+    small = {"widths": (200, 100, 10), "batch_size": 64, "pretrain_epochs": 60}
+    return {
+        name: Preset(title=title, dataset=name, note=note, params={**EMBEDDED, **(small if name == "digits" else {})})
+        for name, title in sets
+    }

@@ -264,7 +264,7 @@ def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: 
     page.get_by_role("button", name="Train on this data").click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     settle(page)
-    page.get_by_role("tab", name="Graph-regularised networks").click()
+    page.get_by_role("tab", name="Graph-regularised").click()
     page.locator(".st-key-card_grdnn").get_by_role("button", name="Choose").click()
     expect(page.get_by_role("heading", name="GR-DNN")).to_be_visible()
     settle(page)
