@@ -45,6 +45,7 @@ from core.registry import register
 
 if TYPE_CHECKING:
     import torch
+    from scipy.sparse import csr_array
 
     from core.paths import Pair, Path
     from core.stagewise import Trainer
@@ -155,30 +156,15 @@ class GRDNN(Denoising, Contractive):
         return bool(params["graph"] == "neighbors" or (params["graph"] == "auto" and n <= ALL_NEIGHBORS_LIMIT))
 
     def prepare(self, X: NDArray, trainer: Trainer) -> Iterator[Step]:
-        """Build S over the samples that are learnt from; held-out ones get rows against the same anchors."""
+        """Build S, and the networks that encode and reconstruct its rows."""
         if self.eta == 0:
             return
-        from scipy.sparse import csr_array, vstack
+        from scipy.sparse import csr_array
 
         from core.paths import Pair, Rows
 
-        flat, kernel = X.reshape(len(X), -1), KERNELS[self.kernel]
-        over: Any = self.scale_over if self.kernel != "code" else None
         fitted, held = (np.sort(rows.cpu().numpy()) for rows in (trainer.fitted, trainer.held))
-        if self._over_neighbors(len(X), vars(self)):
-            ends, self.anchors_ = flat[fitted], None
-            own, scale = graphs.neighbor_graph(ends, self.n_neighbors, kernel=kernel, over=over)
-        else:
-            count = min(self.n_anchors, len(fitted))
-            ends = graphs.find_anchors(flat[fitted], count, random_state=self.random_state, how=self.anchors)  # type: ignore[arg-type]
-            self.anchors_ = ends.astype(np.float32)
-            own, scale = graphs.anchor_weights(flat[fitted], ends, self.n_neighbors, kernel=kernel, over=over, normalized=False)
-        blocks = [own]
-        if len(held):
-            blocks.append(
-                graphs.anchor_weights(flat[held], ends, self.n_neighbors, kernel=kernel, normalized=False, scale=scale)[0]
-            )
-        S = csr_array(vstack(blocks, format="csr"))[np.argsort(np.concatenate([fitted, held]))]
+        S = self._join(X.reshape(len(X), -1), fitted, held)
         self._S = S
         if self.anchors_ is None:  # kept with its columns numbered as the samples are
             self._S = csr_array((S.data, fitted[S.indices], S.indptr), shape=(len(X), len(X)))
@@ -186,6 +172,25 @@ class GRDNN(Denoising, Contractive):
         encoder, decoder = self.new_paths(S.shape[1], self.random_state + 1, layers, self.graph_activation)
         self.graph_ = Pair("graph", "graph", Rows(S, self.device), encoder, decoder)
         yield Step("anchors", 1, 1, {"edges": float(S.nnz)}, {})
+
+    def _join(self, X: NDArray, fitted: NDArray[np.int64], held: NDArray[np.int64]) -> csr_array:
+        """S over the samples to learn from, or over anchors among them; held-out samples get rows against the same ends."""
+        from scipy.sparse import csr_array, vstack
+
+        K, kernel = self.n_neighbors, KERNELS[self.kernel]
+        over: Any = self.scale_over if self.kernel != "code" else None
+        if self._over_neighbors(len(X), vars(self)):
+            ends, self.anchors_ = X[fitted], None
+            own, scale = graphs.neighbor_graph(ends, K, kernel=kernel, over=over)
+        else:
+            count = min(self.n_anchors, len(fitted))
+            ends = graphs.find_anchors(X[fitted], count, random_state=self.random_state, how=self.anchors)  # type: ignore[arg-type]
+            self.anchors_ = ends.astype(np.float32)
+            own, scale = graphs.anchor_weights(X[fitted], ends, K, kernel=kernel, over=over, normalized=False)
+        if not len(held):
+            return own  # all samples, in their order
+        theirs, _ = graphs.anchor_weights(X[held], ends, K, kernel=kernel, normalized=False, scale=scale)
+        return csr_array(vstack([own, theirs], format="csr"))[np.argsort(np.concatenate([fitted, held]))]
 
     def other_paths(self, trainer: Trainer) -> Iterator[Step]:
         if self.eta == 0 or not self.graph_start:
