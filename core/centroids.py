@@ -81,7 +81,7 @@ class CentroidClustering(Autoencoding):
         yield from self.pretrain(net, data, generator, stages)
         before = self.codes(net, data).cpu()
         centroids = self._first_centroids(before, K)
-        yield from self._finetune(net, centroids, data, generator, stages)
+        yield from self._finetune(net, centroids, data, stages)
         arrays = {**self.views(net, data), "centroids": centroids.means.detach()}
         step = self.conclude({**arrays, "Z_pretrained": before})
         self.centroids_ = step.arrays["centroids"]
@@ -95,9 +95,7 @@ class CentroidClustering(Autoencoding):
         found = KMeans(K, n_init=self.n_init, random_state=self.random_state).fit(Z.numpy())
         return Centroids(found.cluster_centers_, np.bincount(found.labels_, minlength=K)).to(self.device)
 
-    def _finetune(
-        self, net: AutoEncoder, centroids: Any, X: torch.Tensor, generator: torch.Generator, stages: Stages
-    ) -> Iterator[Step]:
+    def _finetune(self, net: AutoEncoder, centroids: Any, X: torch.Tensor, stages: Stages) -> Iterator[Step]:
         import torch
 
         learnt = [*net.parameters(), *(centroids.parameters() if self.learns_centroids else ())]

@@ -34,4 +34,4 @@ class GroupsCodes(Clusterer):
         return estimator.fit_predict(Z).astype(np.int64)
 
     def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.group(Z, random_state)
+        return self.group(Z, random_state) if self.groups_test else super().label_test(Z, random_state=random_state)

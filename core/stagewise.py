@@ -64,45 +64,47 @@ class Trainer:
             What can be seen after every epoch.
         """
         everything = (p for net in networks.values() for p in net.parameters())
-        learnt = list(everything if parameters is None else parameters)
-        adam = self.optimizer == "adam"
-        optimizer = torch.optim.Adam(learnt, lr=rate, fused=True) if adam else torch.optim.SGD(learnt, lr=rate)
-        batches = -(-len(self.fitted) // self.batch_size)
-        steps = max(epochs * batches, 1)
+        optimizer = self._optimizer(list(everything if parameters is None else parameters), rate)
+        steps = max(epochs * -(-len(self.fitted) // self.batch_size), 1)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: 0.5 * (1 + cos(pi * min(step / steps, 1))) if falling else 1.0
         )
         stopping = None if stop_factor is None or not len(self.held) else EarlyStopping(networks, self.patience, stop_factor)
 
         def epoch(index: int) -> tuple[Mapping[str, Any], Arrays]:
-            order = self.fitted[torch.randperm(len(self.fitted), generator=self.order).to(self.fitted.device)]
-            means: dict[str, Tensor] = {}
-            for rows in order.split(self.batch_size):
-                found = terms(rows, True)
-                optimizer.zero_grad()
-                sum(found.values()).backward()  # type: ignore[union-attr]
-                optimizer.step()
-                schedule.step()
-                for name, value in found.items():
-                    means[name] = means.get(name, 0) + value.detach() * (len(rows) / len(order))
-            scalars: dict[str, Any] = dict(means)
+            scalars: dict[str, Any] = self._descend(terms, optimizer, schedule)
             if stopping is not None:
                 scalars["validation"] = self._validation(terms)
                 scalars["converged"] = stopping.after(index + 1, float(scalars["validation"]) + floor)
             return scalars, arrays or {}
 
-        parts: dict[str, Any] = {
-            **networks,
-            "optimizer": optimizer,
-            "schedule": schedule,
-            "order": self.order,
-            "noise": self.noise,
-        }
+        parts: dict[str, Any] = {**networks, "optimizer": optimizer, "schedule": schedule}
+        parts |= {"order": self.order, "noise": self.noise}
         if stopping is not None:
             parts["stopping"] = stopping
         yield from self.stages.run(stage, epochs, parts, epoch, finish=stopping.restore if stopping is not None else None)
         for name in networks:
             self.stages.forget(name, before=stage)
+
+    def _optimizer(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        adam = self.optimizer == "adam"
+        return torch.optim.Adam(parameters, lr=rate, fused=True) if adam else torch.optim.SGD(parameters, lr=rate)
+
+    def _descend(
+        self, terms: Terms, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+    ) -> dict[str, Any]:
+        """One pass over the fitted samples in random batches; the mean of every term."""
+        order = self.fitted[torch.randperm(len(self.fitted), generator=self.order).to(self.fitted.device)]
+        means: dict[str, Any] = {}
+        for rows in order.split(self.batch_size):
+            found = terms(rows, True)
+            optimizer.zero_grad()
+            sum(found.values()).backward()  # type: ignore[union-attr]
+            optimizer.step()
+            schedule.step()
+            for name, value in found.items():
+                means[name] = means.get(name, 0) + value.detach() * (len(rows) / len(order))
+        return means
 
     def masked(self, x: Tensor, share: float) -> Tensor:
         """x with a share of its entries, drawn one by one, set to zero."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from core import losses, registry
+from core import losses
 from core.base import Stages, to_host
 from core.methods.dec import divergence, soft_assignments, target_distribution
 from core.methods.dkm import soft_distances
@@ -147,7 +147,3 @@ def test_training_ends_when_clusters_no_longer_change() -> None:
     steps = [s for s in small("dkm", epochs=60, min_change=0.05).iter_fit(digits()) if s.stage == "finetune"]
     changed = [float(s.scalars["changed"]) for s in steps]
     assert len(steps) < 60 and changed[-1] <= 0.05 and all(value > 0.05 for value in changed[:-1])
-
-
-def test_the_family_stands_together() -> None:
-    assert {registry.method(name).family for name in FAMILY} == {"Deep centroids"}

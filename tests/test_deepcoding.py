@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,17 @@ import pytest
 import torch
 from scipy.sparse import random_array
 from scipy.spatial.distance import cdist
+from scipy.special import rel_entr
 from torch.nn.functional import binary_cross_entropy_with_logits, linear
 
 from core import execute, graphs, losses, registry
 from core.base import Stages, to_host
 from core.datasets import DataSpec
 from core.errors import DataError, ParameterError
-from core.methods.grdnn import GRDNN
-from core.methods.lae import LAE
 from core.paths import EarlyStopping, Pair, Path, Rows
 from core.processes import this_process
 from core.runs import RunStore, Status
+from core.stagewise import Trainer
 from tests.test_contract import LAYERED, digits, small, steps_of
 
 
@@ -91,6 +90,45 @@ def test_masking_erases_a_share_of_the_inputs_and_nothing_else() -> None:
     kept = masked != 0
     torch.testing.assert_close(masked[kept], x[kept])
     assert (~kept).float().mean().item() == pytest.approx(0.3, abs=0.02)
+
+
+def test_the_graph_term_is_the_weighted_cross_entropy_above_its_floor() -> None:
+    """Against SciPy: eta (1/b) sum_ij KL(s_ij || sigmoid(logit_ij)) for the rows of a batch."""
+    X = digits()
+    method: Any = registry.build("grdnn", n_clusters=10, eta=0.7, widths=(12, 6), graph_widths=(10,), n_neighbors=7)
+    trainer = method.begin(X, Stages())
+    list(method.prepare(X, trainer))
+    rows = torch.arange(3, 90, 4)
+    codes = method.data_.encoder(method.data_.X(rows))
+    found = method.terms(codes, rows)["graph"].item()
+    T = method.graph_.X(rows).double().numpy()
+    made = torch.sigmoid(method.graph_.decoder(codes)).detach().double().numpy()
+    expected = 0.7 * (rel_entr(T, made) + rel_entr(1 - T, 1 - made)).sum() / len(rows)
+    assert found == pytest.approx(expected, rel=1e-4) and found > 1
+
+
+@pytest.mark.parametrize(
+    ("params", "stages"),
+    [
+        ({}, {"joint"}),
+        (LAYERED, {"data layer 1", "data layer 2"}),
+        ({**LAYERED, "always_mask": True}, {"data layer 1", "data layer 2", "joint"}),
+        ({"corruption": 0.0}, set()),
+    ],
+)
+def test_inputs_are_masked_where_the_recipe_says_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], stages: set[str]
+) -> None:
+    masked: list[float] = []
+    original = Trainer.masked
+    monkeypatch.setattr(Trainer, "masked", lambda self, x, share: (masked.append(share), original(self, x, share))[1])
+    seen = set()
+    for step in small("ddae", **params).iter_fit(digits()):
+        if any(masked):
+            assert set(masked) == {0.2}
+            seen.add(step.stage)
+        masked.clear()
+    assert seen == stages
 
 
 # ---- paths -----------------------------------------------------------------------------------------------------------
@@ -329,9 +367,3 @@ def test_what_cannot_work_is_refused_before_training(name: str, params: dict[str
 def test_data_outside_the_unit_interval_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=r"between 0 and 1.*These lie between -0.5 and 0.5"):
         small(name).fit(digits() - 0.5)
-
-
-def test_methods_are_what_they_are_called() -> None:
-    assert registry.method("grdnn") is GRDNN and registry.method("lae") is LAE
-    spec = execute.make_spec("grdnn", DataSpec("digits"))
-    assert replace(spec, seed=3).params == spec.params

@@ -31,6 +31,7 @@ def test_every_method_encodes_and_labels_samples_it_has_not_seen(name: str) -> N
     arrays, scores, repeats = heldout.assess(method, data.test)
     assert arrays["test_Z"].shape == (90, method.embedding_.shape[1] if method.embedding_.ndim == 2 else 64)
     assert arrays["test_labels"].shape == (90,) and 0 <= arrays["test_labels"].min() <= arrays["test_labels"].max() < 10
+    assert np.unique(arrays["test_labels"]).size > 1 and arrays["test_Z"].std(axis=0).max() > 0
     np.testing.assert_array_equal(arrays["test_y"], data.test.y)
     expected = metrics.evaluate(data.test.y, arrays["test_labels"])
     assert {key: scores[f"test_{key}"] for key in expected} == expected

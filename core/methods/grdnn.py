@@ -6,8 +6,8 @@ reconstructs the sample's row of an anchor graph S:
     min  Delta(X, g_d(f_d(X))) + gamma Phi + eta Delta(S, g_g(f_d(X)))                                        (Eq. 5)
 
 Delta is the binary cross-entropy to soft targets, summed over units, averaged over samples. It cannot fall below the entropy
-of its targets (17 nats of the graph term on MNIST with K = 30), so what is shown and minimised is the part above; gradients
-are the same. gamma Phi is that of the base auto-encoder (`core.methods.dae`).
+of its targets, which is most of the graph term, so what is shown and minimised is the part above; gradients are the same.
+gamma Phi is that of the base auto-encoder (`core.methods.dae`).
 
 Graph. Each sample is joined to its K nearest anchors, k-means centres or random samples (Eq. 2); up to 5,000 samples the
 anchors are the samples themselves, joined symmetrically and without self-loops, which a decoder could learn without
@@ -21,7 +21,7 @@ eta = 0 is the base auto-encoder, step by step: graph decoder and graph encoder 
 What decided the gain over the base, measured on MNIST (20,000 images) and COIL-20: one hidden layer of sigmoid units with
 their wide start in the graph decoder, and a small K (5 to 10). With ReLU or no hidden units the term did nothing or hurt; the
 published graph decoder with its own pretraining gave nothing on COIL-20. The gain in ACC and NMI shrinks as training goes on,
-for the base catches up (30 instead of 12 epochs on MNIST: none on average); that in mAP stays.
+for the base catches up (README); that in mAP stays.
 """
 
 from __future__ import annotations

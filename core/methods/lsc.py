@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import spectral
-from core.base import Arrays, Clusterer, Cost, Stages, Step
+from core.base import Arrays, Cost, Stages, Step
 from core.graphs import anchor_graph
 from core.grouping import GroupsCodes
 from core.params import choice, integer, real
@@ -38,6 +38,7 @@ class LSC(GroupsCodes):
 
     name = "lsc"
     title = "LSC"
+    groups_test = False  # Z are the samples, and it cuts a graph of them
     summary = "Joins samples through a few hundred landmarks and cuts that graph: spectral clustering of large data."
     paper = "Chen and Cai, AAAI 2011 (LSC)"
     objective = r"\max_{F^\top F = I}\; \mathrm{Tr}(F^\top W D^{-1} W^\top F),\quad W\mathbf{1} = \mathbf{1}"
@@ -91,8 +92,3 @@ class LSC(GroupsCodes):
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         return self.group(arrays["U"], random_state)
-
-    groups_test = False
-
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return Clusterer.label_test(self, Z, random_state=random_state)  # Z are the samples, which it does not group
