@@ -166,7 +166,7 @@ class Autoencoding(Clusterer):
     def _shelve(self, net: AutoEncoder, X: torch.Tensor, stages: Stages) -> None:
         """Keep the pretrained network, with its error and a few pictures, for whoever follows the same recipe."""
         assert stages.shelf is not None
-        X_hat = _in_chunks(net, X)
+        X_hat = in_chunks(net, X)
         error = float((X - X_hat).square().mean()) / self.pixel_range**2
         shown = np.linspace(0, len(X) - 1, min(PICTURES, len(X))).astype(np.int64)
         pictures = {name: self.shown(self.part(A, shown)).cpu().numpy() for name, A in (("X", X), ("X_hat", X_hat))}
@@ -209,11 +209,11 @@ class Autoencoding(Clusterer):
     def views(self, net: AutoEncoder, X: torch.Tensor) -> Arrays:
         """Codes and reconstructions, computed only if somebody looks."""
 
-        return {"Z": lambda: self.codes(net, X), "X_hat": lambda: self.shown(_in_chunks(net, X))}
+        return {"Z": lambda: self.codes(net, X), "X_hat": lambda: self.shown(in_chunks(net, X))}
 
     def codes(self, net: AutoEncoder, X: torch.Tensor) -> torch.Tensor:
         """Z = encoder(X), (n, d), without gradients."""
-        return _in_chunks(net.encode, X)
+        return in_chunks(net.encode, X)
 
     def shown(self, X_hat: torch.Tensor) -> torch.Tensor:
         """Reconstructions in the scale and shape of the data."""
@@ -244,7 +244,7 @@ class Autoencoding(Clusterer):
         return Cost(parameters=parameters, matrices=matrices)
 
 
-def _in_chunks(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> torch.Tensor:
+def in_chunks(f: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor) -> torch.Tensor:
     """f(X) without gradients, so many rows at a time that the activations stay small."""
     import torch
 

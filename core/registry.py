@@ -18,7 +18,7 @@ from core.errors import UnknownName
 from core.params import check_all, choice, flag, integer, real, sizes
 
 FAMILIES = (
-    "Deep subspace", "Graph-regularised", "Deep centroids", "On pretrained codes",
+    "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "On pretrained codes",
     "Shallow subspace", "Baselines",
 )  # fmt: skip
 _METHODS: dict[str, type[Clusterer]] = {}

@@ -445,3 +445,12 @@ def spectral_labels(
             A, n_clusters=n_clusters, eigen_solver="arpack", assign_labels=assign_labels, random_state=random_state
         )
     return labels.astype(np.int64)
+
+
+def cut_labels(
+    owner: Any, A: Any, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0
+) -> NDArray[np.int64]:
+    """`spectral_labels`; of a sparse affinity `owner` keeps the cut, which all seeds of a last step share."""
+    if not issparse(A):
+        return spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
+    return shared_cut(owner, A, n_clusters).labels(n_clusters, assign_labels=assign_labels, random_state=random_state)

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from core.base import Arrays, Clusterer, Cost, Stages, Step
 from core.errors import ParameterError
 from core.params import choice, integer, real
 from core.registry import register
 from core.selfexpressive import FULL_LIMIT, square_bytes
-from core.spectral import AssignLabels, shared_cut, spectral_labels
+from core.spectral import AssignLabels, cut_labels
 
 
 @register
@@ -90,7 +90,4 @@ class Spectral(Clusterer):
     def assign(self, arrays: Arrays, affinity: Any, *, random_state: int) -> NDArray[np.int64]:
         assert affinity is not None and self.n_clusters is not None
         assigner: AssignLabels = self.assign_labels  # type: ignore[assignment]
-        if not issparse(affinity):
-            return spectral_labels(affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
-        cut = shared_cut(self, affinity, self.n_clusters)
-        return cut.labels(self.n_clusters, assign_labels=assigner, random_state=random_state)
+        return cut_labels(self, affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)

@@ -1,0 +1,236 @@
+"""Networks of the dual auto-encoder (DSCDAN): a Gaussian encoder, its decoder, two discriminators and the spectral head.
+
+Images are (b, channels, height, width) here, vectors (b, m). Every random weight comes from a given generator (Glorot
+uniform, biases 0, as Keras has it, whose defaults the published program relies on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod, sqrt
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import ParameterError
+
+SLOPE = 0.2
+
+
+class Encoding(NamedTuple):
+    """What the encoder says of a batch.
+
+    Attributes
+    ----------
+    mean, log_variance : (b, d)
+        Of the Gaussian p(z | x).
+    first : (b, c, h, w)
+        Feature map after the first block, of which local mutual information speaks.
+    last : (b, p)
+        The last feature map, flattened; it stands for x in the global one.
+    """
+
+    mean: Tensor
+    log_variance: Tensor
+    first: Tensor
+    last: Tensor
+
+
+def _drawn(layer: nn.Module, generator: torch.Generator) -> nn.Module:
+    """The layer with weights of its own: Glorot uniform, biases 0."""
+    weight = layer.weight
+    assert isinstance(weight, nn.Parameter) and isinstance(layer.bias, nn.Parameter)
+    field = weight[0, 0].numel()
+    bound = sqrt(6 / (field * (weight.shape[0] + weight.shape[1])))
+    with torch.no_grad():
+        weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.zero_()
+    return layer
+
+
+def _linear(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Module:
+    return _drawn(nn.utils.skip_init(nn.Linear, fan_in, fan_out), generator)
+
+
+def perceptron(sizes: Sequence[int], generator: torch.Generator, slope: float = 0.0) -> nn.Sequential:
+    """Dense layers with (leaky) rectifiers between them and a linear output."""
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        layers += [_linear(fan_in, fan_out, generator), nn.LeakyReLU(slope)]
+    return nn.Sequential(*layers[:-1])
+
+
+class DualAutoEncoder(nn.Module):
+    """Encoder p(z | x) = N(mu, diag(v)) and decoder g(z), convolutional for images and fully connected for vectors.
+
+    Leaky rectifiers (slope .2) after every layer but the two linear heads, mu and log v, the dense layer of the decoder
+    and its output. The decoder mirrors the encoder with transposed convolutions.
+
+    Parameters
+    ----------
+    sample_shape : (channels, height, width) or (m,)
+    channels, kernel_sizes, strides
+        Of the convolutions of the encoder.
+    widths
+        Hidden layers for vectors.
+    code_size
+        d.
+    bounded
+        The data lie in [0, 1], so the output goes through a sigmoid; else it is linear.
+    """
+
+    bounded: Tensor
+
+    def __init__(
+        self, sample_shape: tuple[int, ...], channels: Sequence[int], kernel_sizes: Sequence[int], strides: Sequence[int],
+        widths: Sequence[int], code_size: int, *, bounded: bool, generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.register_buffer("bounded", torch.tensor(bounded))
+        if len(sample_shape) == 1:
+            blocks, mirror, self.map_shape = self._dense(sample_shape[0], widths, generator)
+        else:
+            blocks, mirror, self.map_shape = self._convolutional(sample_shape, channels, kernel_sizes, strides, generator)
+        self.blocks, self.mirror = nn.ModuleList(blocks), nn.ModuleList(mirror)
+        size = prod(self.map_shape)
+        self.mean, self.log_variance = _linear(size, code_size, generator), _linear(size, code_size, generator)
+        self.unfold = _linear(code_size, size, generator)
+        self.rectifier = nn.LeakyReLU(SLOPE)
+
+    @staticmethod
+    def _dense(
+        n_features: int, widths: Sequence[int], generator: torch.Generator
+    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:
+        sizes = [n_features, *widths]
+        blocks = [_linear(a, b, generator) for a, b in pairwise(sizes)]
+        mirror = [_linear(a, b, generator) for a, b in pairwise(sizes[::-1])]
+        return blocks, mirror, (sizes[-1],)
+
+    @staticmethod
+    def _convolutional(
+        sample_shape: tuple[int, ...], channels: Sequence[int], kernel_sizes: Sequence[int], strides: Sequence[int],
+        generator: torch.Generator,
+    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:  # fmt: skip
+        if any(kernel % 2 == 0 for kernel in kernel_sizes):
+            raise ParameterError(f"'kernel_sizes' must be odd, so that maps keep their size. Got {list(kernel_sizes)} instead.")
+        before, *sides = sample_shape
+        blocks: list[nn.Module] = []
+        mirror: list[nn.Module] = []
+        for after, kernel, stride in zip(channels, kernel_sizes, strides, strict=True):
+            down = nn.utils.skip_init(nn.Conv2d, before, after, kernel, stride, kernel // 2)
+            spare = [(side - 1) % stride for side in sides]  # rows that the stride leaves over
+            up = nn.utils.skip_init(
+                nn.ConvTranspose2d, after, before, kernel, stride, kernel // 2, output_padding=(spare[0], spare[1])
+            )
+            blocks.append(_drawn(down, generator))
+            mirror.insert(0, _drawn(up, generator))
+            before, sides = after, [-(-side // stride) for side in sides]
+        return blocks, mirror, (before, *sides)
+
+    def encode(self, X: Tensor) -> Encoding:
+        """Gaussian codes of a batch, and the feature maps on the way."""
+        h = X
+        first: Tensor | None = None
+        for block in self.blocks:
+            h = self.rectifier(block(h))
+            first = h if first is None else first
+        assert first is not None
+        last = h.flatten(1)
+        return Encoding(self.mean(last), self.log_variance(last), first if first.ndim == 4 else first[..., None, None], last)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Samples of codes (b, d), in the shape that `encode` takes."""
+        h = self.unfold(z).view(len(z), *self.map_shape)
+        *inner, output = self.mirror
+        for layer in inner:
+            h = self.rectifier(layer(h))
+        h = output(h)
+        return torch.where(self.bounded, torch.sigmoid(h), h)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """g(mu(x)), without noise."""
+        return self.decode(self.encode(X).mean)
+
+
+class Discriminators(nn.Module):
+    """T1 of (x, z) and T2 of (feature vector, z) at each position, whose logits tell true pairs from shuffled ones.
+
+    Parameters
+    ----------
+    first, last
+        Channels of the first map, and numbers in the last one.
+    code_size
+        d.
+    width
+        Units of the hidden layers: two of T1, three of T2.
+    released
+        T1 sees (z, z') with three hidden layers, as in the published program, not the last map of x and z.
+    """
+
+    def __init__(
+        self, first: int, last: int, code_size: int, *, width: int, released: bool, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.released = released
+        depth = 3 if released else 2
+        known = code_size if released else last
+        self.whole = perceptron([known + code_size, *[width] * depth, 1], generator)
+        self.parts = perceptron([first + code_size, *[width] * 3, 1], generator)
+
+    def overall(self, encoding: Encoding, z: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """T1 of pairs that belong together and of pairs with another sample's code, (b, 1) each."""
+        known = z if self.released else encoding.last
+        return self.whole(torch.cat([known, z], 1)), self.whole(torch.cat([known, other], 1))
+
+    def local(self, encoding: Encoding, z: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """T2 at every position of the first map, (b, h, w, 1) each.
+
+        The first layer is linear in (feature vector, z), so the part of z is worked out once for all positions.
+        """
+        layer = self.parts[0]
+        assert isinstance(layer, nn.Linear)
+        channels = encoding.first.shape[1]
+        seen = encoding.first.permute(0, 2, 3, 1) @ layer.weight[:, :channels].T + layer.bias
+
+        def logits(code: Tensor) -> Tensor:
+            told = code @ layer.weight[:, channels:].T
+            value: Tensor = self.parts[1:](seen + told[:, None, None])
+            return value
+
+        return logits(z), logits(other)
+
+
+class SpectralHead(nn.Module):
+    """Dense layers from codes to K outputs: a class posterior (softmax) or free coordinates (tanh).
+
+    The transform of the last orthonormalisation is kept, so that samples outside the batch find their place.
+    """
+
+    transform: Tensor
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, sizes: Sequence[int], output: str, generator: torch.Generator) -> None:
+        super().__init__()
+        self.layers = perceptron(sizes, generator)
+        self.output = output
+        self.register_buffer("transform", torch.eye(sizes[-1]))
+        self.register_buffer("centre", torch.zeros(sizes[0]))
+        self.register_buffer("scale", torch.ones(()))
+
+    def standardize(self, Z: Tensor) -> None:
+        """See codes like Z (n, d) about their mean and with a mean variance of 1, which the start weights are made for."""
+        self.centre.copy_(Z.mean(0))
+        self.scale.copy_(Z.var(0).mean().sqrt().clamp_min(torch.finfo(torch.float32).tiny))
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Outputs (b, K) before the last function."""
+        h: Tensor = self.layers((z - self.centre) / self.scale)
+        return h
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Outputs (b, K): rows of probabilities, or coordinates in (-1, 1)."""
+        h = self.logits(z)
+        return torch.tanh(h) if self.output == "tanh" else torch.softmax(h, 1)

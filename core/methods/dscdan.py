@@ -1,0 +1,211 @@
+"""DSCDAN: deep spectral clustering using dual auto-encoder network (Yang, Deng, Zheng, Yan and Liu, CVPR 2019).
+
+A sample has a Gaussian code, z ~ N(mu(x), diag(v(x))); the decoder g reads it without noise (mu) and with it (z^). With
+sums over pixels and means over the b samples of a batch
+
+    L_r = ||g(z^) - g(mu)||^2 + delta ||x - g(mu)||^2                                                       (Eqs. 11, 12)
+    L_e = beta (JSD loss of T1(x, z) + JSD loss of T2(C_ij, z)) + gamma KL(N(mu, v) || N(0, I))                  (Eq. 10)
+    L_c = (1 / 2b) sum_ij W_ij ||y_i - y_j||^2,  Y^T Y / b = I                                              (Eqs. 16, 17)
+
+The stage "pretrain" minimises L_r + L_e, the stage "head" L_c alone on the codes that came of it, and the stage "finetune"
+all of them together, where y = softmax(c(mu)) is also a class posterior and the prior becomes one Gaussian for each class:
+sum_k p(y = k | z) KL(N(mu, v) || N(m_k, I)) + KL(p(y | z) || uniform) (Eq. 19).
+
+T1 sees the last feature map as x; T2 sees every position C_ij of the first one, and its mean over positions is the 1 / (h w)
+of the paper. Both bounds, the orthonormalisation and the graph are described in `core.information` and `core.orthogonal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.autoencoding import CHUNK
+from core.base import Arrays, Cost, Preset, Stages, Step
+from core.dual import OBJECTIVE, DualAutoEncoding
+from core.errors import ParameterError
+from core.params import flag, integer, real
+from core.registry import register
+from core.spectralheads import HEAD_GROUP, Terms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.dualnets import Discriminators, DualAutoEncoder, Encoding, SpectralHead
+    from core.orthogonal import NeighborGraph
+
+_PRESETS: dict[str, Preset] = {}
+
+
+@register
+class DSCDAN(DualAutoEncoding):
+    """Deep spectral clustering on the codes of a dual auto-encoder."""
+
+    name = "dscdan"
+    title = "DSCDAN"
+    family = "Deep spectral"
+    summary = "Learns codes that noise does not change and that tell samples apart, then embeds them as a spectral cut would."
+    paper = "Yang, Deng, Zheng, Yan and Liu, CVPR 2019"
+    objective = (
+        r"\lVert g(\hat z) - g(z) \rVert_F^2 + \delta \lVert X - g(z) \rVert_F^2 - \beta\,(I_{\mathrm{JSD}}(x; z)"
+        r" + I_{\mathrm{JSD}}(C_{ij}; z)) + \gamma\, \mathrm{KL}(p(y, z \mid x) \,\Vert\, q(y, z))"
+        r" + \tfrac{\omega}{2b} \textstyle\sum_{ij} W_{ij} \lVert y_i - y_j \rVert^2,\quad \tfrac1b Y^\top Y = I"
+    )
+    symbols = {
+        "reconstruction": r"\delta \lVert X - g(z) \rVert_F^2 / b",
+        "relative": r"\lVert g(\hat z) - g(z) \rVert_F^2 / b",
+        "global information": r"-\beta\, I_{\mathrm{JSD}}(x; z)",
+        "local information": r"-\beta\, I_{\mathrm{JSD}}(C_{ij}; z)",
+        "prior": r"\gamma\, \mathrm{KL}(p(z \mid x) \,\Vert\, N(0, I))",
+        "class prior": r"\gamma \textstyle\sum_k p(k \mid z)\, \mathrm{KL}(p(z \mid x) \,\Vert\, N(m_k, I))",
+        "class entropy": r"\gamma\, \mathrm{KL}(p(y \mid z) \,\Vert\, q(y))",
+        "cut": r"-\textstyle\sum_k \hat y_k \log p(k \mid z)",
+        "spectral": r"\tfrac{\omega}{2b} \textstyle\sum_{ij} W_{ij} \lVert y_i - y_j \rVert^2",
+        "imbalance": r"\lambda\, \mathrm{KL}(\bar p(y) \,\Vert\, q(y))",
+        "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
+    }
+    published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
+    presets = _PRESETS
+
+    spectral_stage: bool = flag(
+        True, symbol=r"\mathrm{SN}", group=OBJECTIVE,
+        help="Train the spectral head, then everything together (+SN of the paper); off, the codes of pretraining are grouped.",
+    )  # fmt: skip
+    epochs: int = integer(
+        10, symbol="T", low=0, high=100_000, soft=(0, 500), group=HEAD_GROUP,
+        help="Passes over the data that train encoder, decoder and head together.",
+    )  # fmt: skip
+    omega: float = real(
+        1.0, symbol=r"\omega", low=0, high=1e4, soft=(0.1, 100), log=True, group=HEAD_GROUP,
+        help="Weight of the spectral loss, and of our terms beside it, while everything is trained together.",
+    )  # fmt: skip
+    refresh: int = integer(
+        5, symbol="f", low=0, high=100_000, soft=(0, 50), group=HEAD_GROUP,
+        help="Meanwhile find the neighbours anew every so many epochs, as codes move; 0 keeps those of the pretrained codes.",
+    )  # fmt: skip
+
+    head_: SpectralHead = field(init=False, repr=False)
+
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        if self.head_output != "softmax" and self.epochs and self.spectral_stage:
+            raise ParameterError(
+                "The 'head_output' parameter of dscdan must be 'softmax' while 'epochs' is above 0, as the joint stage needs a "
+                f"class posterior. Got {self.head_output!r} instead."
+            )
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        from core.orthogonal import NeighborGraph
+
+        stages = stages or Stages()
+        K = self.clusters(X)
+        data, net, generator = self.begin(X)
+        judges = self.judges(net, data, generator)
+        self.head_ = self.new_head(self.latent_size, K, generator)
+        yield from self.dual_stage(net, judges, data, generator, stages)
+        Z = self.codes(net, data)
+        arrays = self.seen(net, data)
+        if self.spectral_stage:
+            graph = NeighborGraph()
+            yield from self.head_stage(self.head_, Z, graph, stages, arrays)
+            yield from self._joint(net, judges, Z, data, graph, stages)
+            arrays = {**self.seen(net, data), **self.outputs(self.head_, self.codes(net, data)), "Z_pretrained": Z}
+        yield self.conclude(arrays)
+
+    def seen(self, net: DualAutoEncoder, X: Tensor) -> Arrays:
+        """Codes, reconstructions, and the graph of the codes that a label may be read from."""
+        return {**self.views(net, X), "A": lambda: self.neighbors_of(self.codes(net, X))}  # type: ignore[arg-type]
+
+    def _first_centres(self, Z: Tensor) -> Any:
+        """Means m_k of the classes that the head sees: started at 0, as published, nothing would tell them apart."""
+        from core.nets import Centroids
+
+        P = self.posterior(Z)
+        weight = P.sum(0)
+        means = P.T @ Z / weight.clamp_min(1e-6)[:, None]
+        return Centroids(means.cpu().numpy(), weight.cpu().numpy()).to(self.device)
+
+    def _joint(
+        self, net: DualAutoEncoder, judges: Discriminators, Z: Tensor, X: Tensor, graph: NeighborGraph, stages: Stages
+    ) -> Iterator[Step]:
+        """The stage "finetune": L_r + L_e + L_c with the prior of the classes."""
+        import torch
+
+        head, noise = self.head_, torch.Generator(self.device).manual_seed(self.random_state)
+        centres = self._first_centres(Z)
+        networks = {"net": net, "head": head, "centres": centres, **({"judges": judges} if self.mutual_information else {})}
+
+        def terms(rows: Tensor) -> Terms:
+            found, encoding = self.dual_terms(net, judges, X[rows], noise)
+            cut = self.cut_terms(head, encoding.mean, self.edges(graph, rows, encoding.mean.detach()))
+            losses = {**found.losses, **{name: self.omega * loss for name, loss in cut.losses.items()}}
+            if self.is_gaussian:
+                losses |= self.class_prior(head, encoding, centres.means)
+            return Terms(losses, found.gauges, cut.rescued)
+
+        def before(epoch: int) -> None:
+            if self.refresh and epoch and epoch % self.refresh == 0:
+                self.join(graph, self.codes(net, X))
+
+        def shown() -> Arrays:
+            return {**self.seen(net, X), **self.outputs(head, self.codes(net, X))}
+
+        yield from self.descend(
+            "finetune", self.epochs, networks, terms, graph, len(X), stages, shown, before=before, noise=noise
+        )
+
+    def class_prior(self, head: SpectralHead, encoding: Encoding, centres: Tensor) -> dict[str, Tensor]:
+        """gamma KL(p(y, z | x) || q(y, z)) of Eq. 19, in its two parts."""
+        import torch
+
+        from core import information
+
+        logits = head.logits(encoding.mean)
+        posterior, log_posterior = torch.softmax(logits, 1), torch.log_softmax(logits, 1)
+        return {
+            "class prior": self.gamma * information.kl_to_classes(encoding.mean, encoding.log_variance, centres, posterior),
+            "class entropy": self.gamma * information.kl_to_uniform(posterior, log_posterior),
+        }
+
+    # ---- out of the sample -------------------------------------------------------------------------------------------
+
+    def posterior(self, Z: Tensor) -> Tensor:
+        """p(y | z) of codes (n, d), without gradients."""
+        import torch
+
+        with torch.no_grad():
+            return torch.cat([self.head_(part) for part in Z.split(CHUNK)])
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        """By the head, where labels are its largest output; else those of the nearest training codes."""
+        import torch
+
+        if not self.spectral_stage or self.labels != "argmax":
+            return super().label_test(Z, random_state=random_state)
+        return np.asarray(self.posterior(torch.from_numpy(Z).to(self.device)).argmax(1).cpu(), dtype=np.int64)
+
+    def predict(self, X: NDArray) -> NDArray[np.int64]:
+        if not hasattr(self, "labels_"):
+            return super().predict(X)  # which refuses
+        return self.label_test(self.embed(X), random_state=self.random_state)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        import torch
+
+        super().restore(samples, arrays, weights)
+        own = {name.removeprefix("head."): value for name, value in weights.items() if name.startswith("head.")}
+        if own:
+            self.head_ = self.new_head(self.latent_size, len(own["transform"]), torch.Generator())
+            self.head_.load_state_dict(own)
+        return self
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        cost = cls.dual_cost(shape, params)
+        K, d = params["n_clusters"] or 10, params["latent_size"]
+        more = cls.head_parameters(d, params) + K * (d + 1) if params["spectral_stage"] else 0
+        return Cost(parameters=cost.parameters + more, matrices=cost.matrices)

@@ -1,0 +1,184 @@
+"""A spectral embedding as the output of a network: orthonormal columns, a graph's cut as loss, batches with neighbours.
+
+The graph of a batch is held as `Edges`, a row of neighbours and weights for each sample, on the device. It is the directed
+graph A; the loss reads it as W = (A + A^T) / 2, which gives the same sum, as distances are symmetric.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from core.neighbours import nearest_neighbors
+
+JITTER = 1e-7  # of the mean eigenvalue, added always: DSCDAN's and SpectralNet's programs add as much
+RESCUE_JITTER = 1e-4
+FAN = 3  # neighbours that a sample brings into its batch
+SMALLEST_PIVOT = 1e-4  # of the largest: below, the columns count as linearly dependent
+
+
+class Orthonormal(NamedTuple):
+    """Columns made orthonormal.
+
+    Attributes
+    ----------
+    Y : (b, K)
+        Y^T Y / b = I.
+    transform : (K, K)
+        Y = outputs @ transform; for samples outside the batch.
+    rescued : bool
+        The outputs were rank deficient, and Y^T Y / b is I only on their span.
+    """
+
+    Y: Tensor
+    transform: Tensor
+    rescued: bool
+
+
+def orthonormalize(outputs: Tensor) -> Orthonormal:
+    """Y = sqrt(b) U (L^-1)^T with L L^T = U^T U + eps I (Cholesky), as SpectralNet and DSCDAN have it.
+
+    The factor is worked out in double precision, as U^T U squares the condition of U. Where it fails, or has next to
+    vanishing pivots, the outputs are rank deficient: Y would consist of rounding errors and its gradient would explode. L
+    then comes from the QR decomposition of U with sqrt(eps) I below, with a larger eps; this factor always exists, and the
+    missing directions stay small.
+
+    Parameters
+    ----------
+    outputs : (b, K)
+        U, finite.
+    """
+    U = outputs.double()
+    b, K = U.shape
+    eye = torch.eye(K, dtype=U.dtype, device=U.device)
+    gram = U.T @ U / b
+    scale = gram.diagonal().mean().detach().clamp_min(torch.finfo(torch.float32).tiny)
+    L, failed = torch.linalg.cholesky_ex(gram + JITTER * scale * eye)
+    pivots = L.diagonal().detach()
+    rescued = bool(failed) or bool(pivots.min() < SMALLEST_PIVOT * pivots.max())
+    if rescued:
+        R = torch.linalg.qr(torch.cat([U / b**0.5, (RESCUE_JITTER * scale).sqrt() * eye])).R
+        L = R.T * R.diagonal().sign()  # the factor with positive pivots
+    transform = torch.linalg.solve_triangular(L, eye, upper=False).T
+    return Orthonormal((U @ transform).to(outputs.dtype), transform.to(outputs.dtype), rescued)
+
+
+class Edges(NamedTuple):
+    """Neighbours of each sample.
+
+    Attributes
+    ----------
+    nearest : (b, k) int64
+        Positions of the neighbours.
+    weights : (b, k)
+        Theirs; 0 takes a neighbour out.
+    """
+
+    nearest: Tensor
+    weights: Tensor
+
+
+def spectral_loss(Y: Tensor, edges: Edges) -> Tensor:
+    """(1 / 2b) sum_ij W_ij ||y_i - y_j||^2 = tr(Y^T L Y) / b with L = D - W (DSCDAN Eq. 16 with SpectralNet's scale).
+
+    Over Y with Y^T Y / b = I its minimum is the sum of the K smallest eigenvalues of L.
+    """
+    apart = (Y[:, None] - Y[edges.nearest]).square().sum(2)
+    return (edges.weights * apart).sum() / (2 * len(Y))
+
+
+def batch_edges(Z: Tensor, n_neighbors: int) -> Edges:
+    """Heat-kernel weights of the nearest other samples within a batch of codes (b, d), as `heat_weights` has them.
+
+    No gradient flows through the weights: a network could otherwise lower the loss by shrinking its codes.
+    """
+    with torch.no_grad():
+        distances = torch.cdist(Z, Z)
+        distances.fill_diagonal_(float("inf"))
+        near = distances.topk(min(n_neighbors, len(Z) - 1), largest=False)
+        return Edges(near.indices, heat_weights(near.values))
+
+
+def heat_weights(distances: Tensor) -> Tensor:
+    """exp(-d^2 / 2 s^2) of distances to neighbours (n, k), nearest first, over their mean sum.
+
+    s is the median distance to the nearest other sample, which SpectralNet's programs call the second neighbour.
+    """
+    width = distances[:, 0].median().clamp_min(torch.finfo(torch.float32).tiny)
+    return _of_degree_one(torch.exp(-0.5 * (distances / width).square()))
+
+
+def shared_weights(nearest: Tensor) -> Tensor:
+    """The Jaccard index of the neighbourhoods of each sample and of its neighbours (n, k), over its mean sum.
+
+    A neighbourhood is a sample with its k neighbours. Samples of two clusters that happen to be near share few others, so
+    the bridges between clusters become light (Jarvis and Patrick 1973).
+    """
+    n, k = nearest.shape
+    own = torch.arange(n, device=nearest.device)[:, None]
+    around = torch.cat([own, nearest], dim=1).sort(dim=1).values
+    shared = torch.empty(n, k, device=nearest.device)
+    for column in range(k):
+        theirs = around[nearest[:, column]]
+        place = torch.searchsorted(theirs, around).clamp_max(k)
+        shared[:, column] = (theirs.gather(1, place) == around).sum(dim=1).float()
+    return _of_degree_one(shared / (2 * (k + 1) - shared))
+
+
+def _of_degree_one(weights: Tensor) -> Tensor:
+    """Scaled so that the rows sum to 1 in the mean: the terms of a loss keep their proportions whatever k."""
+    return weights / weights.sum(dim=1).mean().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+class NeighborGraph:
+    """The graph of all samples, and batches that hold neighbours of their samples."""
+
+    def __init__(self) -> None:
+        self.edges = Edges(torch.empty(0, 0, dtype=torch.int64), torch.empty(0, 0))
+
+    def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat") -> None:
+        """Join each of the samples with codes Z (n, d) to its nearest others, by "heat" or "shared" weights."""
+        nearest = torch.from_numpy(nearest_neighbors(Z.cpu().numpy(), min(n_neighbors, len(Z) - 1))).to(Z.device)
+        distances = torch.stack([(Z - Z[column]).norm(dim=1) for column in nearest.T], dim=1)
+        distances, order = distances.sort(dim=1)
+        nearest = nearest.gather(1, order)
+        self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
+
+    def get_state(self) -> tuple[Tensor, Tensor]:
+        return tuple(self.edges)
+
+    def set_state(self, state: tuple[Tensor, Tensor]) -> None:
+        self.edges = Edges(*state)
+
+    def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
+        """Rows of the batches of one pass: every sample once as a seed, with up to `FAN` random neighbours.
+
+        Batches have about `size` rows. One of random samples would hold next to no pair of neighbours.
+        """
+        nearest = self.edges.nearest.to("cpu")
+        n, k = nearest.shape
+        fan = min(FAN, k)
+        order = torch.randperm(n, generator=generator)
+        chosen = torch.rand(n, k, generator=generator).argsort(dim=1)[:, :fan]
+        joined = torch.cat([order[:, None], nearest[order].gather(1, chosen)], dim=1).to(self.edges.nearest.device)
+        parts = joined.tensor_split(max(n * (1 + fan) // size, 1))  # none much smaller than the others
+        return [part.flatten().unique() for part in parts]
+
+    def within(self, rows: Tensor) -> Edges:
+        """The edges between the samples of a batch; those that lead out of it weigh nothing."""
+        nearest, weights = self.edges.nearest[rows], self.edges.weights[rows]
+        position = torch.full((len(self.edges.nearest),), -1, device=rows.device)
+        position[rows] = torch.arange(len(rows), device=rows.device)
+        place = position[nearest]
+        return Edges(place.clamp_min(0), weights * (place >= 0))
+
+    def symmetric(self) -> csr_array:
+        """W = (A + A^T) / 2 of all samples."""
+        nearest, weights = (part.cpu().numpy() for part in self.edges)
+        n, k = nearest.shape
+        A = csr_array((weights.ravel(), nearest.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+        return csr_array(0.5 * (A + A.T))

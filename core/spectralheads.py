@@ -1,0 +1,298 @@
+"""What methods share that learn a spectral embedding with a network: the head, its graph, its training, its clusters.
+
+The head maps codes to K outputs, made orthonormal over a batch, Y^T Y / b = I. Its loss is the cut of a neighbour graph,
+(1 / 2b) sum_ij W_ij ||y_i - y_j||^2, whose minimum are the first eigenvectors of the graph Laplacian
+(`core.orthogonal`). The stage "head" trains it alone, on fixed codes: SpectralNet's step, and DSCDAN's second program.
+
+What matters, measured on MNIST and USPS: a batch of random samples holds next to no pair of neighbours, so the graph is
+that of all samples, and a batch is made of samples with their neighbours (``graph="global"``). Softmax outputs need the
+term for balance, without which orthonormal columns may still leave classes that are the largest output of no sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from core.autoencoding import CHUNK, Autoencoding
+from core.base import Arrays, Stages, Step
+from core.errors import ParameterError
+from core.params import choice, integer, real, sizes
+from core.selfexpressive import FULL_LIMIT
+from core.spectral import cut_labels, embedded_labels, spectral_labels
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from core.dualnets import SpectralHead
+    from core.orthogonal import Edges, NeighborGraph
+
+HEAD_GROUP = "Spectral head"
+SOFTENED = 0.1  # of each label, spread over all clusters: the cut is not to be believed to the letter
+READ_NEIGHBORS = 3  # of the graph whose cut may give the labels: the number that DSCDAN states
+
+
+class Terms(NamedTuple):
+    """Of a batch.
+
+    Attributes
+    ----------
+    losses
+        The terms of the loss.
+    gauges
+        What is watched besides.
+    rescued
+        The outputs of the head were rank deficient.
+    """
+
+    losses: Mapping[str, Tensor]
+    gauges: Mapping[str, Tensor] = MappingProxyType({})
+    rescued: bool = False
+
+
+@dataclass(kw_only=True)
+class SpectralEmbedding(Autoencoding):
+    """A method with a spectral head on its codes."""
+
+    reads = "A"
+
+    head_widths: tuple[int, ...] = sizes(
+        (1024, 1024, 512), symbol="m_h", low=1, high=10_000, group=HEAD_GROUP, help="Units of each hidden layer of the head."
+    )  # fmt: skip
+    head_output: str = choice(
+        "softmax", symbol=r"\varphi", choices=("softmax", "tanh"), group=HEAD_GROUP,
+        help="Outputs that are a class posterior, or coordinates without that meaning.",
+    )  # fmt: skip
+    graph: str = choice(
+        "global", symbol="W", choices=("global", "batch"), group=HEAD_GROUP,
+        help="Neighbours among all samples, in batches that hold them; or among a random batch, as published.",
+    )  # fmt: skip
+    n_neighbors: int = integer(
+        3, symbol="k", low=1, high=500, soft=(1, 30), group=HEAD_GROUP,
+        help="Neighbours of each sample in the graph of the spectral loss, itself not counted.",
+    )  # fmt: skip
+    weights: str = choice(
+        "heat", symbol="w", choices=("heat", "shared"), group=HEAD_GROUP,
+        help="Weights of the global graph: by distance, or by the share of neighbours that two samples have in common.",
+    )  # fmt: skip
+    balance: float = real(
+        1.0, symbol=r"\lambda", low=0, high=1e4, soft=(1e-2, 10), log=True, group=HEAD_GROUP,
+        help="Weight of the term for clusters of equal size; ours, 0 is the paper. For softmax outputs.",
+    )  # fmt: skip
+    agreement: float = real(
+        0.0, symbol=r"\mu", low=0, high=1e4, soft=(1e-2, 10), log=True, group=HEAD_GROUP,
+        help="Weight of the term that asks neighbours for the same class; ours, 0 is the paper. For softmax outputs.",
+    )  # fmt: skip
+    start_epochs: int = integer(
+        0, symbol="T_s", low=0, high=10_000, soft=(0, 50), group=HEAD_GROUP,
+        help="Passes over the data that first teach the head the normalised cut of the graph; ours, 0 is the paper.",
+    )  # fmt: skip
+    head_epochs: int = integer(
+        20, symbol="T_h", low=0, high=100_000, soft=(0, 400), group=HEAD_GROUP,
+        help="Passes over the data that train the head alone, on fixed codes.",
+    )  # fmt: skip
+    learning_rate: float = real(
+        1e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-2), log=True, group=HEAD_GROUP,
+        help="Learning rate of Adam once the head trains.",
+    )  # fmt: skip
+    train_batch_size: int = integer(
+        1024, symbol="B_1", low=4, high=1_000_000, soft=(128, 4096), group=HEAD_GROUP,
+        help="Samples per step once the head trains, neighbours included.",
+    )  # fmt: skip
+    schedule: str = choice(
+        "cosine", symbol=r"\eta(t)", choices=("constant", "cosine", "plateau"), group=HEAD_GROUP,
+        help="Keep the learning rate, let it fall to zero along a cosine, or to a tenth wherever the loss stays.",
+    )  # fmt: skip
+    patience: int = integer(
+        20, symbol="p", low=1, high=100_000, soft=(1, 100), group=HEAD_GROUP,
+        help="Epochs without a lower loss after which the learning rate falls to a tenth, on the schedule plateau.",
+    )  # fmt: skip
+    tolerance: float = real(
+        0.0, symbol=r"\epsilon", low=0, high=100, soft=(0, 0.01), group=HEAD_GROUP,
+        help="Stop once the loss of an epoch differs by less from that of the one before; 0 trains all epochs.",
+    )  # fmt: skip
+    labels: str = choice(
+        "argmax", symbol=r"\hat y", choices=("argmax", "kmeans", "spectral"), group="Clusters",
+        help="The largest output of the head, k-means on the orthonormal outputs, or the cut of the codes' 3-neighbour graph.",
+    )  # fmt: skip
+
+    def new_head(self, code_size: int, n_clusters: int, generator: torch.Generator) -> SpectralHead:
+        """A head with weights from the generator."""
+        from core.dualnets import SpectralHead
+
+        sizes = [code_size, *self.head_widths, n_clusters]
+        return SpectralHead(sizes, self.head_output, generator).to(self.device)
+
+    def head_stage(self, head: SpectralHead, Z: Tensor, graph: NeighborGraph, stages: Stages, views: Arrays) -> Iterator[Step]:
+        """The stage "head": the head alone, on codes Z (n, d) that stay as they are."""
+        yield from self._start(head, Z, graph, stages, views)
+
+        def terms(rows: Tensor) -> Terms:
+            return self.cut_terms(head, Z[rows], self.edges(graph, rows, Z[rows]))
+
+        def shown() -> Arrays:
+            return {**views, **self.outputs(head, Z)}
+
+        yield from self.descend("head", self.head_epochs, {"head": head}, terms, graph, len(Z), stages, shown)
+
+    def _start(self, head: SpectralHead, Z: Tensor, graph: NeighborGraph, stages: Stages, views: Arrays) -> Iterator[Step]:
+        """The stage "start": the head learns the clusters of the graph's normalised cut, softened, by cross-entropy."""
+        import torch
+
+        if not stages.reached("start"):
+            head.standardize(Z)
+            self.join(graph, Z)
+        cut = torch.empty(0, dtype=torch.int64)
+        if stages.reached("start") < self.start_epochs:
+            A = graph.symmetric() if self.graph == "global" else self.neighbors_of(Z)
+            found = spectral_labels(A, head.transform.shape[0], assign_labels="kmeans", random_state=self.random_state)
+            cut = torch.from_numpy(found).to(Z.device)
+
+        def terms(rows: Tensor) -> Terms:
+            loss = torch.nn.functional.cross_entropy(head.logits(Z[rows]), cut[rows], label_smoothing=SOFTENED)
+            return Terms({"cut": loss})
+
+        def shown() -> Arrays:
+            return {**views, **self.outputs(head, Z)}
+
+        yield from self.descend("start", self.start_epochs, {"head": head}, terms, graph, len(Z), stages, shown)
+
+    def join(self, graph: NeighborGraph, Z: Tensor) -> None:
+        """Find the neighbours among all samples, if they are what joins batches."""
+        if self.graph == "global":
+            graph.update(Z, self.n_neighbors, self.weights)
+
+    def edges(self, graph: NeighborGraph, rows: Tensor, z: Tensor) -> Edges:
+        """The graph of a batch with codes z (b, d)."""
+        from core.orthogonal import batch_edges
+
+        return graph.within(rows) if self.graph == "global" else batch_edges(z, self.n_neighbors)
+
+    def cut_terms(self, head: SpectralHead, z: Tensor, edges: Edges) -> Terms:
+        """Spectral loss and balance of a batch of codes."""
+        from core import information, orthogonal
+
+        outputs = head(z)
+        made = orthogonal.orthonormalize(outputs)
+        head.transform.copy_(made.transform.detach())
+        losses = {"spectral": orthogonal.spectral_loss(made.Y, edges)}
+        if self.head_output == "softmax":
+            if self.balance:
+                losses["imbalance"] = self.balance * information.imbalance(outputs)
+            if self.agreement:
+                losses["disagreement"] = self.agreement * information.disagreement(outputs, edges.nearest, edges.weights)
+        return Terms(losses, rescued=made.rescued)
+
+    def descend(
+        self, stage: str, epochs: int, networks: Mapping[str, nn.Module], terms: Callable[[Tensor], Terms],
+        graph: NeighborGraph, n: int, stages: Stages, views: Callable[[], Arrays],
+        before: Callable[[int], None] | None = None, **generators: torch.Generator,
+    ) -> Iterator[Step]:  # fmt: skip
+        """A stage of epochs over the batches of the graph.
+
+        Parameters
+        ----------
+        networks
+            What is trained, by the name it is kept under.
+        terms
+            The loss of the samples of a batch, by their rows.
+        n
+            Samples.
+        views
+            What can be seen after an epoch.
+        before
+            Called at the beginning of each epoch with its index.
+        generators
+            Others than that of the batches, which the stage draws from.
+        """
+        import torch
+
+        from core.descent import Averages, Pace
+
+        optimizer = torch.optim.Adam([p for net in networks.values() for p in net.parameters()], self.learning_rate, fused=True)
+        pace = Pace(optimizer, self.schedule, epochs=epochs, patience=self.patience, tolerance=self.tolerance)
+        order = torch.Generator().manual_seed(self.random_state)
+
+        def epoch(index: int) -> tuple[Mapping[str, Any], Arrays]:
+            if before is not None:
+                before(index)
+            averages, total, rescued = Averages(), Averages(), 0
+            for rows in self._batches(graph, n, order):
+                found = terms(rows)
+                loss = torch.stack(list(found.losses.values())).sum()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                averages.add({**found.losses, **found.gauges}, len(rows))
+                total.add({"loss": loss}, len(rows))
+                rescued += found.rescued
+            rate = pace.rate
+            over = pace.after(float(total.means()["loss"]))
+            return {**averages.means(), "rate": rate, "rescued": rescued, "converged": over}, views()
+
+        parts = {**networks, "graph": graph, "optimizer": optimizer, "pace": pace, "order": order, **generators}
+        yield from stages.run(stage, epochs, parts, epoch)
+
+    def _batches(self, graph: NeighborGraph, n: int, order: torch.Generator) -> Sequence[Tensor]:
+        """Rows of the batches of an epoch: samples with their neighbours, or at random."""
+        import torch
+
+        if self.graph == "global":
+            return graph.batches(self.train_batch_size, order)
+        shuffled = torch.randperm(n, generator=order).to(self.device)
+        return shuffled.tensor_split(max(n // self.train_batch_size, 1))  # none much smaller than the others
+
+    def outputs(self, head: SpectralHead, Z: Tensor) -> Arrays:
+        """What the head says of codes: the posterior P, and the spectral embedding Y."""
+        import torch
+
+        def made() -> Tensor:
+            with torch.no_grad():
+                return torch.cat([head(part) for part in Z.split(CHUNK)])
+
+        shown = {"Y": lambda: made() @ head.transform}
+        return {"P": made, **shown} if self.head_output == "softmax" else shown
+
+    def neighbors_of(self, Z: Tensor) -> csr_array:
+        """The symmetric graph of `READ_NEIGHBORS` neighbours of codes, with heat-kernel weights."""
+        from core.orthogonal import NeighborGraph
+
+        graph = NeighborGraph()
+        graph.update(Z, READ_NEIGHBORS)
+        return graph.symmetric()
+
+    def affinity(self, arrays: Arrays) -> Any:
+        A = arrays.get("A")
+        return A.toarray() if A is not None and A.shape[0] <= FULL_LIMIT else A
+
+    def assign(self, arrays: Arrays, affinity: Any, *, random_state: int) -> NDArray[np.int64]:
+        """As `labels` says; before there is a head, or where there is none, argmax and kmeans mean k-means on the codes."""
+        if self.labels == "spectral":
+            return cut_labels(self, affinity, self.clusters(arrays["Z"]), assign_labels="kmeans", random_state=random_state)
+        if self.labels == "argmax" and "P" in arrays:
+            return np.asarray(arrays["P"].argmax(axis=1), dtype=np.int64)
+        rows = arrays.get("Y", arrays["Z"])
+        return embedded_labels(rows, self.clusters(rows), assign_labels="kmeans", random_state=random_state)
+
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        if self.labels == "argmax" and self.head_output == "tanh":
+            raise ParameterError(
+                f"The 'labels' parameter of {self.name} must be 'kmeans' or 'spectral' where 'head_output' is 'tanh', as the "
+                "largest of free coordinates means nothing. Got 'argmax' instead."
+            )
+
+    @classmethod
+    def head_parameters(cls, code_size: int, params: Mapping[str, Any]) -> int:
+        """Numbers that a head holds."""
+        K = params["n_clusters"] or 10
+        layers = [code_size, *params["head_widths"], K]
+        return sum(a * b + b for a, b in pairwise(layers)) + K * K + code_size + 1
