@@ -8,10 +8,12 @@ layer  modules                                                      owns
 0      ``errors`` ``home`` ``params``                               typed declarations, where things live
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
-       ``neighbours`` ``expression`` ``paths``
+       ``neighbours`` ``expression`` ``paths`` ``information``
+       ``orthogonal`` ``dualnets`` ``descent``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
-       ``deepcoding`` ``stagewise`` ``centroids`` ``methods``
+       ``deepcoding`` ``stagewise`` ``centroids`` ``dual``
+       ``spectralheads`` ``methods``
 3      ``runs`` ``pretrained``                                      the stores of runs and of networks
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
        ``execute`` ``estimates`` ``outofsample`` ``analysis``       of it, and closer looks afterwards

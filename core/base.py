@@ -202,9 +202,9 @@ class Clusterer:
     """Base of every method; a subclass is decorated with ``core.registry.register``.
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
-    `objective` (LaTeX), `symbols` (LaTeX of each reported scalar), `published` (the paper's ACC by data set),
-    `presets`, `family` (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last
-    step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
+    `objective` (LaTeX), `symbols` (LaTeX of each term of the loss), `gauges` (what else is watched while it trains, in
+    words), `published` (the paper's ACC by data set), `presets`, `family` (the heading it stands under), `learns` ("instant"
+    or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -220,6 +220,7 @@ class Clusterer:
     reads: ClassVar[str] = "Z"
     uses_gpu: ClassVar[bool] = False
     symbols: ClassVar[Mapping[str, str]] = {}
+    gauges: ClassVar[Mapping[str, str]] = {}
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z

@@ -45,15 +45,15 @@ class Pace:
     def __init__(
         self, optimizer: torch.optim.Optimizer, kind: str, *, epochs: int, patience: int = 20, tolerance: float = 0.0
     ) -> None:
-        self._groups = optimizer.param_groups
-        self._first = [group["lr"] for group in self._groups]
+        self._optimizer = optimizer  # not its groups: they are replaced when its state is loaded
+        self._first = [group["lr"] for group in optimizer.param_groups]
         self._kind, self._epochs, self._patience, self._tolerance = kind, max(epochs, 1), patience, tolerance
         self._state: dict[str, Any] = {"epoch": 0, "factor": 1.0, "best": inf, "waited": 0, "last": inf}
 
     @property
     def rate(self) -> float:
         """That of the first group of parameters."""
-        return float(self._groups[0]["lr"])
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def after(self, loss: float) -> bool:
         """Set the rate of the next epoch, from the loss of this one; True if there should be none."""
@@ -75,7 +75,7 @@ class Pace:
             state["factor"], state["waited"] = state["factor"] * SHRINKAGE, 0
 
     def _apply(self) -> None:
-        for group, first in zip(self._groups, self._first, strict=True):
+        for group, first in zip(self._optimizer.param_groups, self._first, strict=True):
             group["lr"] = first * self._state["factor"]
 
     def state_dict(self) -> dict[str, Any]:

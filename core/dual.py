@@ -64,6 +64,10 @@ class DualAutoEncoding(SpectralEmbedding):
     local_information: bool = flag(
         True, symbol="T_2", group=OBJECTIVE, help="With MI: also at every position of the first feature map."
     )  # fmt: skip
+    local_positions: int | None = integer(
+        16, symbol="p_2", low=1, high=100_000, soft=(1, 256), optional=True, group=OBJECTIVE, none_means="all, as published",
+        help="Positions that T2 looks at in each step, drawn at random: the mean over them is that over all, and far cheaper.",
+    )  # fmt: skip
     discriminator: str = choice(
         "sample", symbol="T_1", choices=("sample", "released"), group=OBJECTIVE,
         help="With MI: pairs of last feature map and code, as in the paper; or of two codes, as in the published program.",
@@ -111,7 +115,7 @@ class DualAutoEncoding(SpectralEmbedding):
             self._input_shape(sample_shape), self.channels, self.kernel_sizes, strides, self.widths, self.latent_size,
             bounded=self._bounded, generator=generator,
         )  # fmt: skip
-        return net.to(memory_format=torch.channels_last)
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _input_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
         """(channels, height, width) of images, (m,) of vectors and of images that go through dense layers."""
@@ -172,16 +176,29 @@ class DualAutoEncoding(SpectralEmbedding):
 
         from core.information import CHANCE, discriminator_accuracy, jensen_shannon_loss
 
-        losses, gauges = {}, {}
+        losses: dict[str, Tensor] = {}
+        gauges: dict[str, Tensor] = {}
         other = z[torch.randperm(len(z), generator=noise, device=noise.device).to(z.device)]
-        for where, judge in (("global", judges.overall), ("local", judges.local)):
-            if where == "global" or self.local_information:
-                joint, product = (logits.float() for logits in judge(encoding, z, other))
-                loss = jensen_shannon_loss(joint, product)
-                losses[f"{where} information"] = self.beta * loss
-                gauges[f"{where} chance"] = loss / CHANCE
-                gauges[f"{where} accuracy"] = discriminator_accuracy(joint, product)
+        told = {"global": judges.overall(encoding, z, other)}
+        if self.local_information:
+            told["local"] = judges.local(self._features(encoding.first, noise), z, other)
+        for where, logits in told.items():
+            joint, product = (logit.float() for logit in logits)
+            loss = jensen_shannon_loss(joint, product)
+            losses[f"{where} information"] = self.beta * loss
+            gauges[f"{where} chance"] = loss / CHANCE
+            gauges[f"{where} accuracy"] = discriminator_accuracy(joint, product)
         return Terms(losses, gauges)
+
+    def _features(self, first: Tensor, noise: torch.Generator) -> Tensor:
+        """Feature vectors C_ij (b, p, c) of the first map, at all its positions or at some, the same for all samples."""
+        import torch
+
+        vectors = first.flatten(2).transpose(1, 2)
+        if self.local_positions is None or self.local_positions >= vectors.shape[1]:
+            return vectors
+        chosen = torch.randperm(vectors.shape[1], generator=noise, device=noise.device)[: self.local_positions]
+        return vectors[:, chosen]
 
     def latent_gauges(self, encoding: Encoding) -> dict[str, Tensor]:
         """KL of the codes to N(0, I) in nats, how many of their dimensions are used, and the mean deviation of the noise."""
@@ -218,7 +235,7 @@ class DualAutoEncoding(SpectralEmbedding):
     def recipe(self) -> dict[str, Any]:
         names = [
             "halvings", "latent_size", "noise", "noise_scale", "relative_reconstruction", "mutual_information",
-            "local_information", "discriminator", "beta", "gamma", "delta",
+            "local_information", "local_positions", "discriminator", "beta", "gamma", "delta",
         ]  # fmt: skip
         return {**super().recipe(), "dual": True, **{name: getattr(self, name) for name in names}}
 

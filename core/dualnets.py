@@ -184,19 +184,19 @@ class Discriminators(nn.Module):
         known = z if self.released else encoding.last
         return self.whole(torch.cat([known, z], 1)), self.whole(torch.cat([known, other], 1))
 
-    def local(self, encoding: Encoding, z: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-        """T2 at every position of the first map, (b, h, w, 1) each.
+    def local(self, features: Tensor, z: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """T2 at positions of the first map, (b, p, 1) each, from their feature vectors (b, p, c).
 
         The first layer is linear in (feature vector, z), so the part of z is worked out once for all positions.
         """
         layer = self.parts[0]
         assert isinstance(layer, nn.Linear)
-        channels = encoding.first.shape[1]
-        seen = encoding.first.permute(0, 2, 3, 1) @ layer.weight[:, :channels].T + layer.bias
+        channels = features.shape[2]
+        seen = features @ layer.weight[:, :channels].T + layer.bias
 
         def logits(code: Tensor) -> Tensor:
             told = code @ layer.weight[:, channels:].T
-            value: Tensor = self.parts[1:](seen + told[:, None, None])
+            value: Tensor = self.parts[1:](seen + told[:, None])
             return value
 
         return logits(z), logits(other)

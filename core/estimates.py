@@ -12,7 +12,7 @@ from core.runs import Run, RunSpec, RunStore, Status
 
 # pattern of a stage's name -> the hyperparameter that says how many steps it has
 _COUNTED = {
-    "pretrain": "pretrain_epochs", "finetune|joint": "epochs",
+    "pretrain": "pretrain_epochs", "finetune|joint": "epochs", "start": "start_epochs", "head": "head_epochs",
     r"\w+ layer \d+": "layer_epochs", r"\w+ path": "path_epochs",
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ LIVE_PIXELS = 240
 LIVE_IMAGES = 8
 LIVE_SILHOUETTE = 500
 IDENTITY_MASS = 0.5
+WORSE = 0.01  # of accuracy: less may be chance
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,32 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         filled = np.unique(view.labels).size
         text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."
         found.append(Alarm("empty clusters", text, stage, step))
+    return found
+
+
+def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
+    """Signs that show in the course of a run.
+
+    Parameters
+    ----------
+    rescued
+        Batches so far whose orthonormalisation was rescued.
+    start
+        Accuracy at the end of pretraining; None until something else has been trained.
+    """
+    found = []
+    if rescued:
+        text = (
+            f"The outputs of the spectral head were linearly dependent in {rescued:,} batches, where the orthonormalisation "
+            "had to be rescued. Raise the balance, lower the learning rate, or take larger batches."
+        )
+        found.append(Alarm("rescued", text, stage, step))
+    if start is not None and scores.get("acc", start) < start - WORSE:
+        text = (
+            f"Training has made it worse than its start: ACC {start:.3f} with the pretrained codes, {scores['acc']:.3f} now "
+            "(seen with the labels)."
+        )
+        found.append(Alarm("worse than its start", text, stage, step))
     return found
 
 

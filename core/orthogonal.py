@@ -15,10 +15,11 @@ from torch import Tensor
 
 from core.neighbours import nearest_neighbors
 
-JITTER = 1e-7  # of the mean eigenvalue, added always: DSCDAN's and SpectralNet's programs add as much
+JITTER = 1e-12  # of the mean eigenvalue, added always; in double precision far less is needed than the published 1e-7
 RESCUE_JITTER = 1e-4
 FAN = 3  # neighbours that a sample brings into its batch
-SMALLEST_PIVOT = 1e-4  # of the largest: below, the columns count as linearly dependent
+SMALLEST_PIVOT = 1e-3  # of the mean deviation of a column: below, columns count as linearly dependent
+SMALLEST_SCALE = 1e-12  # of the mean square of the outputs, so that even zeros have a factor
 
 
 class Orthonormal(NamedTuple):
@@ -56,10 +57,10 @@ def orthonormalize(outputs: Tensor) -> Orthonormal:
     b, K = U.shape
     eye = torch.eye(K, dtype=U.dtype, device=U.device)
     gram = U.T @ U / b
-    scale = gram.diagonal().mean().detach().clamp_min(torch.finfo(torch.float32).tiny)
+    scale = gram.diagonal().mean().detach().clamp_min(SMALLEST_SCALE)
     L, failed = torch.linalg.cholesky_ex(gram + JITTER * scale * eye)
     pivots = L.diagonal().detach()
-    rescued = bool(failed) or bool(pivots.min() < SMALLEST_PIVOT * pivots.max())
+    rescued = bool(failed) or bool(pivots.min() < SMALLEST_PIVOT * scale.sqrt())
     if rescued:
         R = torch.linalg.qr(torch.cat([U / b**0.5, (RESCUE_JITTER * scale).sqrt() * eye])).R
         L = R.T * R.diagonal().sign()  # the factor with positive pivots
@@ -149,7 +150,7 @@ class NeighborGraph:
         self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
 
     def get_state(self) -> tuple[Tensor, Tensor]:
-        return tuple(self.edges)
+        return self.edges.nearest, self.edges.weights
 
     def set_state(self, state: tuple[Tensor, Tensor]) -> None:
         self.edges = Edges(*state)

@@ -43,7 +43,8 @@ def conclude(
             stored |= _storable(held_out, method)
             result["metrics"] |= scores
             result["spread"] |= {name: summarize(values) for name, values in repeats.items()}
-        record.alarms(observe.alarms(view, method.clusters(data.X), "final", 1))
+        found = observe.alarms(view, method.clusters(data.X), "final", 1)
+        record.alarms([*found, *record.history_alarms(view.scores, "final", 1)])
         record.consider(view.scores, "final", 1)
         store.save_arrays(run_id, "live", picture.draw(view))
     store.save_arrays(run_id, "final", stored)

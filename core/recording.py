@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.base import Step
-from core.observe import Alarm
+from core.observe import Alarm, history_alarms
 from core.runs import HistoryRow, RunStore
 
 FLUSH_SECONDS = 0.25
@@ -32,6 +32,8 @@ class Recorder:
         self._began = time.monotonic()
         self._cpu = time.process_time()
         self._stage: tuple[str, int, float] = ("", 0, 0.0)
+        self.rescued = 0  # batches whose orthonormalisation was rescued
+        self.accuracy: dict[str, float] = {}  # the last one of each stage
 
     @contextmanager
     def clock(self, stage: str) -> Iterator[None]:
@@ -63,6 +65,9 @@ class Recorder:
 
     def step(self, step: Step, scalars: Mapping[str, float]) -> None:
         self.seq += 1
+        self.rescued += int(scalars.get("rescued", 0))
+        if "acc" in scalars:
+            self.accuracy[step.stage] = scalars["acc"]
         self._rows.append(HistoryRow(self.seq, step.stage, step.step, self._elapsed(), dict(scalars)))
         self._progress = {
             "stage": step.stage, "step": step.step, "total": step.total, "seq": self.seq,
@@ -81,6 +86,11 @@ class Recorder:
         """Replace the alarms by those of the latest look; one that goes on keeps the step at which it began."""
         self._alarms = {alarm.kind: self._alarms.get(alarm.kind, alarm) for alarm in found}
 
+    def history_alarms(self, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
+        """What the course of the run so far says about it."""
+        start = self.accuracy.get("pretrain") if stage != "pretrain" else None
+        return history_alarms(self.rescued, start, scores, stage, step)
+
     def consider(self, scores: Mapping[str, float], stage: str, step: int) -> None:
         """Remember the scores of the most accurate snapshot: an oracle's choice, and marked so."""
         if "acc" in scores and scores["acc"] > self._best.get("acc", -1.0):
@@ -97,14 +107,18 @@ class Recorder:
         """Timings (seconds of wall clock by stage, and of CPU in all), peak memory, and the oracle's best."""
         seconds = dict.fromkeys(TIMED_STAGES, 0.0) | self.seconds
         seconds |= {"total": self._elapsed(), "cpu": time.process_time() - self._cpu}
-        return {"seconds": seconds, "peak_rss_mb": peak_rss_mb(), "best": self._best}
+        return {"seconds": seconds, "peak_rss_mb": peak_rss_mb(), "best": self._best, "rescued": self.rescued}
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs to go on with this diary."""
-        return {"seq": self.seq, "seconds": dict(self.seconds), "best": dict(self._best), "elapsed": self._elapsed()}
+        return {
+            "seq": self.seq, "seconds": dict(self.seconds), "best": dict(self._best), "elapsed": self._elapsed(),
+            "rescued": self.rescued, "accuracy": dict(self.accuracy),
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.seq, self.seconds, self._best = state["seq"], dict(state["seconds"]), dict(state["best"])
+        self.rescued, self.accuracy = state.get("rescued", 0), dict(state.get("accuracy", {}))
         self._began = time.monotonic() - state["elapsed"]
 
     def _elapsed(self) -> float:

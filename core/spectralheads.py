@@ -12,10 +12,10 @@ term for balance, without which orthonormal columns may still leave classes that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,8 @@ class SpectralEmbedding(Autoencoding):
     """A method with a spectral head on its codes."""
 
     reads = "A"
+
+    head_: SpectralHead = field(init=False, repr=False)
 
     head_widths: tuple[int, ...] = sizes(
         (1024, 1024, 512), symbol="m_h", low=1, high=10_000, group=HEAD_GROUP, help="Units of each hidden layer of the head."
@@ -147,9 +149,8 @@ class SpectralEmbedding(Autoencoding):
         """The stage "start": the head learns the clusters of the graph's normalised cut, softened, by cross-entropy."""
         import torch
 
-        if not stages.reached("start"):
-            head.standardize(Z)
-            self.join(graph, Z)
+        head.standardize(Z)
+        self.join(graph, Z)
         cut = torch.empty(0, dtype=torch.int64)
         if stages.reached("start") < self.start_epochs:
             A = graph.symmetric() if self.graph == "global" else self.neighbors_of(Z)
@@ -252,14 +253,8 @@ class SpectralEmbedding(Autoencoding):
 
     def outputs(self, head: SpectralHead, Z: Tensor) -> Arrays:
         """What the head says of codes: the posterior P, and the spectral embedding Y."""
-        import torch
-
-        def made() -> Tensor:
-            with torch.no_grad():
-                return torch.cat([head(part) for part in Z.split(CHUNK)])
-
-        shown = {"Y": lambda: made() @ head.transform}
-        return {"P": made, **shown} if self.head_output == "softmax" else shown
+        shown: Arrays = {"Y": lambda: self.posterior(Z) @ head.transform}
+        return {"P": lambda: self.posterior(Z), **shown} if self.head_output == "softmax" else shown
 
     def neighbors_of(self, Z: Tensor) -> csr_array:
         """The symmetric graph of `READ_NEIGHBORS` neighbours of codes, with heat-kernel weights."""
@@ -281,6 +276,39 @@ class SpectralEmbedding(Autoencoding):
             return np.asarray(arrays["P"].argmax(axis=1), dtype=np.int64)
         rows = arrays.get("Y", arrays["Z"])
         return embedded_labels(rows, self.clusters(rows), assign_labels="kmeans", random_state=random_state)
+
+    # ---- out of the sample -------------------------------------------------------------------------------------------
+
+    def posterior(self, Z: Tensor) -> Tensor:
+        """Outputs of the head for codes (n, d), without gradients: p(y | z), or coordinates."""
+        import torch
+
+        with torch.no_grad():
+            return torch.cat([self.head_(part) for part in Z.split(CHUNK)])
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        """By the head, where labels are its largest output; else those of the nearest training codes."""
+        import torch
+
+        if self.labels != "argmax" or not hasattr(self, "head_"):
+            return super().label_test(Z, random_state=random_state)
+        codes = torch.from_numpy(np.asarray(Z, dtype=np.float32)).to(self.device)
+        return np.asarray(self.posterior(codes).argmax(1).cpu(), dtype=np.int64)
+
+    def predict(self, X: NDArray) -> NDArray[np.int64]:
+        if not hasattr(self, "labels_"):
+            return super().predict(X)  # which refuses
+        return self.label_test(self.embed(X), random_state=self.random_state)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        import torch
+
+        super().restore(samples, arrays, weights)
+        own = {name.removeprefix("head."): value for name, value in weights.items() if name.startswith("head.")}
+        if own:
+            self.head_ = self.new_head(len(own["centre"]), len(own["transform"]), torch.Generator())
+            self.head_.load_state_dict(own)
+        return self
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)

@@ -34,11 +34,16 @@ COUNTERS = {"edges", "residual", "converged", "changed"}
 SMALL: Mapping[str, Any] = {
     "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
     "graph_widths": (10,), "layer_epochs": 3, "path_epochs": 3, "max_iter": 30, "batch_size": 32,
-    "min_change": 0.0,
+    "min_change": 0.0, "head_widths": (12,), "head_epochs": 3, "latent_size": 6, "train_batch_size": 64,
 }  # fmt: skip
 
 
-SWITCHES: Mapping[str, Any] = {"grdnn": ({}, {"base": "cdae"})}  # that show every term of a loss
+_OURS = {"head_output": "softmax", "agreement": 0.3, "start_epochs": 3}
+SWITCHES: Mapping[str, Any] = {
+    "grdnn": ({}, {"base": "cdae"}),
+    "dscdan": ({}, _OURS),
+    "spectralnet": ({}, _OURS),
+}  # that show every term of a loss
 
 
 def digits() -> NDArray[np.float32]:
@@ -103,7 +108,7 @@ def test_labels_affinity_and_losses_are_what_the_contract_says(name: str, kind: 
 def test_the_losses_of_deep_methods_have_symbols_and_move(name: str) -> None:
     steps = [step for params in SWITCHES.get(name, ({},)) for step in steps_of(small(name, **params), digits())]
     method = registry.method(name)
-    named = {key for step in steps for key in step.scalars} - COUNTERS
+    named = {key for step in steps for key in step.scalars} - COUNTERS - set(method.gauges)
     assert named and named == set(method.symbols)
     assert all(symbol and symbol.count("{") == symbol.count("}") for symbol in method.symbols.values())
     for key in named:
@@ -279,14 +284,15 @@ def last_stage(name: str) -> str:
     """The stage of a deep method that comes last."""
     if issubclass(registry.method(name), DeepCoding):
         return "joint"
-    return "finetune" if "epochs" in registry.method(name).declared() else "pretrain"
+    declared = registry.method(name).declared()
+    return "finetune" if "epochs" in declared else "head" if "head_epochs" in declared else "pretrain"
 
 
 @pytest.mark.parametrize("name", DEEP)
 def test_a_stop_skips_the_rest_and_still_concludes(name: str) -> None:
     X, stages = digits(), Stages()
-    method = small(name, **({"epochs": 50} if "epochs" in registry.method(name).declared() else {"pretrain_epochs": 50}))
     last = last_stage(name)
+    method = small(name, **{{"head": "head_epochs", "pretrain": "pretrain_epochs"}.get(last, "epochs"): 50})
     seen = []
     for step in method.iter_fit(X, stages):
         seen.append(step.stage)
@@ -340,8 +346,15 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("grdnn", "data path", 1, LAYERED),
     ("grdnn", "graph path", 2, {**LAYERED, "base": "cdae"}),
     ("grdnn", "joint", 4, LAYERED),
+    ("dscdan", "pretrain", 2, {}),
+    ("dscdan", "start", 1, {"start_epochs": 3}),
+    ("dscdan", "head", 2, {"start_epochs": 3, "weights": "shared", "schedule": "plateau"}),
+    ("dscdan", "finetune", 3, {"refresh": 2, "noise": "multiplicative"}),
+    ("dscdan", "finetune", 5, {"graph": "batch", "discriminator": "released"}),
+    ("spectralnet", "head", 1, {"tolerance": 1e-9}),
+    ("spectralnet", "head", 2, {"features": "samples", "graph": "batch"}),
 ]
-TRAINED = re.compile("pretrain|finetune|joint|(data|graph) (path|layer .)")
+TRAINED = re.compile("pretrain|start|head|finetune|joint|(data|graph) (path|layer .)")
 
 
 @pytest.mark.parametrize(("name", "stage", "step", "params"), RESUMED)

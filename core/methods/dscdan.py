@@ -18,13 +18,10 @@ of the paper. Both bounds, the orthonormalisation and the graph are described in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from core.autoencoding import CHUNK
 from core.base import Arrays, Cost, Preset, Stages, Step
 from core.dual import OBJECTIVE, DualAutoEncoding
 from core.errors import ParameterError
@@ -68,6 +65,13 @@ class DSCDAN(DualAutoEncoding):
         "imbalance": r"\lambda\, \mathrm{KL}(\bar p(y) \,\Vert\, q(y))",
         "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
     }
+    gauges = {
+        "global chance": "Loss of T1, as a share of that of chance", "global accuracy": "Pairs that T1 tells right",
+        "local chance": "Loss of T2, as a share of that of chance", "local accuracy": "Pairs that T2 tells right",
+        "nats": "KL of the codes to N(0, I), nats", "active": "Used dimensions of the code",
+        "deviation": "Mean standard deviation of a code", "rate": "Learning rate",
+        "rescued": "Batches with a rescued orthonormalisation",
+    }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
     presets = _PRESETS
 
@@ -88,8 +92,6 @@ class DSCDAN(DualAutoEncoding):
         help="Meanwhile find the neighbours anew every so many epochs, as codes move; 0 keeps those of the pretrained codes.",
     )  # fmt: skip
 
-    head_: SpectralHead = field(init=False, repr=False)
-
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
         if self.head_output != "softmax" and self.epochs and self.spectral_stage:
@@ -105,7 +107,8 @@ class DSCDAN(DualAutoEncoding):
         K = self.clusters(X)
         data, net, generator = self.begin(X)
         judges = self.judges(net, data, generator)
-        self.head_ = self.new_head(self.latent_size, K, generator)
+        if self.spectral_stage:
+            self.head_ = self.new_head(self.latent_size, K, generator)
         yield from self.dual_stage(net, judges, data, generator, stages)
         Z = self.codes(net, data)
         arrays = self.seen(net, data)
@@ -170,38 +173,6 @@ class DSCDAN(DualAutoEncoding):
             "class prior": self.gamma * information.kl_to_classes(encoding.mean, encoding.log_variance, centres, posterior),
             "class entropy": self.gamma * information.kl_to_uniform(posterior, log_posterior),
         }
-
-    # ---- out of the sample -------------------------------------------------------------------------------------------
-
-    def posterior(self, Z: Tensor) -> Tensor:
-        """p(y | z) of codes (n, d), without gradients."""
-        import torch
-
-        with torch.no_grad():
-            return torch.cat([self.head_(part) for part in Z.split(CHUNK)])
-
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        """By the head, where labels are its largest output; else those of the nearest training codes."""
-        import torch
-
-        if not self.spectral_stage or self.labels != "argmax":
-            return super().label_test(Z, random_state=random_state)
-        return np.asarray(self.posterior(torch.from_numpy(Z).to(self.device)).argmax(1).cpu(), dtype=np.int64)
-
-    def predict(self, X: NDArray) -> NDArray[np.int64]:
-        if not hasattr(self, "labels_"):
-            return super().predict(X)  # which refuses
-        return self.label_test(self.embed(X), random_state=self.random_state)
-
-    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
-        import torch
-
-        super().restore(samples, arrays, weights)
-        own = {name.removeprefix("head."): value for name, value in weights.items() if name.startswith("head.")}
-        if own:
-            self.head_ = self.new_head(self.latent_size, len(own["transform"]), torch.Generator())
-            self.head_.load_state_dict(own)
-        return self
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -41,6 +41,7 @@ BADGES: dict[str, tuple[Any, str]] = {
     Status.LOST: ("violet", ":material/help:"),
 }
 MAX_CURVE_POINTS = 400
+CHARTS_A_ROW = 4
 
 
 def live_panel(run_id: str) -> None:
@@ -230,17 +231,26 @@ def reconstruction_sheet(originals: NDArray, *reconstructions: NDArray) -> NDArr
 
 
 def loss_curves(rows: Sequence[HistoryRow], run: Run) -> None:
-    """One small chart for each loss term of each stage, under its symbol."""
-    symbols = registry.method(run.spec.method).symbols
+    """One small chart for each loss term of each stage, under its symbol, and for what is watched besides."""
+    cls = registry.method(run.spec.method)
+    terms = {name: f"${symbol}$" for name, symbol in cls.symbols.items()}
     for stage in dict.fromkeys(row.stage for row in rows):
         here = [row for row in rows if row.stage == stage]
-        names = [name for name in dict.fromkeys(n for row in here for n in row.scalars) if name in symbols]
-        if not names or len(here) < 2:
-            continue
-        st.caption(f"Loss terms, stage {stage}")
-        thin = here[:: max(1, len(here) // MAX_CURVE_POINTS)]
-        for column, name in zip(st.columns(max(len(names), 2)), names, strict=False):
+        if len(here) > 1:
+            thin = here[:: max(1, len(here) // MAX_CURVE_POINTS)]
+            _small_charts(f"Loss terms, stage {stage}", thin, terms)
+            _small_charts(f"Watched besides, stage {stage}", thin, cls.gauges)
+
+
+def _small_charts(title: str, rows: Sequence[HistoryRow], names: Mapping[str, str]) -> None:
+    """Charts of those of the named scalars that the rows have, a few side by side."""
+    there = [name for name in names if any(name in row.scalars for row in rows)]
+    if not there:
+        return
+    st.caption(title)
+    for first in range(0, len(there), CHARTS_A_ROW):
+        for column, name in zip(st.columns(CHARTS_A_ROW if len(there) > 2 else 2), there[first:], strict=False):
             with column:
-                st.markdown(f"${symbols[name]}$")
-                values: dict[str, Any] = {"step": [r.step for r in thin], name: [r.scalars.get(name) for r in thin]}
+                st.markdown(names[name])
+                values: dict[str, Any] = {"step": [r.step for r in rows], name: [r.scalars.get(name) for r in rows]}
                 st.line_chart(pd.DataFrame(values), x="step", y=name, height=150, y_label="", x_label="")
