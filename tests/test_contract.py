@@ -338,6 +338,8 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("dec", "finetune", 2, {}),
     ("dcn", "finetune", 3, {}),
     ("dkm", "pretrain", 2, {}),
+    ("vade", "pretrain", 3, {}),
+    ("vade", "finetune", 2, {"noise": None}),
     ("ddae", "joint", 2, {}),
     ("lae", "joint", 5, {}),
     ("grdnn", "joint", 3, {}),

@@ -1,0 +1,295 @@
+"""DSCDAN and SpectralNet: networks, the loss by hand, and what each switch changes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core import observe, registry
+from core.base import Step, to_host
+from core.datasets import DataSpec
+from core.dual import halved
+from core.dualnets import DualAutoEncoder
+from core.errors import ParameterError
+from core.execute import make_spec
+from core.information import CHANCE
+from core.methods.dscdan import DSCDAN
+from core.metrics import clustering_accuracy
+from core.orthogonal import NeighborGraph
+from core.recording import Recorder
+from core.runs import RunStore
+from tests.test_contract import digits, small, steps_of, vectors
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def begun(**params: Any) -> tuple[Any, Tensor, Any, Any]:
+    """A method with its data, network and discriminators, before any training."""
+    method: Any = small("dscdan", **params)
+    X, net, random = method.begin(digits())
+    return method, X, net, method.judges(net, X, random)
+
+
+# ---- networks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sides", "layers", "halvings", "strides"),
+    [
+        ((28, 28), 4, 2, [2, 1, 2, 1]),  # the published program
+        ((28, 28), 2, 2, [2, 2]),
+        ((28, 28), 4, None, [2, 1, 2, 1]),  # 28, 14, 7
+        ((16, 16), 4, None, [2, 1, 2, 1]),  # 16, 8, 4
+        ((8, 8), 2, None, [2, 1]),
+        ((112, 92), 4, None, [2, 2, 2, 2]),
+        ((6, 6), 3, None, [1, 1, 1]),
+        ((28, 28), 2, 5, [2, 2]),
+    ],
+)
+def test_strides_are_spread_evenly(sides: tuple[int, int], layers: int, halvings: int | None, strides: list[int]) -> None:
+    assert halved(sides, layers, halvings) == strides
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 8, 8), (3, 55, 41), (1, 7, 9), (20,)])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_the_decoder_mirrors_the_encoder(shape: tuple[int, ...], kernel: int) -> None:
+    net = DualAutoEncoder(shape, (4, 6, 5), (kernel,) * 3, [2, 1, 2], (12, 8), 3, bounded=True, generator=generator())
+    X = torch.rand(5, *shape, generator=generator(1))
+    seen = net.encode(X)
+    assert seen.mean.shape == seen.log_variance.shape == (5, 3)
+    assert seen.last.shape[0] == 5 and seen.first.ndim == 4
+    made = net(X)
+    assert made.shape == X.shape and bool(((made > 0) & (made < 1)).all())
+    made.sum().backward()
+    assert all(p.grad is not None for name, p in net.named_parameters() if "log_variance" not in name)
+
+
+def test_data_outside_of_the_unit_interval_get_a_linear_output() -> None:
+    X = vectors() * 4 - 2
+    method = small("dscdan", "vectors", pretrain_epochs=30).fit(X)
+    assert not bool(method.net_.bounded)  # type: ignore[attr-defined]
+    assert bool(small("dscdan", "vectors").fit(vectors()).net_.bounded)  # type: ignore[attr-defined]
+
+
+def test_even_kernels_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"kernel_sizes.*odd.*\[3, 4\]"):
+        small("dscdan", kernel_sizes=(3, 4)).fit(digits())
+
+
+# ---- the loss --------------------------------------------------------------------------------------------------------
+
+
+def test_both_reconstructions_are_sums_over_pixels_and_means_over_samples() -> None:
+    method, X, net, judges = begun(delta=0.7, mutual_information=False)
+    found, encoding = method.dual_terms(net, judges, X[:9], generator(4))
+    z = encoding.mean + encoding.log_variance.exp().sqrt() * torch.randn(9, 6, generator=generator(4))
+    clean, noisy = net.decode(encoding.mean).detach(), net.decode(z).detach()
+    per_sample = [float(((X[i] - clean[i]) ** 2).sum()) for i in range(9)]
+    assert found.losses["reconstruction"].item() == pytest.approx(0.7 * np.mean(per_sample), rel=1e-5)
+    apart = [float(((noisy[i] - clean[i]) ** 2).sum()) for i in range(9)]
+    assert found.losses["relative"].item() == pytest.approx(np.mean(apart), rel=1e-5)
+
+
+def test_the_noise_switch_changes_the_noisy_code_and_nothing_else() -> None:
+    found = {}
+    for noise in ("reparameterised", "multiplicative"):
+        method, X, net, judges = begun(noise=noise, noise_scale=0.4)
+        terms, encoding = method.dual_terms(net, judges, X[:20], generator(7))
+        found[noise] = terms, encoding, method.noisy(encoding, generator(7)), dict(net.state_dict())
+    (one, a, z, weights), (other, b, z_hat, same) = found["reparameterised"], found["multiplicative"]
+    assert all(torch.equal(weights[key], same[key]) for key in weights)
+    assert torch.equal(a.mean, b.mean) and torch.equal(a.log_variance, b.log_variance)
+    assert one.losses["reconstruction"].item() == other.losses["reconstruction"].item()
+    assert one.losses["relative"].item() != other.losses["relative"].item()
+    assert {k: v.item() for k, v in one.gauges.items() if k in ("nats", "active", "deviation")} == {
+        k: v.item() for k, v in other.gauges.items() if k in ("nats", "active", "deviation")
+    }
+    e = torch.randn(20, 6, generator=generator(7))
+    torch.testing.assert_close(z, a.mean + (0.5 * a.log_variance).exp() * e)
+    torch.testing.assert_close(z_hat, a.mean * (1 + 0.4 * e))
+    silent, X, net, judges = begun(noise="multiplicative", noise_scale=0.0)
+    assert silent.dual_terms(net, judges, X[:20], generator())[0].losses["relative"].item() == 0
+
+
+ROWS: list[tuple[dict[str, bool], set[str]]] = [
+    ({"relative_reconstruction": False, "mutual_information": False}, {"reconstruction"}),
+    ({"relative_reconstruction": False}, {"reconstruction", "global information", "local information", "prior"}),
+    ({"mutual_information": False}, {"reconstruction", "relative", "prior"}),
+    ({"local_information": False}, {"reconstruction", "relative", "global information", "prior"}),
+    ({}, {"reconstruction", "relative", "global information", "local information", "prior"}),
+]
+
+
+@pytest.mark.parametrize(("switches", "terms"), ROWS)
+def test_the_switches_are_the_rows_of_the_ablation(switches: dict[str, bool], terms: set[str]) -> None:
+    steps = steps_of(small("dscdan", spectral_stage=False, labels="kmeans", **switches), digits())
+    assert {step.stage for step in steps} == {"pretrain", "spectral"}
+    assert set(steps[0].scalars) & set(registry.method("dscdan").symbols) == terms
+    stages = [step.stage for step in steps_of(small("dscdan", **switches), digits())]
+    assert list(dict.fromkeys(stages)) == ["pretrain", "head", "finetune", "spectral"]
+
+
+def test_the_local_bound_is_the_mean_over_positions() -> None:
+    method, X, net, judges = begun(local_positions=None)
+    with torch.no_grad():
+        encoding = net.encode(X[:11])
+        z, other = encoding.mean, encoding.mean.roll(1, 0)
+        features = method._features(encoding.first, generator())
+        assert features.shape[1] == encoding.first.shape[2] * encoding.first.shape[3]
+        joint, product = judges.local(features, z, other)
+        for p in range(features.shape[1]):
+            pair = torch.cat([features[:, p], z], 1)
+            torch.testing.assert_close(judges.parts(pair), joint[:, p])
+            torch.testing.assert_close(judges.parts(torch.cat([features[:, p], other], 1)), product[:, p])
+    few = begun(local_positions=3)[0]._features(encoding.first, generator())
+    assert few.shape[1] == 3 and all(any(torch.equal(few[:, i], features[:, j]) for j in range(features.shape[1]))
+                                     for i in range(3))  # fmt: skip
+
+
+def test_the_released_discriminator_sees_codes_alone() -> None:
+    *_, net, judges = begun(discriminator="released")
+    X = torch.rand(8, 1, 8, 8, generator=generator())
+    encoding = net.encode(X)
+    changed = encoding._replace(last=encoding.last + 1, first=encoding.first + 1)
+    z, other = encoding.mean, encoding.mean.roll(1, 0)
+    assert torch.equal(judges.overall(encoding, z, other)[0], judges.overall(changed, z, other)[0])
+    assert [layer.out_features for layer in judges.whole if hasattr(layer, "out_features")] == [120, 120, 120, 1]
+    assert judges.whole[0].in_features == 2 * 6
+    *_, ours = begun()
+    assert not torch.equal(ours.overall(encoding, z, other)[0], ours.overall(changed, z, other)[0])
+
+
+def test_information_grows_from_chance_when_it_is_asked_for() -> None:
+    def last(beta: float) -> dict[str, float]:
+        method = small("dscdan", beta=beta, gamma=0.01, pretrain_epochs=60, spectral_stage=False, labels="kmeans")
+        last = [step for step in steps_of(method, digits()) if step.stage == "pretrain"][-1]
+        return {name: float(value) for name, value in last.scalars.items()}
+
+    weak, strong = last(1e-6), last(3.0)
+    assert strong["global chance"] < 0.8 and strong["global accuracy"] > 0.7
+    assert strong["global information"] == pytest.approx(3.0 * CHANCE * strong["global chance"], rel=1e-5)
+    assert strong["global chance"] < weak["global chance"]
+
+
+def test_half_precision_changes_the_loss_by_rounding_only() -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        method, X, net, judges = begun(precision=precision)
+        losses[precision] = {k: v.item() for k, v in method.dual_terms(net, judges, X, generator(1))[0].losses.items()}
+    for name, value in losses["float32"].items():
+        assert losses["bfloat16"][name] == pytest.approx(value, rel=0.03), name
+        assert losses["bfloat16"][name] != value
+
+
+# ---- labels ----------------------------------------------------------------------------------------------------------
+
+
+def test_labels_are_read_as_named() -> None:
+    X = digits()
+    method: Any = small("dscdan")
+    arrays = to_host(steps_of(method, X)[-1].arrays)
+    assert arrays["P"].shape == arrays["Y"].shape == (len(X), 10)
+    np.testing.assert_allclose(arrays["P"].sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(method.labels_, arrays["P"].argmax(axis=1))
+    readings = {}
+    for labels in ("argmax", "kmeans", "spectral"):
+        method.set_params(labels=labels)
+        readings[labels] = method.assign(arrays, method.affinity(arrays), random_state=0)
+        assert readings[labels].shape == (len(X),)
+    assert not np.array_equal(readings["kmeans"], readings["spectral"])
+
+
+def test_new_samples_go_through_encoder_and_head() -> None:
+    X = digits()
+    new = np.clip(X[::4] + 0.05, 0, 1)
+    method: Any = small("dscdan").fit(X)
+    with torch.no_grad():
+        codes = method.net_.encode(torch.from_numpy(new)[:, None]).mean
+        expected = method.head_(codes).argmax(1).numpy()
+    np.testing.assert_array_equal(method.predict(new), expected)
+
+
+def test_free_coordinates_have_no_largest_one() -> None:
+    with pytest.raises(ParameterError, match=r"'labels'.*spectralnet.*'kmeans' or 'spectral'"):
+        small("spectralnet", labels="argmax").fit(digits())
+    with pytest.raises(ParameterError, match="head_output"):
+        small("dscdan", head_output="tanh", labels="kmeans").fit(digits())
+
+
+def test_class_means_start_at_the_means_of_the_head_s_classes() -> None:
+    method: Any = small("dscdan")
+    X, net, random = method.begin(digits())
+    method.head_ = method.new_head(6, 10, random)
+    Z = method.codes(net, X)
+    P = method.head_(Z).detach()
+    expected = torch.stack([(P[:, k, None] * Z).sum(0) / P[:, k].sum() for k in range(10)])
+    torch.testing.assert_close(method._first_centres(Z).means.detach(), expected, rtol=1e-4, atol=1e-6)
+
+
+def blobs() -> tuple[np.ndarray, np.ndarray]:
+    """Two small groups side by side and a wide one: k-means splits the wide one, a graph of neighbours does not."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 80)
+    centres = np.array([[0.0, 0], [1.5, 0], [9, 0]])[y]
+    X = np.concatenate([centres, np.zeros((len(y), 4))], 1)
+    return (X + rng.normal(0, 1, X.shape) * np.array([0.1, 0.1, 2.0])[y, None]).astype(np.float32), y
+
+
+def test_a_network_learns_the_spectral_embedding() -> None:
+    X, y = blobs()
+    method = registry.build(
+        "spectralnet", n_clusters=3, features="samples", head_widths=(64, 64), head_epochs=100, train_batch_size=200,
+        n_neighbors=5, weights="shared",
+    )  # fmt: skip
+    steps = steps_of(method, X)
+    assert clustering_accuracy(y, method.labels_) > 0.98
+    assert clustering_accuracy(y, registry.build("kmeans", n_clusters=3).fit_predict(X)) < 0.8
+    Y = to_host(steps[-1].arrays)["Y"]
+    assert np.abs(Y.T @ Y / len(Y) - np.eye(3)).max() < 0.3  # by the transform of the last batch
+    losses = [float(step.scalars["spectral"]) for step in steps if step.stage == "head"]
+    assert losses[-1] < 0.1 * losses[0]
+
+
+# ---- alarms ----------------------------------------------------------------------------------------------------------
+
+
+def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
+    record = Recorder(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
+    record.step(Step("pretrain", 1, 1), {"acc": 0.8})
+    assert record.history_alarms({"acc": 0.8}, "pretrain", 1) == []
+    record.step(Step("head", 1, 2), {"rescued": 2.0, "acc": 0.795})
+    assert [alarm.kind for alarm in record.history_alarms({"acc": 0.795}, "head", 1)] == ["rescued"]
+    record.step(Step("head", 2, 2), {"rescued": 3.0})
+    rescued, worse = record.history_alarms({"acc": 0.7}, "final", 1)
+    assert "in 5 batches" in rescued.message and "0.800" in worse.message and "labels" in worse.message
+    again = Recorder(store, record.run_id)
+    again.restore(record.state())
+    assert again.history_alarms({"acc": 0.7}, "final", 1) == [rescued, worse]
+    assert record.facts()["rescued"] == 5
+    assert observe.history_alarms(0, None, {}, "final", 1) == []
+
+
+def test_a_dead_head_is_rescued_and_counted() -> None:
+    method: Any = small("dscdan", head_epochs=2)
+    X, net, random = method.begin(digits())
+    head = method.new_head(6, 10, random)
+    with torch.no_grad():
+        for p in head.parameters():
+            p.zero_()
+    Z = method.codes(net, X)
+    method.join(graph := NeighborGraph(), Z)
+    terms = method.cut_terms(head, Z, graph.edges)
+    assert terms.rescued and math.isfinite(terms.losses["spectral"].item())
+
+
+def test_declared_defaults_are_the_paper_s() -> None:
+    declared = DSCDAN.declared()
+    paper = {"beta": 0.01, "gamma": 1.0, "delta": 0.5, "latent_size": 120, "n_neighbors": 3, "head_widths": (1024, 1024, 512)}
+    assert {name: declared[name].default for name in paper} == paper
