@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from core.base import Arrays, Cost, Preset, Stages, Step
+from core.base import Arrays, Cost, Stages, Step
 from core.dual import OBJECTIVE, DualAutoEncoding
 from core.errors import ParameterError
+from core.methods._dual import DSCDAN as DSCDAN_PRESETS
 from core.params import flag, integer, real
 from core.registry import register
 from core.spectralheads import HEAD_GROUP, Terms
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     from core.dualnets import Discriminators, DualAutoEncoder, Encoding, SpectralHead
     from core.orthogonal import NeighborGraph
-
-_PRESETS: dict[str, Preset] = {}
 
 
 @register
@@ -66,14 +65,13 @@ class DSCDAN(DualAutoEncoding):
         "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
     }
     gauges = {
-        "global chance": "Loss of T1, as a share of that of chance", "global accuracy": "Pairs that T1 tells right",
-        "local chance": "Loss of T2, as a share of that of chance", "local accuracy": "Pairs that T2 tells right",
-        "nats": "KL of the codes to N(0, I), nats", "active": "Used dimensions of the code",
-        "deviation": "Mean standard deviation of a code", "rate": "Learning rate",
-        "rescued": "Batches with a rescued orthonormalisation",
+        "global chance": "Loss of T1, share of chance", "global accuracy": "Pairs T1 tells right",
+        "local chance": "Loss of T2, share of chance", "local accuracy": "Pairs T2 tells right",
+        "nats": "KL to N(0, I), nats", "active": "Used code dimensions", "deviation": "Mean deviation of codes",
+        "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
-    presets = _PRESETS
+    presets = DSCDAN_PRESETS
 
     spectral_stage: bool = flag(
         True, symbol=r"\mathrm{SN}", group=OBJECTIVE,

@@ -15,12 +15,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from core.base import Cost, Preset, Stages, Step
+from core.base import Cost, Stages, Step
+from core.methods._dual import SPECTRALNET as PRESETS
 from core.params import choice, redeclared
 from core.registry import register
 from core.spectralheads import HEAD_GROUP, SpectralEmbedding
-
-_PRESETS: dict[str, Preset] = {}
 
 
 @register
@@ -40,10 +39,10 @@ class SpectralNet(SpectralEmbedding):
         "imbalance": r"\lambda\, \mathrm{KL}(\bar p(y) \,\Vert\, q(y))",
         "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
     }
-    gauges = {"rate": "Learning rate", "rescued": "Batches with a rescued orthonormalisation"}
+    gauges = {"rate": "Learning rate", "rescued": "Rescued batches"}
     published = {"mnist": 0.800, "mnist_test": 0.817}  # DSCDAN's Table 3
 
-    presets = _PRESETS
+    presets = PRESETS
 
     features: str = choice(
         "codes", symbol="z", choices=("codes", "samples"), group=HEAD_GROUP,

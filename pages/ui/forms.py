@@ -34,7 +34,10 @@ def parameter_form(
 
 def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
     """Group names, those of the method itself before what it shares with others."""
-    shared = ["Training", "Layer-wise recipe", "Clusters", "Affinity", "Network", "Pretraining", "Large data", "Run"]
+    shared = [
+        "Spectral head", "Training", "Layer-wise recipe", "Clusters", "Affinity", "Gaussian code", "Network", "Pretraining",
+        "Large data", "Run",
+    ]  # fmt: skip
     names = dict.fromkeys(param.group for param in declared.values())
     own = [name for name in names if name not in shared]
     return dict.fromkeys([*own, *(name for name in shared if name in names)])

@@ -27,8 +27,8 @@ from pages.ui.state import store
 from pages.ui.text import plain, plain_names
 
 SOURCES = {
-    "U": "Spectral embedding", "Z": "Final codes", "Z_pretrained": "Pretrained codes", "raw": "Raw samples",
-    "test_Z": "Held-out codes",
+    "U": "Spectral embedding", "Y": "Spectral outputs", "Z": "Final codes", "Z_pretrained": "Pretrained codes",
+    "raw": "Raw samples", "test_Z": "Held-out codes",
 }  # fmt: skip
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "graph": "Graph through anchors", "prior": "Prior graph"}
@@ -44,7 +44,7 @@ PIXELS = 480
 def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
     stored = store().array_names(run.id, "final")
-    own = set(SOURCES) if has_codes(run) else {"U", "test_Z"}  # else Z holds the samples themselves
+    own = set(SOURCES) if has_codes(run) else {"U", "Y", "test_Z"}  # else Z holds the samples themselves
     sources = {name: title for name, title in SOURCES.items() if name == "raw" or name in own & set(stored)}
     if not has_codes(run) and "test_Z" in sources:
         sources["test_Z"] = "Held-out samples"
@@ -54,7 +54,7 @@ def embedding_view(run: Run, data: Dataset) -> None:
     with st.container(horizontal=True):
         source = segments("Of", sources, key="e_source")
         size = code_size(run.id, source)
-        as_it_is = {"code": "Code"} if size in (2, 3) and source != "U" else {}
+        as_it_is = {"code": "Code"} if size in (2, 3) and source not in ("U", "Y") else {}
         kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
         dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
         colouring = segments("Colour", colourings, key="e_colour")
@@ -116,11 +116,11 @@ def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np
 
 def affinity_view(run: Run, data: Dataset) -> None:
     """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
-    stored = store().array_names(run.id, "final")
+    stored = set(store().array_names(run.id, "final"))
     form = held(run, data)
     expressed = form in ("full", "subset", "neighbors")
     present = {
-        "C": expressed, "prior": "prior.row" in stored, "affinity": expressed or "A" in stored,
+        "C": expressed, "prior": "prior.row" in stored, "affinity": expressed or bool({"A", "A.row"} & stored),
         "graph": form == "anchors" or "W.row" in stored,
     }  # fmt: skip
     matrices = {name: title for name, title in MATRICES.items() if present[name]}
