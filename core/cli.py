@@ -77,12 +77,19 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("run_id", nargs="?")
     worker.add_argument("--standby", action="store_true", help="import first, then read the run from standard input")
     worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
-    bench = command("bench", _bench, "Measure speed, as ratios within one process.")
+    bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
-        "what", choices=("epoch", "scaling"), help="a step against the published programs; cost against n, drawn into assets/"
-    )
-    bench.add_argument("tasks", nargs="*", help="epoch: method and data, as udll-orl; scaling: values of n; all by default")
-    bench.add_argument("--steps", type=int, default=15, help="measured steps of each side")
+        "what", choices=("epoch", "scaling", "ablation"),
+        help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add",
+    )  # fmt: skip
+    bench.add_argument(
+        "tasks", nargs="*",
+        help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets",
+    )  # fmt: skip
+    bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
+    bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
+    bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
+    bench.add_argument("--seeds", type=int, default=3, help="ablation: how many seeds")
     return parser
 
 
@@ -326,7 +333,7 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    rows = (_bench_epoch if options.what == "epoch" else _bench_scaling)(options)
+    rows = {"epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation}[options.what](options)
     if options.json:
         print(json.dumps(rows))
     return EXIT_DONE
@@ -352,6 +359,23 @@ def _bench_scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
         told = (f"{title} {row[part]:.2f} s ({row[f'{part}_ratio']:.2f} per sample)" for part, title in TIMED.items())
         print(f"n = {row['n']}: {', '.join(told)}")
     print(draw(rows))
+    return rows
+
+
+def _bench_ablation(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.ablation import bench_ablation
+
+    rows = []
+    for dataset in options.tasks or ["mnist_test"]:
+        print(f"{dataset}: mean and deviation over {options.seeds} seeds")
+        found = bench_ablation(dataset, n_samples=options.n_samples, preset=options.preset, seeds=range(options.seeds))
+        for row in found:
+            published = "" if row["paper"] is None else f"   paper ACC {row['paper']:.3f}"
+            print(
+                f"    {row['row']:<16} {row['labels']:<16} ACC {row['acc']:.3f} ± {row['acc_std']:.3f}"
+                f"   NMI {row['nmi']:.3f} ± {row['nmi_std']:.3f}{published}"
+            )
+        rows += [{"dataset": dataset, **row} for row in found]
     return rows
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.bench.ablation import LAST, ROWS, bench_ablation
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
 from core.errors import ParameterError, UnknownName
@@ -92,3 +93,17 @@ def test_cost_against_n_is_measured_and_drawn(benchmark_data: Path, tmp_path: Pa
 def test_sizes_that_show_no_growth_are_refused(sizes: list[int]) -> None:
     with pytest.raises(ParameterError, match="'sizes' must be at least two numbers of at least 100"):
         bench_scaling(sizes)
+
+
+def test_the_ablation_has_every_row_of_the_paper() -> None:
+    small = {
+        "pretrain_epochs": 1, "epochs": 1, "head_epochs": 1, "start_epochs": 0, "head_widths": (8,), "channels": (4,),
+        "kernel_sizes": (3,),
+    }  # fmt: skip
+    rows = bench_ablation("digits", n_samples=150, seeds=(0, 1), changes=small)
+    assert [row["row"] for row in rows] == [name for name in ROWS for _ in range(2)] + [LAST]
+    assert {row["labels"] for row in rows[:-1]} == {"k-means", "3-neighbour cut"} and rows[-1]["labels"] == "argmax"
+    assert all(0 < row["acc"] <= 1 and row["seeds"] == 2 and row["paper"] is None for row in rows)
+    assert len({row["acc"] for row in rows}) > 3
+    with pytest.raises(ParameterError, match="seeds"):
+        bench_ablation("digits", seeds=())
