@@ -23,7 +23,7 @@ _HEAD: Mapping[str, Any] = {
     "head_widths": (256, 256), "n_neighbors": 10, "weights": "shared", "agreement": 0.3, "start_epochs": 4,
     "head_epochs": 40, "train_batch_size": 1024,
 }  # fmt: skip
-_JOINT: Mapping[str, Any] = {"gamma": 0.1, "epochs": 3, "omega": 100.0, "refresh": 0}
+_JOINT: Mapping[str, Any] = {"gamma": 0.1, "epochs": 2, "omega": 100.0, "refresh": 0}
 
 
 def _ours(pretrain_epochs: int, **more: Any) -> dict[str, Any]:
@@ -53,9 +53,9 @@ def _published(title: str, dataset: str, channels: tuple[int, ...]) -> Preset:
 DSCDAN: Mapping[str, Preset] = {
     "mnist_test": Preset(title="MNIST-test", dataset="mnist_test", params=_ours(10), note=f"{_CHOSEN}."),
     "mnist_test-fast": Preset(
-        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(10, epochs=1), note=f"{_CHOSEN}."
+        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(15, batch_size=64, epochs=2), note=f"{_CHOSEN}."
     ),
-    "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6), note=f"{_CHOSEN}."),
+    "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6, head_epochs=25, epochs=1), note=f"{_CHOSEN}."),
     "mnist": Preset(
         title="MNIST, 70,000 images", dataset="mnist", params=_ours(5, head_epochs=10, epochs=1),
         note=f"{_CHOSEN}, those of MNIST-test.",
