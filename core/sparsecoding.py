@@ -72,7 +72,8 @@ def ksvd(
 
     A sweep codes all samples by orthogonal matching pursuit with `n_nonzero` atoms each, then fits one atom after another,
     with its coefficients, to what the others leave of the samples that use it: one power iteration towards the leading
-    singular pair of that residual, which lowers the error as the pair itself does and is far cheaper. An atom that no sample uses becomes the sample that is explained worst.
+    singular pair of that residual, which lowers the error as the pair itself does and is far cheaper. An atom that no
+    sample uses becomes the sample that is explained worst.
 
     Parameters
     ----------

@@ -51,9 +51,10 @@ def _published(title: str, dataset: str, channels: tuple[int, ...]) -> Preset:
 
 
 DSCDAN: Mapping[str, Preset] = {
-    "mnist_test": Preset(title="MNIST-test", dataset="mnist_test", params=_ours(10), note=f"{_CHOSEN}."),
+    "mnist_test": Preset(title="MNIST-test", dataset="mnist_test", params=_ours(20), note=f"{_CHOSEN}."),
     "mnist_test-fast": Preset(
-        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(15, batch_size=64, epochs=2), note=f"{_CHOSEN}."
+        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(15, batch_size=64),
+        note=f"{_CHOSEN}.",
     ),
     "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6, head_epochs=25, epochs=1), note=f"{_CHOSEN}."),
     "mnist": Preset(

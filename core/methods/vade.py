@@ -39,7 +39,7 @@ FLOOR = 1e-2  # of the mean variance of the codes: the least variance of a clust
 NOISE = 1e-2  # of the mean variance within the clusters: that of a code at the start
 LIMIT = 30.0  # log-variances stay within +-LIMIT
 
-_NOTE = "Shorter pretraining and training than published, a Gaussian likelihood; its noise and the rate were chosen with the labels."
+_NOTE = "Shorter than published, with a Gaussian likelihood; its noise, the rate and the epochs were chosen with the labels."
 _LARGE = {"epochs": 20, "learning_rate": 1e-3, "noise": 0.3}
 _PRESETS = {
     name: replace(preset, params={**preset.params, **({"epochs": 100} if name == "digits" else _LARGE)})
