@@ -326,21 +326,25 @@ class Clusterer:
         return np.asarray(X).reshape(len(X), -1)
 
     def predict(self, X: NDArray) -> NDArray[np.int64]:
-        """Clusters of new samples: each takes that of the training sample whose code is nearest to its own.
-
-        C has a row for every training sample and none for others, so this is the one way out of the sample that all
-        methods share (RGRL section 5.2). On the training samples it returns their own labels.
-        """
+        """Clusters of new samples, by `label_codes`; on the training samples it returns their own labels."""
         if not hasattr(self, "labels_"):
             raise NotFitted(f"{self.name} has not been fitted yet: call fit first.")
-        return self.labels_[nearest_of(self.embed(X), self.embedding_)]
+        return self.label_codes(self.embed(X))
+
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
+        """Clusters of single samples from their codes Z (n, d): each takes that of the training sample with the nearest code.
+
+        C has a row for every training sample and none for others, so this is the one way out of the sample that all
+        methods share (RGRL section 5.2). A method whose model says more of a code than that overrides it.
+        """
+        return self.labels_[nearest_of(Z, self.embedding_)]
 
     def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        """Clusters of held-out samples from their codes Z (n, d): here those of the nearest training samples.
+        """Clusters of held-out samples from their codes Z (n, d): here those of `label_codes`.
 
         A method that groups codes groups these by themselves, as GR-DNN's protocol has it.
         """
-        return self.labels_[nearest_of(Z, self.embedding_)]
+        return self.label_codes(Z)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         """Return to the state after `fit`: from the training samples, arrays of the last step, tensors of the networks."""

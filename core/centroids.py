@@ -138,7 +138,7 @@ class CentroidClustering(Autoencoding):
 
         return KMeans(self.n_clusters, n_init=1, random_state=random_state).fit_predict(arrays["Z"]).astype(np.int64)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
         return nearest_of(Z, self.centroids_)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:

@@ -27,7 +27,7 @@ class NewLabels:
     labels : (n_new,)
         Their clusters.
     nearest : (n_new,)
-        The training sample that each took its cluster from.
+        The training sample with the nearest code; most methods take the cluster from it.
     distances : (n_new,)
         How far away it is, in the space of the codes.
     """
@@ -72,7 +72,7 @@ def fitted(store: RunStore, run_id: str) -> Clusterer:
 
 
 def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
-    """Label the samples of a spec by a finished run: each takes the cluster of its nearest training sample.
+    """Label the samples of a spec by a finished run, as `Clusterer.label_codes` of its method does.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
     codes = method.embed(data.samples)
     nearest = nearest_of(codes, method.embedding_)
     distances = np.linalg.norm(np.asarray(codes, dtype=np.float64) - method.embedding_[nearest], axis=1)
-    return NewLabels(data, method.labels_[nearest], nearest, distances)
+    return NewLabels(data, method.label_codes(codes), nearest, distances)
 
 
 def _weights(store: RunStore, run_id: str) -> dict[str, Any]:

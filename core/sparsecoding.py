@@ -104,7 +104,7 @@ def ksvd(
             users = np.flatnonzero(A[:, j])
             if not len(users):
                 worst = int(np.square(error).sum(axis=1).argmax())
-                D[j] = _unit(error[worst] if np.square(error[worst]).sum() > 0 else rng.standard_normal(X.shape[1]))
+                D[j] = _unit(error[worst] if error[worst].any() else rng.standard_normal(X.shape[1]))
                 continue
             own = error[users] + np.outer(A[users, j], D[j])
             if np.square(direction := own.T @ A[users, j]).sum() > 0:
@@ -122,5 +122,5 @@ def first_atoms(X: NDArray, n_atoms: int, rng: np.random.Generator) -> NDArray:
     return np.stack([_unit(atom) for atom in atoms])
 
 
-def _unit(atom: NDArray) -> NDArray:
+def _unit(atom: Any) -> NDArray:
     return np.asarray(atom / np.linalg.norm(atom))

@@ -133,8 +133,13 @@ class SpectralEmbedding(Autoencoding):
         sizes = [code_size, *self.head_widths, n_clusters]
         return SpectralHead(sizes, self.head_output, generator).to(self.device)
 
+    def views(self, net: Any, X: Tensor) -> Arrays:
+        """Codes, reconstructions, and the graph of the codes that a label may be read from."""
+        return {**super().views(net, X), "A": lambda: self.neighbors_of(self.codes(net, X))}
+
     def head_stage(self, head: SpectralHead, Z: Tensor, graph: NeighborGraph, stages: Stages, views: Arrays) -> Iterator[Step]:
-        """The stage "head": the head alone, on codes Z (n, d) that stay as they are."""
+        """The stages "start" and "head": the head alone, on codes Z (n, d) that stay as they are."""
+        views = {**views, "A": self.neighbors_of(Z)}
         yield from self._start(head, Z, graph, stages, views)
 
         def terms(rows: Tensor) -> Terms:
@@ -286,19 +291,14 @@ class SpectralEmbedding(Autoencoding):
         with torch.no_grad():
             return torch.cat([self.head_(part) for part in Z.split(CHUNK)])
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
         """By the head, where labels are its largest output; else those of the nearest training codes."""
         import torch
 
         if self.labels != "argmax" or not hasattr(self, "head_"):
-            return super().label_test(Z, random_state=random_state)
+            return super().label_codes(Z)
         codes = torch.from_numpy(np.asarray(Z, dtype=np.float32)).to(self.device)
         return np.asarray(self.posterior(codes).argmax(1).cpu(), dtype=np.int64)
-
-    def predict(self, X: NDArray) -> NDArray[np.int64]:
-        if not hasattr(self, "labels_"):
-            return super().predict(X)  # which refuses
-        return self.label_test(self.embed(X), random_state=self.random_state)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         import torch

@@ -131,17 +131,13 @@ class DSCDAN(DualAutoEncoding):
             self.head_ = self.new_head(self.latent_size, K, generator)
         yield from self.dual_stage(net, judges, data, generator, stages)
         Z = self.codes(net, data)
-        arrays = self.seen(net, data)
+        arrays = self.views(net, data)
         if self.spectral_stage:
             graph = NeighborGraph()
             yield from self.head_stage(self.head_, Z, graph, stages, arrays)
             yield from self._joint(net, judges, Z, data, graph, stages)
-            arrays = {**self.seen(net, data), **self.outputs(self.head_, self.codes(net, data)), "Z_pretrained": Z}
+            arrays = {**self.views(net, data), **self.outputs(self.head_, self.codes(net, data)), "Z_pretrained": Z}
         yield self.conclude(arrays)
-
-    def seen(self, net: DualAutoEncoder, X: Tensor) -> Arrays:
-        """Codes, reconstructions, and the graph of the codes that a label may be read from."""
-        return {**self.views(net, X), "A": lambda: self.neighbors_of(self.codes(net, X))}  # type: ignore[arg-type]
 
     def _first_centres(self, Z: Tensor) -> Any:
         """Means m_k of the classes that the head sees: started at 0, as published, nothing would tell them apart."""
@@ -175,7 +171,7 @@ class DSCDAN(DualAutoEncoding):
                 self.join(graph, self.codes(net, X))
 
         def shown() -> Arrays:
-            return {**self.seen(net, X), **self.outputs(head, self.codes(net, X))}
+            return {**self.views(net, X), **self.outputs(head, self.codes(net, X))}
 
         yield from self.descend(
             "finetune", self.epochs, networks, terms, graph, len(X), stages, shown, before=before, noise=noise

@@ -61,16 +61,15 @@ class SpectralNet(SpectralEmbedding):
         if self.features == "codes":
             data, net, generator = self.begin(X)
             yield from self.pretrain(net, data, generator, stages)
-            Z, views = self.codes(net, data).contiguous(), self.views(net, data)
+            Z, views = self.codes(net, data).contiguous(), dict(self.views(net, data))
         else:
             self.check_data(X)
             generator = torch.Generator().manual_seed(self.random_state)
             Z = self.to_device(X).flatten(1).contiguous()
             views = {"Z": Z}
         self.head_ = self.new_head(Z.shape[1], K, generator)
-        A = self.neighbors_of(Z)  # the codes stay as they are from here on
-        yield from self.head_stage(self.head_, Z, NeighborGraph(), stages, {**views, "A": A})
-        yield self.conclude({**views, "A": A, **self.outputs(self.head_, Z)})
+        yield from self.head_stage(self.head_, Z, NeighborGraph(), stages, views)
+        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **self.outputs(self.head_, Z)})
 
     def embed(self, X: NDArray) -> NDArray:
         return super().embed(X) if self.features == "codes" else self.to_device(X).flatten(1).cpu().numpy()

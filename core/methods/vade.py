@@ -210,16 +210,12 @@ class VaDE(Autoencoding):
 
         return KMeans(self.n_clusters, n_init=1, random_state=random_state).fit_predict(arrays["Z"]).astype(np.int64)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
+        """By the mixture: the cluster of highest p(c | z)."""
         import torch
 
         P = self.posterior(torch.from_numpy(np.ascontiguousarray(Z)).to(self.device))
         return np.asarray(P.argmax(dim=1).cpu(), dtype=np.int64)
-
-    def predict(self, X: NDArray) -> NDArray[np.int64]:
-        if not hasattr(self, "labels_"):
-            return super().predict(X)  # which refuses
-        return self.label_test(self.embed(X), random_state=self.random_state)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         own = {name.removeprefix("mixture."): value for name, value in weights.items() if name.startswith("mixture.")}

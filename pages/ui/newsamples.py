@@ -31,8 +31,11 @@ def _load(spec: tuple[tuple[str, Any], ...], model: tuple[tuple[str, Any], ...],
 
 
 def new_samples_view(run: Run, data: Dataset) -> None:
-    """Label other data of the same shape, or a file, by the nearest training sample in the space of the codes."""
-    st.caption("Each new sample takes the cluster of the training sample whose code is nearest. Nothing is trained.")
+    """Label other data of the same shape, or a file, in the space of the codes."""
+    st.caption(
+        "Each new sample takes the cluster of the training sample whose code is nearest; where a method has centroids, a "
+        "mixture or a classifying head, that decides. Nothing is trained."
+    )
     spec = _choose(run, data)
     if spec is None:
         return

@@ -27,7 +27,7 @@ from pages.ui.state import store
 from pages.ui.text import plain, plain_names
 
 SOURCES = {
-    "U": "Spectral embedding", "Y": "Spectral outputs", "Z": "Final codes", "Z_pretrained": "Pretrained codes",
+    "U": "Spectral embedding", "Z": "Final codes", "Y": "Spectral outputs", "Z_pretrained": "Pretrained codes",
     "raw": "Raw samples", "test_Z": "Held-out codes",
 }  # fmt: skip
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
