@@ -6,7 +6,6 @@ samples as columns.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -65,10 +64,8 @@ def optimality(A: NDArray, X: NDArray, D: NDArray, L: Any, *, lam: float, alpha:
     return float(violation.max())
 
 
-def ksvd(
-    X: NDArray, n_atoms: int, *, n_nonzero: int = 10, n_sweeps: int = 15, random_state: int = 0
-) -> Iterator[tuple[NDArray, float]]:
-    """K-SVD (Aharon, Elad and Bruckstein 2006): the dictionary after each sweep, and the root mean squared error of the fit.
+class KSVD:
+    """K-SVD (Aharon, Elad and Bruckstein 2006), sweep by sweep.
 
     A sweep codes all samples by orthogonal matching pursuit with `n_nonzero` atoms each, then fits one atom after another,
     with its coefficients, to what the others leave of the samples that use it: one power iteration towards the leading
@@ -78,40 +75,49 @@ def ksvd(
     Parameters
     ----------
     X : (n, m)
+    n_atoms, n_nonzero
+        p, and how many of them a sample may use.
 
-    Yields
-    ------
-    (p, m) array, float
-        Atoms of unit norm.
+    Attributes
+    ----------
+    D : (p, m)
+        Atoms of unit norm; random samples before the first sweep.
 
     Raises
     ------
     ParameterError
         If there are fewer samples than atoms.
     """
-    from sklearn.linear_model import orthogonal_mp_gram
 
-    X = np.asarray(X, dtype=np.float64)
-    if len(X) < n_atoms:
-        raise ParameterError(f"'n_atoms' must be at most the number of samples, {len(X)}. Got {n_atoms} instead.")
-    rng = np.random.default_rng(random_state)
-    D = first_atoms(X, n_atoms, rng)
-    n_nonzero = min(n_nonzero, n_atoms, X.shape[1])
-    for _ in range(n_sweeps):
-        A = np.asarray(orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=n_nonzero)).reshape(n_atoms, len(X)).T
+    def __init__(self, X: NDArray, n_atoms: int, *, n_nonzero: int = 10, random_state: int = 0) -> None:
+        if len(X) < n_atoms:
+            raise ParameterError(f"'n_atoms' must be at most the number of samples, {len(X)}. Got {n_atoms} instead.")
+        self.X = np.asarray(X, dtype=np.float64)
+        self.n_nonzero = min(n_nonzero, n_atoms, X.shape[1])
+        self._rng = np.random.default_rng(random_state)
+        self.D = first_atoms(self.X, n_atoms, self._rng)
+
+    def sweep(self) -> float:
+        """Code all samples, fit all atoms; returns the root mean squared error."""
+        from sklearn.linear_model import orthogonal_mp_gram
+
+        D, X = self.D, self.X
+        found = orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=self.n_nonzero)
+        A = np.asarray(found).reshape(len(D), len(X)).T.copy()
         error = X - A @ D
-        for j in rng.permutation(n_atoms):
+        for j in self._rng.permutation(len(D)):
             users = np.flatnonzero(A[:, j])
             if not len(users):
-                worst = int(np.square(error).sum(axis=1).argmax())
-                D[j] = _unit(error[worst] if error[worst].any() else rng.standard_normal(X.shape[1]))
+                worst = error[np.square(error).sum(axis=1).argmax()]
+                D[j] = _unit(worst if worst.any() else self._rng.standard_normal(X.shape[1]))
                 continue
             own = error[users] + np.outer(A[users, j], D[j])
-            if np.square(direction := own.T @ A[users, j]).sum() > 0:
+            direction = own.T @ A[users, j]
+            if direction.any():
                 D[j] = _unit(direction)
             A[users, j] = own @ D[j]
             error[users] = own - np.outer(A[users, j], D[j])
-        yield D.copy(), float(np.sqrt(np.square(error).mean()))
+        return float(np.sqrt(np.square(error).mean()))
 
 
 def first_atoms(X: NDArray, n_atoms: int, rng: np.random.Generator) -> NDArray:

@@ -50,12 +50,38 @@ class Terms(NamedTuple):
     gauges
         What is watched besides.
     rescued
-        The outputs of the head were rank deficient.
+        How many heads had outputs that were rank deficient.
     """
 
     losses: Mapping[str, Tensor]
     gauges: Mapping[str, Tensor] = MappingProxyType({})
-    rescued: bool = False
+    rescued: int = 0
+
+
+def side_by_side(rivals: Sequence[Terms]) -> Terms:
+    """The terms of several networks on the same batch: each loss is a vector over them, of which the sum is minimised."""
+    import torch
+
+    losses = {name: torch.stack([found.losses[name] for found in rivals]) for name in rivals[0].losses}
+    return Terms(losses, rescued=sum(found.rescued for found in rivals))
+
+
+class Rivals:
+    """Networks that train side by side: which of them has the lowest loss so far."""
+
+    def __init__(self) -> None:
+        self.best = 0
+
+    def compare(self, losses: Tensor) -> float:
+        """Take note of their losses of an epoch (R,); returns the lowest."""
+        self.best = int(losses.argmin())
+        return float(losses[self.best])
+
+    def get_state(self) -> int:
+        return self.best
+
+    def set_state(self, best: int) -> None:
+        self.best = best
 
 
 @dataclass(kw_only=True)
@@ -97,6 +123,10 @@ class SpectralEmbedding(Autoencoding):
         0, symbol="T_s", low=0, high=10_000, soft=(0, 50), group=HEAD_GROUP,
         help="Passes over the data that first teach the head the normalised cut of the graph; ours, 0 is the paper.",
     )  # fmt: skip
+    head_starts: int = integer(
+        1, symbol="R_h", low=1, high=100, soft=(1, 8), group=HEAD_GROUP,
+        help="Heads that are trained side by side from different start weights; the one with the lowest loss is kept.",
+    )  # fmt: skip
     head_epochs: int = integer(
         20, symbol="T_h", low=0, high=100_000, soft=(0, 400), group=HEAD_GROUP,
         help="Passes over the data that train the head alone, on fixed codes.",
@@ -137,39 +167,58 @@ class SpectralEmbedding(Autoencoding):
         """Codes, reconstructions, and the graph of the codes that a label may be read from."""
         return {**super().views(net, X), "A": lambda: self.neighbors_of(self.codes(net, X))}
 
-    def head_stage(self, head: SpectralHead, Z: Tensor, graph: NeighborGraph, stages: Stages, views: Arrays) -> Iterator[Step]:
-        """The stages "start" and "head": the head alone, on codes Z (n, d) that stay as they are."""
-        views = {**views, "A": self.neighbors_of(Z)}
-        yield from self._start(head, Z, graph, stages, views)
+    def head_stages(
+        self, K: int, Z: Tensor, graph: NeighborGraph, generator: torch.Generator, stages: Stages, views: Arrays
+    ) -> Iterator[Step]:
+        """The stages "start" and "head": heads alone, side by side, on codes Z (n, d) that stay as they are.
 
-        def terms(rows: Tensor) -> Terms:
-            return self.cut_terms(head, Z[rows], self.edges(graph, rows, Z[rows]))
+        Some heads end in a worse minimum than others, and their losses tell which: ``head_`` is the one with the lowest.
+        """
+        from torch import nn
+
+        heads = nn.ModuleList(self.new_head(Z.shape[1], K, generator) for _ in range(self.head_starts))
+        for head in heads:
+            head.standardize(Z)  # type: ignore[operator]
+        self.join(graph, Z)
+        rivals = Rivals()
+        views = {**views, "A": self.neighbors_of(Z)}
 
         def shown() -> Arrays:
-            return {**views, **self.outputs(head, Z)}
+            self.head_ = heads[rivals.best]  # type: ignore[assignment]
+            return {**views, **self.outputs(Z)}
 
-        yield from self.descend("head", self.head_epochs, {"head": head}, terms, graph, len(Z), stages, shown)
+        yield from self._start(heads, K, Z, graph, rivals, stages, shown)
 
-    def _start(self, head: SpectralHead, Z: Tensor, graph: NeighborGraph, stages: Stages, views: Arrays) -> Iterator[Step]:
-        """The stage "start": the head learns the clusters of the graph's normalised cut, softened, by cross-entropy."""
+        def terms(rows: Tensor) -> Terms:
+            z = Z[rows]
+            edges = self.edges(graph, rows, z)
+            return side_by_side([self.cut_terms(head, z, edges) for head in heads])  # type: ignore[arg-type]
+
+        yield from self.descend("head", self.head_epochs, {"heads": heads}, terms, graph, len(Z), rivals, stages, shown)
+        self.head_ = heads[rivals.best]  # type: ignore[assignment]
+        yield from stages.run("choice", 0, {"head": self.head_}, lambda _: ({}, {}))  # what later stages start from
+        stages.forget("heads")
+
+    def _start(
+        self, heads: nn.ModuleList, K: int, Z: Tensor, graph: NeighborGraph, rivals: Rivals, stages: Stages,
+        shown: Callable[[], Arrays],
+    ) -> Iterator[Step]:  # fmt: skip
+        """The stage "start": the heads learn the clusters of the graph's normalised cut, softened, by cross-entropy."""
         import torch
 
-        head.standardize(Z)
-        self.join(graph, Z)
         cut = torch.empty(0, dtype=torch.int64)
         if stages.reached("start") < self.start_epochs:
             A = graph.symmetric() if self.graph == "global" else self.neighbors_of(Z)
-            found = spectral_labels(A, head.transform.shape[0], assign_labels="kmeans", random_state=self.random_state)
+            found = spectral_labels(A, K, assign_labels="kmeans", random_state=self.random_state)
             cut = torch.from_numpy(found).to(Z.device)
 
+        def loss(head: Any, rows: Tensor) -> Terms:
+            return Terms({"cut": torch.nn.functional.cross_entropy(head.logits(Z[rows]), cut[rows], label_smoothing=SOFTENED)})
+
         def terms(rows: Tensor) -> Terms:
-            loss = torch.nn.functional.cross_entropy(head.logits(Z[rows]), cut[rows], label_smoothing=SOFTENED)
-            return Terms({"cut": loss})
+            return side_by_side([loss(head, rows) for head in heads])
 
-        def shown() -> Arrays:
-            return {**views, **self.outputs(head, Z)}
-
-        yield from self.descend("start", self.start_epochs, {"head": head}, terms, graph, len(Z), stages, shown)
+        yield from self.descend("start", self.start_epochs, {"heads": heads}, terms, graph, len(Z), rivals, stages, shown)
 
     def join(self, graph: NeighborGraph, Z: Tensor) -> None:
         """Find the neighbours among all samples, if they are what joins batches."""
@@ -195,11 +244,11 @@ class SpectralEmbedding(Autoencoding):
                 losses["imbalance"] = self.balance * information.imbalance(outputs)
             if self.agreement:
                 losses["disagreement"] = self.agreement * information.disagreement(outputs, edges.nearest, edges.weights)
-        return Terms(losses, rescued=made.rescued)
+        return Terms(losses, rescued=int(made.rescued))
 
     def descend(
         self, stage: str, epochs: int, networks: Mapping[str, nn.Module], terms: Callable[[Tensor], Terms],
-        graph: NeighborGraph, n: int, stages: Stages, views: Callable[[], Arrays],
+        graph: NeighborGraph, n: int, rivals: Rivals, stages: Stages, views: Callable[[], Arrays],
         before: Callable[[int], None] | None = None, **generators: torch.Generator,
     ) -> Iterator[Step]:  # fmt: skip
         """A stage of epochs over the batches of the graph.
@@ -212,6 +261,8 @@ class SpectralEmbedding(Autoencoding):
             The loss of the samples of a batch, by their rows.
         n
             Samples.
+        rivals
+            Is told whose loss is the lowest; that one's are reported.
         views
             What can be seen after an epoch.
         before
@@ -230,21 +281,30 @@ class SpectralEmbedding(Autoencoding):
         def epoch(index: int) -> tuple[Mapping[str, Any], Arrays]:
             if before is not None:
                 before(index)
-            averages, total, rescued = Averages(), Averages(), 0
+            averages, rescued = Averages(), 0
             for rows in self._batches(graph, n, order):
                 found = terms(rows)
-                loss = torch.stack(list(found.losses.values())).sum()
+                losses = torch.stack([value.reshape(-1) for value in found.losses.values()]).sum(0)
                 optimizer.zero_grad()
-                loss.backward()
+                losses.sum().backward()
                 optimizer.step()
-                averages.add({**found.losses, **found.gauges}, len(rows))
-                total.add({"loss": loss}, len(rows))
+                averages.add({**found.losses, **found.gauges, "": losses}, len(rows))
                 rescued += found.rescued
+            means = averages.means()
+            lowest = rivals.compare(means.pop(""))
             rate = pace.rate
-            over = pace.after(float(total.means()["loss"]))
-            return {**averages.means(), "rate": rate, "rescued": rescued, "converged": over}, views()
+            scalars = {name: value if value.ndim == 0 else value[rivals.best] for name, value in means.items()}
+            return {**scalars, "rate": rate, "rescued": rescued, "converged": pace.after(lowest)}, views()
 
-        parts = {**networks, "graph": graph, "optimizer": optimizer, "pace": pace, "order": order, **generators}
+        parts = {
+            **networks,
+            "graph": graph,
+            "rivals": rivals,
+            "optimizer": optimizer,
+            "pace": pace,
+            "order": order,
+            **generators,
+        }
         yield from stages.run(stage, epochs, parts, epoch)
 
     def _batches(self, graph: NeighborGraph, n: int, order: torch.Generator) -> Sequence[Tensor]:
@@ -256,9 +316,9 @@ class SpectralEmbedding(Autoencoding):
         shuffled = torch.randperm(n, generator=order).to(self.device)
         return shuffled.tensor_split(max(n // self.train_batch_size, 1))  # none much smaller than the others
 
-    def outputs(self, head: SpectralHead, Z: Tensor) -> Arrays:
+    def outputs(self, Z: Tensor) -> Arrays:
         """What the head says of codes: the posterior P, and the spectral embedding Y."""
-        shown: Arrays = {"Y": lambda: self.posterior(Z) @ head.transform}
+        shown: Arrays = {"Y": lambda: self.posterior(Z) @ self.head_.transform}
         return {"P": lambda: self.posterior(Z), **shown} if self.head_output == "softmax" else shown
 
     def neighbors_of(self, Z: Tensor) -> csr_array:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import observe, registry
-from core.base import Step, to_host
+from core.base import Stages, Step, to_host
 from core.datasets import DataSpec
 from core.dual import halved
 from core.dualnets import DualAutoEncoder
@@ -23,6 +23,7 @@ from core.metrics import clustering_accuracy
 from core.orthogonal import NeighborGraph
 from core.recording import Recorder
 from core.runs import RunStore
+from core.spectralheads import Rivals, side_by_side
 from tests.test_contract import digits, small, steps_of, vectors
 
 
@@ -255,6 +256,36 @@ def test_a_network_learns_the_spectral_embedding() -> None:
     assert np.abs(Y.T @ Y / len(Y) - np.eye(3)).max() < 0.3  # by the transform of the last batch
     losses = [float(step.scalars["spectral"]) for step in steps if step.stage == "head"]
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
+    X, _ = blobs()
+    params: dict[str, Any] = {
+        "n_clusters": 3, "features": "samples", "head_widths": (8,), "head_epochs": 4, "head_output": "softmax",
+        "labels": "argmax", "n_neighbors": 5, "weights": "shared",
+    }  # fmt: skip
+    method: Any = registry.build("spectralnet", **params, head_starts=5)
+    last = [step for step in steps_of(method, X) if step.stage == "head"][-1]
+    Z = torch.from_numpy(X)
+    heads = [method.new_head(6, 3, random) for random in [generator()] for _ in range(5)]
+    graph = NeighborGraph()
+    method.join(graph, Z)
+    losses = {}
+    for number, head in enumerate(heads):  # each on its own, from the same start
+        alone: Any = registry.build("spectralnet", **params)
+        head.standardize(Z)
+
+        def terms(rows: Tensor, alone: Any = alone, head: Any = head) -> Any:
+            return side_by_side([alone.cut_terms(head, Z[rows], graph.within(rows))])
+
+        steps = alone.descend("head", 4, {"head": head}, terms, graph, len(Z), Rivals(), Stages(), dict)
+        end = list(steps)[-1].scalars
+        losses[number] = float(end["spectral"]) + float(end["imbalance"])
+    best = min(losses, key=losses.__getitem__)
+    assert float(last.scalars["spectral"]) + float(last.scalars["imbalance"]) == pytest.approx(losses[best], rel=1e-4)
+    kept, own = method.head_.state_dict(), heads[best].state_dict()
+    for name, value in kept.items():
+        torch.testing.assert_close(value, own[name], rtol=1e-3, atol=1e-4)
 
 
 # ---- alarms ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ _NETWORK: Mapping[str, Any] = {
 }  # fmt: skip
 _HEAD: Mapping[str, Any] = {
     "head_widths": (256, 256), "n_neighbors": 10, "weights": "shared", "agreement": 0.3, "start_epochs": 4,
-    "head_epochs": 40, "train_batch_size": 1024,
+    "head_starts": 4, "head_epochs": 25, "train_batch_size": 1024,
 }  # fmt: skip
 _JOINT: Mapping[str, Any] = {"gamma": 0.1, "epochs": 2, "omega": 100.0, "refresh": 0}
 
@@ -56,7 +56,7 @@ DSCDAN: Mapping[str, Preset] = {
         title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(15, batch_size=64),
         note=f"{_CHOSEN}.",
     ),
-    "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6, head_epochs=25, epochs=1), note=f"{_CHOSEN}."),
+    "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6, epochs=1), note=f"{_CHOSEN}."),
     "mnist": Preset(
         title="MNIST, 70,000 images", dataset="mnist", params=_ours(5, head_epochs=10, epochs=1),
         note=f"{_CHOSEN}, those of MNIST-test.",

@@ -50,7 +50,7 @@ from core.errors import ParameterError
 from core.methods._dual import DSCDAN as DSCDAN_PRESETS
 from core.params import flag, integer, real
 from core.registry import register
-from core.spectralheads import HEAD_GROUP, Terms
+from core.spectralheads import HEAD_GROUP, Rivals, Terms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,16 +127,14 @@ class DSCDAN(DualAutoEncoding):
         K = self.clusters(X)
         data, net, generator = self.begin(X)
         judges = self.judges(net, data, generator)
-        if self.spectral_stage:
-            self.head_ = self.new_head(self.latent_size, K, generator)
         yield from self.dual_stage(net, judges, data, generator, stages)
         Z = self.codes(net, data)
         arrays = self.views(net, data)
         if self.spectral_stage:
             graph = NeighborGraph()
-            yield from self.head_stage(self.head_, Z, graph, stages, arrays)
+            yield from self.head_stages(K, Z, graph, generator, stages, arrays)
             yield from self._joint(net, judges, Z, data, graph, stages)
-            arrays = {**self.views(net, data), **self.outputs(self.head_, self.codes(net, data)), "Z_pretrained": Z}
+            arrays = {**self.views(net, data), **self.outputs(self.codes(net, data)), "Z_pretrained": Z}
         yield self.conclude(arrays)
 
     def _first_centres(self, Z: Tensor) -> Any:
@@ -171,10 +169,10 @@ class DSCDAN(DualAutoEncoding):
                 self.join(graph, self.codes(net, X))
 
         def shown() -> Arrays:
-            return {**self.views(net, X), **self.outputs(head, self.codes(net, X))}
+            return {**self.views(net, X), **self.outputs(self.codes(net, X))}
 
         yield from self.descend(
-            "finetune", self.epochs, networks, terms, graph, len(X), stages, shown, before=before, noise=noise
+            "finetune", self.epochs, networks, terms, graph, len(X), Rivals(), stages, shown, before=before, noise=noise
         )
 
     def class_prior(self, head: SpectralHead, encoding: Encoding, centres: Tensor) -> dict[str, Tensor]:

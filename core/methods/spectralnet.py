@@ -67,9 +67,8 @@ class SpectralNet(SpectralEmbedding):
             generator = torch.Generator().manual_seed(self.random_state)
             Z = self.to_device(X).flatten(1).contiguous()
             views = {"Z": Z}
-        self.head_ = self.new_head(Z.shape[1], K, generator)
-        yield from self.head_stage(self.head_, Z, NeighborGraph(), stages, views)
-        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **self.outputs(self.head_, Z)})
+        yield from self.head_stages(K, Z, NeighborGraph(), generator, stages, views)
+        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **self.outputs(Z)})
 
     def embed(self, X: NDArray) -> NDArray:
         return super().embed(X) if self.features == "codes" else self.to_device(X).flatten(1).cpu().numpy()
