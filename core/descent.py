@@ -30,6 +30,15 @@ class Averages:
         return {name: total / self._weights[name] for name, total in self._sums.items()}
 
 
+def descend(optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> Tensor:
+    """One step down the sum of the terms, each a number or a vector over networks; returns that sum, one for each network."""
+    total = torch.stack([value.reshape(-1) for value in losses.values()]).sum(0)
+    optimizer.zero_grad()
+    total.sum().backward()
+    optimizer.step()
+    return total.detach()
+
+
 class Pace:
     """The learning rate of a stage, epoch by epoch, and whether the stage is over.
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from core.autoencoding import NETWORK_GROUP, PRETRAINING_GROUP, in_chunks
 from core.base import Arrays, Cost, Stages, Step
-from core.params import choice, flag, integer, real, redeclared
-from core.spectralheads import SpectralEmbedding, Terms
+from core.errors import ParameterError
+from core.params import choice, flag, integer, real, redeclared, sizes
+from core.spectralheads import SpectralEmbedding, Terms, layer_parameters
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,10 @@ class DualAutoEncoding(SpectralEmbedding):
     channels: tuple[int, ...] = redeclared(SpectralEmbedding, "channels", (32, 32, 64, 64))
     kernel_sizes: tuple[int, ...] = redeclared(SpectralEmbedding, "kernel_sizes", (3, 3, 3, 3))
     batch_size: int | None = redeclared(SpectralEmbedding, "batch_size", 256)
+    widths: tuple[int, ...] = sizes(
+        (512, 256), symbol="m_l", low=1, high=10_000, group=NETWORK_GROUP,
+        help="Units of each dense layer before the code, for data that are not images.",
+    )  # fmt: skip
     halvings: int | None = integer(
         None, symbol="h", low=0, high=8, soft=(0, 4), optional=True, group=NETWORK_GROUP, none_means="down to 7 pixels",
         help="Convolutions with stride 2, evenly spread; none halves images until a side has at most 7 pixels.",
@@ -50,7 +55,7 @@ class DualAutoEncoding(SpectralEmbedding):
     )  # fmt: skip
     noise: str = choice(
         "reparameterised", symbol=r"\psi", choices=("reparameterised", "multiplicative"), group=LATENT_GROUP,
-        help="Noisy codes mu + sqrt(v) e with the learnt variance, or mu (1 + s e); e is standard normal.",
+        help="Noisy codes mu + sqrt(v) e with the learnt variance, or mu (1 + s e), where v enters the prior alone; e normal.",
     )  # fmt: skip
     noise_scale: float = real(
         0.3, symbol="s_e", low=0, high=10, soft=(0, 1), group=LATENT_GROUP, help="The s of multiplicative noise."
@@ -89,13 +94,21 @@ class DualAutoEncoding(SpectralEmbedding):
     )  # fmt: skip
     compiled: bool = flag(
         False, symbol=r"\mathrm{jit}", group=PRETRAINING_GROUP,
-        help="Compile the network first; pays on a GPU in long runs, needs a C++ compiler.",
+        help="Compile the loss of pretraining first; for long runs on a GPU, needs a C++ compiler.",
     )  # fmt: skip
 
     @property
     def is_gaussian(self) -> bool:
         """Whether codes have noise and a prior; without RS and MI the network is a plain auto-encoder."""
         return self.relative_reconstruction or self.mutual_information
+
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        if not self.is_dense(X.ndim, vars(self)) and any(kernel % 2 == 0 for kernel in self.kernel_sizes):
+            raise ParameterError(
+                f"The 'kernel_sizes' parameter of {self.name} must hold odd numbers, so that maps keep their size. "
+                f"Got {list(self.kernel_sizes)} instead."
+            )
 
     # ---- network and data --------------------------------------------------------------------------------------------
 
@@ -201,7 +214,7 @@ class DualAutoEncoding(SpectralEmbedding):
         return vectors[:, chosen]
 
     def latent_gauges(self, encoding: Encoding) -> dict[str, Tensor]:
-        """KL of the codes to N(0, I) in nats, how many of their dimensions are used, and the mean deviation of the noise."""
+        """KL of the codes to N(0, I) in nats, used dimensions, mean deviation of codes and of their noise."""
         import torch
 
         from core.information import kl_by_dimension
@@ -209,7 +222,8 @@ class DualAutoEncoding(SpectralEmbedding):
         with torch.no_grad():
             nats = kl_by_dimension(encoding.mean, encoding.log_variance)
             deviation = (0.5 * encoding.log_variance).exp().mean()
-            return {"nats": nats.sum(), "active": (nats > ACTIVE).sum().float(), "deviation": deviation}
+            spread = encoding.mean.std(0).mean()
+            return {"nats": nats.sum(), "active": (nats > ACTIVE).sum().float(), "spread": spread, "deviation": deviation}
 
     def dual_terms(
         self, net: DualAutoEncoder, judges: Discriminators, x: Tensor, noise: torch.Generator
@@ -263,7 +277,7 @@ class DualAutoEncoding(SpectralEmbedding):
     def _pretrain(self, net: Any, X: Tensor, generator: torch.Generator, stages: Stages) -> Iterator[Step]:
         import torch
 
-        from core.descent import Averages, Pace
+        from core.descent import Averages, Pace, descend
         from core.information import kl_to_normal
 
         judges = self._judges
@@ -286,9 +300,7 @@ class DualAutoEncoding(SpectralEmbedding):
             order = torch.randperm(len(X), generator=generator).to(X.device)
             for rows in order.split(min(self.batch_size or len(X), len(X))):
                 found = terms(X[rows])
-                optimizer.zero_grad()
-                torch.stack(list(found.losses.values())).sum().backward()
-                optimizer.step()
+                descend(optimizer, found.losses)
                 averages.add({**found.losses, **found.gauges}, len(rows))
             pace.after(0.0)
             return averages.means(), self.views(net, X)
@@ -317,8 +329,8 @@ class DualAutoEncoding(SpectralEmbedding):
         judges = 0
         if params["mutual_information"]:
             released = params["discriminator"] == "released"
-            judges = _layers([2 * d if released else last + d, *[WIDTH] * (3 if released else 2), 1])
-            judges += _layers([first + d, *[WIDTH] * 3, 1])
+            judges = layer_parameters([2 * d if released else last + d, *[WIDTH] * (3 if released else 2), 1])
+            judges += layer_parameters([first + d, *[WIDTH] * 3, 1])
         batch = min(params["batch_size"] or n, n)
         matrices = {"data": 4 * n * prod(sample), "codes": 4 * n * d, "activations of a step": 4 * batch * 3 * values}
         return Cost(parameters=network + judges, matrices=matrices)
@@ -341,10 +353,6 @@ def halved(sides: tuple[int, ...], n_layers: int, halvings: int | None) -> list[
     halvings = min(halvings, n_layers)
     marks = {(i * n_layers) // halvings for i in range(halvings)} if halvings else set()
     return [2 if layer in marks else 1 for layer in range(n_layers)]
-
-
-def _layers(sizes: list[int]) -> int:
-    return sum(a * b + b for a, b in pairwise(sizes))
 
 
 def _convolutions(sample: tuple[int, ...], params: Mapping[str, Any]) -> tuple[int, int, int, int]:

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from core.errors import ParameterError
-
 SLOPE = 0.2
 
 
@@ -113,8 +111,6 @@ class DualAutoEncoder(nn.Module):
         sample_shape: tuple[int, ...], channels: Sequence[int], kernel_sizes: Sequence[int], strides: Sequence[int],
         generator: torch.Generator,
     ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:  # fmt: skip
-        if any(kernel % 2 == 0 for kernel in kernel_sizes):
-            raise ParameterError(f"'kernel_sizes' must be odd, so that maps keep their size. Got {list(kernel_sizes)} instead.")
         before, *sides = sample_shape
         blocks: list[nn.Module] = []
         mirror: list[nn.Module] = []
@@ -177,7 +173,8 @@ class Discriminators(nn.Module):
         depth = 3 if released else 2
         known = code_size if released else last
         self.whole = perceptron([known + code_size, *[width] * depth, 1], generator)
-        self.parts = perceptron([first + code_size, *[width] * 3, 1], generator)
+        self.entrance, *tail = perceptron([first + code_size, *[width] * 3, 1], generator)
+        self.parts = nn.Sequential(*tail)
 
     def overall(self, encoding: Encoding, z: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         """T1 of pairs that belong together and of pairs with another sample's code, (b, 1) each."""
@@ -189,26 +186,22 @@ class Discriminators(nn.Module):
 
         The first layer is linear in (feature vector, z), so the part of z is worked out once for all positions.
         """
-        layer = self.parts[0]
+        layer = self.entrance
         assert isinstance(layer, nn.Linear)
         channels = features.shape[2]
         seen = features @ layer.weight[:, :channels].T + layer.bias
 
         def logits(code: Tensor) -> Tensor:
             told = code @ layer.weight[:, channels:].T
-            value: Tensor = self.parts[1:](seen + told[:, None])
+            value: Tensor = self.parts(seen + told[:, None])
             return value
 
         return logits(z), logits(other)
 
 
 class SpectralHead(nn.Module):
-    """Dense layers from codes to K outputs: a class posterior (softmax) or free coordinates (tanh).
+    """Dense layers from codes to K outputs: a class posterior (softmax) or free coordinates (tanh)."""
 
-    The transform of the last orthonormalisation is kept, so that samples outside the batch find their place.
-    """
-
-    transform: Tensor
     centre: Tensor
     scale: Tensor
 
@@ -216,7 +209,6 @@ class SpectralHead(nn.Module):
         super().__init__()
         self.layers = perceptron(sizes, generator)
         self.output = output
-        self.register_buffer("transform", torch.eye(sizes[-1]))
         self.register_buffer("centre", torch.zeros(sizes[0]))
         self.register_buffer("scale", torch.ones(()))
 

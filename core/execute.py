@@ -230,11 +230,14 @@ class _Execution:
                 arrays = to_host(step.arrays)
                 _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
                 view = observe.look(method, data, arrays)
+                self.record.note(step.stage, {**scalars, **view.scores})
                 found = observe.alarms(view, method.clusters(data.X), step.stage, step.step)
                 self.record.alarms([*found, *self.record.history_alarms(view.scores, step.stage, step.step)])
                 self.record.consider(view.scores, step.stage, step.step)
                 self.store.save_arrays(self.run.id, "live", picture.draw(view))
                 scalars |= view.scores
+        else:
+            self.record.note(step.stage, scalars)
         self.record.step(step, scalars)
         if self.on_step is not None:
             self.on_step(step, scalars)

@@ -10,6 +10,7 @@ from math import log
 
 from torch import Tensor
 from torch.nn.functional import softplus
+from torch.special import entr
 
 CHANCE = 2 * log(2)
 """`jensen_shannon_loss` of a discriminator that says nothing, T = 0."""
@@ -63,9 +64,9 @@ def kl_to_classes(mean: Tensor, log_variance: Tensor, centres: Tensor, posterior
     return 0.5 * ((posterior * distances).sum(1) + spread).mean()
 
 
-def kl_to_uniform(posterior: Tensor, log_posterior: Tensor) -> Tensor:
+def kl_to_uniform(posterior: Tensor) -> Tensor:
     """KL(p(y | z) || uniform) = sum_k p_k log p_k + log K: 0 where nothing is decided, log K where all is."""
-    return (posterior * log_posterior).sum(1).mean() + log(posterior.shape[1])
+    return log(posterior.shape[1]) - entr(posterior).sum(1).mean()
 
 
 def imbalance(posterior: Tensor) -> Tensor:
@@ -73,8 +74,7 @@ def imbalance(posterior: Tensor) -> Tensor:
 
     It is what `kl_to_uniform` says of the batch as a whole; single samples may be decided.
     """
-    share = posterior.mean(0)
-    return (share * share.clamp_min(1e-12).log()).sum() + log(len(share))
+    return kl_to_uniform(posterior.mean(0, keepdim=True))
 
 
 def disagreement(posterior: Tensor, nearest: Tensor, weights: Tensor) -> Tensor:

@@ -152,8 +152,8 @@ def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float
     found = []
     if rescued:
         text = (
-            f"The outputs of the spectral head were linearly dependent in {rescued:,} batches, where the orthonormalisation "
-            "had to be rescued. Raise the balance, lower the learning rate, or take larger batches."
+            f"The outputs of the spectral head were linearly dependent in some batches ({rescued:,} so far), and their "
+            "orthonormalisation had to be rescued. Take larger batches, lower the learning rate, or raise the balance."
         )
         found.append(Alarm("rescued", text, stage, step))
     if start is not None and scores.get("acc", start) < start - WORSE:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -59,8 +60,7 @@ def orthonormalize(outputs: Tensor) -> Orthonormal:
     gram = U.T @ U / b
     scale = gram.diagonal().mean().detach().clamp_min(SMALLEST_SCALE)
     L, failed = torch.linalg.cholesky_ex(gram + JITTER * scale * eye)
-    pivots = L.diagonal().detach()
-    rescued = bool(failed) or bool(pivots.min() < SMALLEST_PIVOT * scale.sqrt())
+    rescued = bool((failed != 0) | (L.diagonal().detach().min() < SMALLEST_PIVOT * scale.sqrt()))
     if rescued:
         R = torch.linalg.qr(torch.cat([U / b**0.5, (RESCUE_JITTER * scale).sqrt() * eye])).R
         L = R.T * R.diagonal().sign()  # the factor with positive pivots
@@ -109,8 +109,17 @@ def heat_weights(distances: Tensor) -> Tensor:
 
     s is the median distance to the nearest other sample, which SpectralNet's programs call the second neighbour.
     """
-    width = distances[:, 0].median().clamp_min(torch.finfo(torch.float32).tiny)
-    return _of_degree_one(torch.exp(-0.5 * (distances / width).square()))
+    return _of_degree_one(_heat(distances, heat_width(distances)))
+
+
+def heat_width(distances: Tensor) -> Tensor:
+    """s, the median distance to the nearest of the neighbours (n, k), among those that are not at the same place."""
+    nearest = distances[:, 0][distances[:, 0] > 0]
+    return nearest.median() if len(nearest) else torch.ones((), device=distances.device)
+
+
+def _heat(distances: Tensor, width: Tensor) -> Tensor:
+    return torch.exp(-0.5 * (distances / width).square())
 
 
 def shared_weights(nearest: Tensor) -> Tensor:
@@ -119,19 +128,23 @@ def shared_weights(nearest: Tensor) -> Tensor:
     A neighbourhood is a sample with its k neighbours. Samples of two clusters that happen to be near share few others, so
     the bridges between clusters become light (Jarvis and Patrick 1973).
     """
-    n, k = nearest.shape
-    own = torch.arange(n, device=nearest.device)[:, None]
+    own = torch.arange(len(nearest), device=nearest.device)[:, None]
     around = torch.cat([own, nearest], dim=1).sort(dim=1).values
-    shared = torch.empty(n, k, device=nearest.device)
-    for column in range(k):
-        theirs = around[nearest[:, column]]
-        place = torch.searchsorted(theirs, around).clamp_max(k)
-        shared[:, column] = (theirs.gather(1, place) == around).sum(dim=1).float()
-    return _of_degree_one(shared / (2 * (k + 1) - shared))
+    return _of_degree_one(_jaccard(nearest, around, around))
+
+
+def _jaccard(nearest: Tensor, theirs: Tensor, ours: Tensor) -> Tensor:
+    """|ours_i and theirs_j| / |ours_i or theirs_j| for the neighbours j (q, k) of each sample i; sets are sorted rows."""
+    shared = torch.empty(nearest.shape, device=nearest.device)
+    for column in range(nearest.shape[1]):
+        other = theirs[nearest[:, column]]
+        place = torch.searchsorted(other, ours).clamp_max(other.shape[1] - 1)
+        shared[:, column] = (other.gather(1, place) == ours).sum(dim=1).float()
+    return shared / (theirs.shape[1] + ours.shape[1] - shared)
 
 
 def _of_degree_one(weights: Tensor) -> Tensor:
-    """Scaled so that the rows sum to 1 in the mean: the terms of a loss keep their proportions whatever k."""
+    """Scaled so that the rows sum to 1 in the mean, whatever k; within a batch some of the edges are missing."""
     return weights / weights.sum(dim=1).mean().clamp_min(torch.finfo(torch.float32).tiny)
 
 
@@ -149,11 +162,32 @@ class NeighborGraph:
         nearest = nearest.gather(1, order)
         self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
 
+    def toward(self, new: Tensor, Z: Tensor, weights: str = "heat") -> tuple[NDArray, NDArray, NDArray]:
+        """Nearest of the samples Z (n, d) of the graph to each new one, their distances and the weights of new edges.
+
+        Weights are on the scale of the graph's own. A new sample's neighbourhood is itself and its k nearest.
+        """
+        k = self.edges.nearest.shape[1]
+        found = [torch.cdist(part, Z).topk(k, largest=False) for part in new.split(1024)]
+        distances, nearest = torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
+        own_nearest, own_weights = self.edges
+        if weights == "heat":
+            own = torch.stack([(Z - Z[column]).norm(dim=1) for column in own_nearest.T], dim=1)
+            made = _heat(distances, heat_width(own))
+            scale = own_weights.sum() / _heat(own, heat_width(own)).sum().clamp_min(1e-12)
+        else:
+            rows = torch.arange(len(Z), device=Z.device)[:, None]
+            around = torch.cat([rows, own_nearest], dim=1)
+            made = _jaccard(nearest, around.sort(dim=1).values, nearest.sort(dim=1).values)
+            scale = own_weights.sum() / _jaccard(own_nearest, around.sort(dim=1).values, around.sort(dim=1).values).sum()
+        return nearest.cpu().numpy(), distances.cpu().numpy(), (made * scale).cpu().numpy()
+
     def get_state(self) -> tuple[Tensor, Tensor]:
         return self.edges.nearest, self.edges.weights
 
     def set_state(self, state: tuple[Tensor, Tensor]) -> None:
-        self.edges = Edges(*state)
+        device = self.edges.nearest.device  # a checkpoint holds it on the CPU
+        self.edges = Edges(*(part.to(device) for part in state))
 
     def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
         """Rows of the batches of one pass: every sample once as a seed, with up to `FAN` random neighbours.
@@ -165,9 +199,9 @@ class NeighborGraph:
         fan = min(FAN, k)
         order = torch.randperm(n, generator=generator)
         chosen = torch.rand(n, k, generator=generator).argsort(dim=1)[:, :fan]
-        joined = torch.cat([order[:, None], nearest[order].gather(1, chosen)], dim=1).to(self.edges.nearest.device)
+        joined = torch.cat([order[:, None], nearest[order].gather(1, chosen)], dim=1)
         parts = joined.tensor_split(max(n * (1 + fan) // size, 1))  # none much smaller than the others
-        return [part.flatten().unique() for part in parts]
+        return [part.flatten().unique().to(self.edges.nearest.device) for part in parts]
 
     def within(self, rows: Tensor) -> Edges:
         """The edges between the samples of a batch; those that lead out of it weigh nothing."""

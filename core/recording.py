@@ -65,9 +65,6 @@ class Recorder:
 
     def step(self, step: Step, scalars: Mapping[str, float]) -> None:
         self.seq += 1
-        self.rescued += int(scalars.get("rescued", 0))
-        if "acc" in scalars:
-            self.accuracy[step.stage] = scalars["acc"]
         self._rows.append(HistoryRow(self.seq, step.stage, step.step, self._elapsed(), dict(scalars)))
         self._progress = {
             "stage": step.stage, "step": step.step, "total": step.total, "seq": self.seq,
@@ -75,6 +72,12 @@ class Recorder:
         }  # fmt: skip
         if step.step in (1, step.total) or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
+
+    def note(self, stage: str, scalars: Mapping[str, float]) -> None:
+        """Take note of what the alarms speak of, before they are asked for."""
+        self.rescued += int(scalars.get("rescued", 0))
+        if "acc" in scalars:
+            self.accuracy[stage] = scalars["acc"]
 
     def leave_out(self, seconds: float) -> None:
         """Do not count a pause as time of the run."""

@@ -6,6 +6,7 @@ samples as columns.)
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -97,6 +98,13 @@ class KSVD:
         self._rng = np.random.default_rng(random_state)
         self.D = first_atoms(self.X, n_atoms, self._rng)
 
+    def get_state(self) -> tuple[NDArray, Any]:
+        return self.D.copy(), self._rng.bit_generator.state
+
+    def set_state(self, state: tuple[NDArray, Any]) -> None:
+        self.D = state[0].copy()
+        self._rng.bit_generator.state = state[1]
+
     def sweep(self) -> float:
         """Code all samples, fit all atoms; returns the root mean squared error."""
         from sklearn.linear_model import orthogonal_mp_gram
@@ -118,6 +126,34 @@ class KSVD:
             A[users, j] = own @ D[j]
             error[users] = own - np.outer(A[users, j], D[j])
         return float(np.sqrt(np.square(error).mean()))
+
+
+class MiniBatchDictionary:
+    """scikit-learn's online dictionary learning (Mairal et al. 2009) with the same face as `KSVD`."""
+
+    def __init__(self, X: NDArray, n_atoms: int, *, lam: float = 0.1, random_state: int = 0) -> None:
+        from sklearn.decomposition import MiniBatchDictionaryLearning
+
+        self.X = np.asarray(X, dtype=np.float64)
+        self.D = first_atoms(self.X, n_atoms, np.random.default_rng(random_state))
+        self._learn = partial(
+            MiniBatchDictionaryLearning, n_atoms, alpha=lam, batch_size=256, max_iter=1, random_state=random_state,
+            transform_algorithm="lasso_lars", fit_algorithm="cd",
+        )  # fmt: skip
+
+    def get_state(self) -> tuple[NDArray]:
+        return (self.D.copy(),)
+
+    def set_state(self, state: tuple[NDArray]) -> None:
+        self.D = state[0].copy()
+
+    def sweep(self) -> float:
+        """One pass over the samples; returns the root mean squared error of the fit."""
+        learner = self._learn(dict_init=self.D).fit(self.X)
+        found = learner.components_
+        used = np.square(found).sum(axis=1) > 0
+        self.D = np.where(used[:, None], found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), self.D)
+        return float(np.sqrt(np.square(self.X - learner.transform(self.X) @ found).mean()))
 
 
 def first_atoms(X: NDArray, n_atoms: int, rng: np.random.Generator) -> NDArray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from core.autoencoding import CHUNK, Autoencoding
+from core.autoencoding import Autoencoding, in_chunks
 from core.base import Arrays, Stages, Step
 from core.errors import ParameterError
 from core.params import choice, integer, real, sizes
@@ -121,7 +122,7 @@ class SpectralEmbedding(Autoencoding):
     )  # fmt: skip
     start_epochs: int = integer(
         0, symbol="T_s", low=0, high=10_000, soft=(0, 50), group=HEAD_GROUP,
-        help="Passes over the data that first teach the head the normalised cut of the graph; ours, 0 is the paper.",
+        help="Epochs that first teach the head the cut of the global graph, or of 3 neighbours; ours, 0 is the paper.",
     )  # fmt: skip
     head_starts: int = integer(
         1, symbol="R_h", low=1, high=100, soft=(1, 8), group=HEAD_GROUP,
@@ -129,7 +130,7 @@ class SpectralEmbedding(Autoencoding):
     )  # fmt: skip
     head_epochs: int = integer(
         20, symbol="T_h", low=0, high=100_000, soft=(0, 400), group=HEAD_GROUP,
-        help="Passes over the data that train the head alone, on fixed codes.",
+        help="Epochs that train the head alone, on fixed codes; with the global graph each sample brings three neighbours.",
     )  # fmt: skip
     learning_rate: float = real(
         1e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-2), log=True, group=HEAD_GROUP,
@@ -153,7 +154,8 @@ class SpectralEmbedding(Autoencoding):
     )  # fmt: skip
     labels: str = choice(
         "argmax", symbol=r"\hat y", choices=("argmax", "kmeans", "spectral"), group="Clusters",
-        help="The largest output of the head, k-means on the orthonormal outputs, or the cut of the codes' 3-neighbour graph.",
+        help="The largest output of the head, k-means on its orthonormal outputs (without a trained head both are k-means on "
+        "the codes), or the cut of the codes' 3-neighbour graph.",
     )  # fmt: skip
 
     def new_head(self, code_size: int, n_clusters: int, generator: torch.Generator) -> SpectralHead:
@@ -181,18 +183,18 @@ class SpectralEmbedding(Autoencoding):
             head.standardize(Z)  # type: ignore[operator]
         self.join(graph, Z)
         rivals = Rivals()
-        views = {**views, "A": self.neighbors_of(Z)}
+        views = {**views, "A": cache(lambda: self.neighbors_of(Z))}
 
         def shown() -> Arrays:
             self.head_ = heads[rivals.best]  # type: ignore[assignment]
-            return {**views, **self.outputs(Z)}
+            return {**views, **self.outputs(lambda: Z)}
 
         yield from self._start(heads, K, Z, graph, rivals, stages, shown)
 
         def terms(rows: Tensor) -> Terms:
             z = Z[rows]
             edges = self.edges(graph, rows, z)
-            return side_by_side([self.cut_terms(head, z, edges) for head in heads])  # type: ignore[arg-type]
+            return side_by_side([self.cut_terms(head(z), edges) for head in heads])
 
         yield from self.descend("head", self.head_epochs, {"heads": heads}, terms, graph, len(Z), rivals, stages, shown)
         self.head_ = heads[rivals.best]  # type: ignore[assignment]
@@ -207,7 +209,7 @@ class SpectralEmbedding(Autoencoding):
         import torch
 
         cut = torch.empty(0, dtype=torch.int64)
-        if stages.reached("start") < self.start_epochs:
+        if stages.reached("start") < self.start_epochs and not (stages.over("start") or stages.stopping):
             A = graph.symmetric() if self.graph == "global" else self.neighbors_of(Z)
             found = spectral_labels(A, K, assign_labels="kmeans", random_state=self.random_state)
             cut = torch.from_numpy(found).to(Z.device)
@@ -231,13 +233,11 @@ class SpectralEmbedding(Autoencoding):
 
         return graph.within(rows) if self.graph == "global" else batch_edges(z, self.n_neighbors)
 
-    def cut_terms(self, head: SpectralHead, z: Tensor, edges: Edges) -> Terms:
-        """Spectral loss and balance of a batch of codes."""
+    def cut_terms(self, outputs: Tensor, edges: Edges) -> Terms:
+        """Spectral loss, balance and agreement of what a head makes of a batch (b, K)."""
         from core import information, orthogonal
 
-        outputs = head(z)
         made = orthogonal.orthonormalize(outputs)
-        head.transform.copy_(made.transform.detach())
         losses = {"spectral": orthogonal.spectral_loss(made.Y, edges)}
         if self.head_output == "softmax":
             if self.balance:
@@ -272,7 +272,7 @@ class SpectralEmbedding(Autoencoding):
         """
         import torch
 
-        from core.descent import Averages, Pace
+        from core.descent import Averages, Pace, descend
 
         optimizer = torch.optim.Adam([p for net in networks.values() for p in net.parameters()], self.learning_rate, fused=True)
         pace = Pace(optimizer, self.schedule, epochs=epochs, patience=self.patience, tolerance=self.tolerance)
@@ -284,11 +284,7 @@ class SpectralEmbedding(Autoencoding):
             averages, rescued = Averages(), 0
             for rows in self._batches(graph, n, order):
                 found = terms(rows)
-                losses = torch.stack([value.reshape(-1) for value in found.losses.values()]).sum(0)
-                optimizer.zero_grad()
-                losses.sum().backward()
-                optimizer.step()
-                averages.add({**found.losses, **found.gauges, "": losses}, len(rows))
+                averages.add({**found.losses, **found.gauges, "": descend(optimizer, found.losses)}, len(rows))
                 rescued += found.rescued
             means = averages.means()
             lowest = rivals.compare(means.pop(""))
@@ -316,10 +312,19 @@ class SpectralEmbedding(Autoencoding):
         shuffled = torch.randperm(n, generator=order).to(self.device)
         return shuffled.tensor_split(max(n // self.train_batch_size, 1))  # none much smaller than the others
 
-    def outputs(self, Z: Tensor) -> Arrays:
-        """What the head says of codes: the posterior P, and the spectral embedding Y."""
-        shown: Arrays = {"Y": lambda: self.posterior(Z) @ self.head_.transform}
-        return {"P": lambda: self.posterior(Z), **shown} if self.head_output == "softmax" else shown
+    def outputs(self, codes: Callable[[], Tensor]) -> Arrays:
+        """What the head says of all codes: the posterior P, and the spectral embedding Y with Y^T Y / n = I."""
+        from core.orthogonal import orthonormalize
+
+        shown: Arrays = {"Y": lambda: orthonormalize(self.said_of(codes())).Y}
+        return {"P": lambda: self.said_of(codes()), **shown} if self.head_output == "softmax" else shown
+
+    def settle(self, stages: Stages) -> bool:
+        """Whether there is a head at the end: one that no stage has trained says nothing, and is dropped."""
+        trained = any(stages.reached(stage) for stage in ("start", "head", "finetune"))
+        if not trained:
+            self.__dict__.pop("head_", None)
+        return trained
 
     def neighbors_of(self, Z: Tensor) -> csr_array:
         """The symmetric graph of `READ_NEIGHBORS` neighbours of codes, with heat-kernel weights."""
@@ -344,12 +349,9 @@ class SpectralEmbedding(Autoencoding):
 
     # ---- out of the sample -------------------------------------------------------------------------------------------
 
-    def posterior(self, Z: Tensor) -> Tensor:
+    def said_of(self, Z: Tensor) -> Tensor:
         """Outputs of the head for codes (n, d), without gradients: p(y | z), or coordinates."""
-        import torch
-
-        with torch.no_grad():
-            return torch.cat([self.head_(part) for part in Z.split(CHUNK)])
+        return in_chunks(self.head_, Z)
 
     def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
         """By the head, where labels are its largest output; else those of the nearest training codes."""
@@ -358,20 +360,29 @@ class SpectralEmbedding(Autoencoding):
         if self.labels != "argmax" or not hasattr(self, "head_"):
             return super().label_codes(Z)
         codes = torch.from_numpy(np.asarray(Z, dtype=np.float32)).to(self.device)
-        return np.asarray(self.posterior(codes).argmax(1).cpu(), dtype=np.int64)
+        return np.asarray(self.said_of(codes).argmax(1).cpu(), dtype=np.int64)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        super().restore(samples, arrays, weights)
+        self.restore_head(samples, weights)
+        return self
+
+    def restore_head(self, samples: NDArray, weights: Arrays) -> None:
+        """The head, if one was trained."""
         import torch
 
-        super().restore(samples, arrays, weights)
         own = {name.removeprefix("head."): value for name, value in weights.items() if name.startswith("head.")}
         if own:
-            self.head_ = self.new_head(len(own["centre"]), len(own["transform"]), torch.Generator())
+            self.head_ = self.new_head(len(own["centre"]), self.clusters(samples), torch.Generator())
             self.head_.load_state_dict(own)
-        return self
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
+        if self.n_clusters and self.train_batch_size < 2 * self.n_clusters:
+            raise ParameterError(
+                f"The 'train_batch_size' parameter of {self.name} must be at least twice the number of clusters, "
+                f"{2 * self.n_clusters}, for outputs that can be made orthonormal. Got {self.train_batch_size} instead."
+            )
         if self.labels == "argmax" and self.head_output == "tanh":
             raise ParameterError(
                 f"The 'labels' parameter of {self.name} must be 'kmeans' or 'spectral' where 'head_output' is 'tanh', as the "
@@ -382,5 +393,9 @@ class SpectralEmbedding(Autoencoding):
     def head_parameters(cls, code_size: int, params: Mapping[str, Any]) -> int:
         """Numbers that a head holds."""
         K = params["n_clusters"] or 10
-        layers = [code_size, *params["head_widths"], K]
-        return sum(a * b + b for a, b in pairwise(layers)) + K * K + code_size + 1
+        return layer_parameters([code_size, *params["head_widths"], K]) + code_size + 1
+
+
+def layer_parameters(sizes: Sequence[int]) -> int:
+    """Numbers in dense layers of the given widths."""
+    return sum(a * b + b for a, b in pairwise(sizes))

@@ -75,7 +75,8 @@ DSCDAN: Mapping[str, Preset] = {
     "fashion_mnist-paper": _published("Fashion-MNIST, published recipe", "fashion_mnist", (16, 16, 32, 32)),
     "mnist_test-code": Preset(
         title="MNIST-test, first published program", dataset="mnist_test", params={**_PUBLISHED, **_RELEASED}, source="code",
-        note="Codes of the dual auto-encoder, left alone while the head trains. Hours on a CPU; not run to its end here.",
+        note="Codes of the dual auto-encoder, left alone while the head trains; the program's first stage has class means and "
+        "entropy beside, which are in the joint stage here. Hours on a CPU; not run to its end.",
     ),
 }  # fmt: skip
 

@@ -53,9 +53,9 @@ from core.registry import register
 from core.spectralheads import HEAD_GROUP, Rivals, Terms
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from core.dualnets import Discriminators, DualAutoEncoder, Encoding, SpectralHead
+    from core.dualnets import Discriminators, DualAutoEncoder, Encoding
     from core.orthogonal import NeighborGraph
 
 
@@ -83,13 +83,14 @@ class DSCDAN(DualAutoEncoding):
         "class entropy": r"\gamma\, \mathrm{KL}(p(y \mid z) \,\Vert\, q(y))",
         "cut": r"-\textstyle\sum_k \hat y_k \log p(k \mid z)",
         "spectral": r"\tfrac{\omega}{2b} \textstyle\sum_{ij} W_{ij} \lVert y_i - y_j \rVert^2",
-        "imbalance": r"\lambda\, \mathrm{KL}(\bar p(y) \,\Vert\, q(y))",
-        "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
+        "imbalance": r"\omega\lambda\, \mathrm{KL}(\bar p(y) \,\Vert\, q(y))",
+        "disagreement": r"-\omega\mu\, \overline{\log p_i^\top p_j}",
     }
     gauges = {
         "global chance": "Loss of T1, share of chance", "global accuracy": "Pairs T1 tells right",
         "local chance": "Loss of T2, share of chance", "local accuracy": "Pairs T2 tells right",
-        "nats": "KL to N(0, I), nats", "active": "Used code dimensions", "deviation": "Mean deviation of codes",
+        "nats": "KL to N(0, I), nats", "active": "Used code dimensions", "spread": "Deviation of codes",
+        "deviation": "Deviation of their noise",
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
@@ -101,11 +102,11 @@ class DSCDAN(DualAutoEncoding):
     )  # fmt: skip
     epochs: int = integer(
         10, symbol="T", low=0, high=100_000, soft=(0, 500), group=HEAD_GROUP,
-        help="Passes over the data that train encoder, decoder and head together.",
+        help="Epochs that train encoder, decoder and head together. With the global graph each sample brings three neighbours.",
     )  # fmt: skip
     omega: float = real(
         1.0, symbol=r"\omega", low=0, high=1e4, soft=(0.1, 100), log=True, group=HEAD_GROUP,
-        help="Weight of the spectral loss, and of our terms beside it, while everything is trained together.",
+        help="Weight of the spectral loss, balance and agreement once everything is trained together; before, it is 1.",
     )  # fmt: skip
     refresh: int = integer(
         5, symbol="f", low=0, high=100_000, soft=(0, 50), group=HEAD_GROUP,
@@ -125,6 +126,7 @@ class DSCDAN(DualAutoEncoding):
 
         stages = stages or Stages()
         K = self.clusters(X)
+        self.__dict__.pop("head_", None)
         data, net, generator = self.begin(X)
         judges = self.judges(net, data, generator)
         yield from self.dual_stage(net, judges, data, generator, stages)
@@ -134,17 +136,26 @@ class DSCDAN(DualAutoEncoding):
             graph = NeighborGraph()
             yield from self.head_stages(K, Z, graph, generator, stages, arrays)
             yield from self._joint(net, judges, Z, data, graph, stages)
-            arrays = {**self.views(net, data), **self.outputs(self.codes(net, data)), "Z_pretrained": Z}
+            arrays = {**self.views(net, data), "Z_pretrained": Z}
+            if self.settle(stages):
+                arrays |= self.outputs(lambda: self.codes(net, data))
         yield self.conclude(arrays)
 
-    def _first_centres(self, Z: Tensor) -> Any:
-        """Means m_k of the classes that the head sees: started at 0, as published, nothing would tell them apart."""
-        from core.nets import Centroids
+    def _first_centres(self, Z: Tensor, stages: Stages) -> nn.ParameterDict:
+        """Means m_k of the classes that the head sees, or of k-means before it has been trained.
 
-        P = self.posterior(Z)
-        weight = P.sum(0)
-        means = P.T @ Z / weight.clamp_min(1e-6)[:, None]
-        return Centroids(means.cpu().numpy(), weight.cpu().numpy()).to(self.device)
+        Started at 0, as published, nothing would tell them apart.
+        """
+        import torch
+        from sklearn.cluster import KMeans
+
+        if stages.reached("start") or stages.reached("head"):
+            P = self.said_of(Z)
+            means = P.T @ Z / P.sum(0).clamp_min(1e-6)[:, None]
+        else:
+            found = KMeans(self.n_clusters, n_init=10, random_state=self.random_state).fit(Z.cpu().numpy())
+            means = torch.from_numpy(found.cluster_centers_)
+        return torch.nn.ParameterDict({"means": means.clone()}).to(self.device)
 
     def _joint(
         self, net: DualAutoEncoder, judges: Discriminators, Z: Tensor, X: Tensor, graph: NeighborGraph, stages: Stages
@@ -153,39 +164,38 @@ class DSCDAN(DualAutoEncoding):
         import torch
 
         head, noise = self.head_, torch.Generator(self.device).manual_seed(self.random_state)
-        centres = self._first_centres(Z)
-        networks = {"net": net, "head": head, "centres": centres, **({"judges": judges} if self.mutual_information else {})}
+        centres = self._first_centres(Z, stages)
+        networks: dict[str, nn.Module] = {"net": net, "head": head, "centres": centres}
+        if self.mutual_information:
+            networks["judges"] = judges
 
         def terms(rows: Tensor) -> Terms:
             found, encoding = self.dual_terms(net, judges, X[rows], noise)
-            cut = self.cut_terms(head, encoding.mean, self.edges(graph, rows, encoding.mean.detach()))
+            outputs = head(encoding.mean)
+            cut = self.cut_terms(outputs, self.edges(graph, rows, encoding.mean.detach()))
             losses = {**found.losses, **{name: self.omega * loss for name, loss in cut.losses.items()}}
             if self.is_gaussian:
-                losses |= self.class_prior(head, encoding, centres.means)
+                losses |= self.class_prior(outputs, encoding, centres["means"])
             return Terms(losses, found.gauges, cut.rescued)
 
         def before(epoch: int) -> None:
-            if self.refresh and epoch and epoch % self.refresh == 0:
+            if self.graph == "global" and self.refresh and epoch and epoch % self.refresh == 0:
                 self.join(graph, self.codes(net, X))
 
         def shown() -> Arrays:
-            return {**self.views(net, X), **self.outputs(self.codes(net, X))}
+            return {**self.views(net, X), **self.outputs(lambda: self.codes(net, X))}
 
         yield from self.descend(
             "finetune", self.epochs, networks, terms, graph, len(X), Rivals(), stages, shown, before=before, noise=noise
         )
 
-    def class_prior(self, head: SpectralHead, encoding: Encoding, centres: Tensor) -> dict[str, Tensor]:
+    def class_prior(self, posterior: Tensor, encoding: Encoding, centres: Tensor) -> dict[str, Tensor]:
         """gamma KL(p(y, z | x) || q(y, z)) of Eq. 19, in its two parts."""
-        import torch
-
         from core import information
 
-        logits = head.logits(encoding.mean)
-        posterior, log_posterior = torch.softmax(logits, 1), torch.log_softmax(logits, 1)
         return {
             "class prior": self.gamma * information.kl_to_classes(encoding.mean, encoding.log_variance, centres, posterior),
-            "class entropy": self.gamma * information.kl_to_uniform(posterior, log_posterior),
+            "class entropy": self.gamma * information.kl_to_uniform(posterior),
         }
 
     @classmethod

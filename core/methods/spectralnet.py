@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from core.base import Cost, Stages, Step
+from core.base import Arrays, Clusterer, Cost, Stages, Step
 from core.methods._dual import SPECTRALNET as PRESETS
 from core.params import choice, redeclared
 from core.registry import register
@@ -58,6 +58,7 @@ class SpectralNet(SpectralEmbedding):
 
         stages = stages or Stages()
         K = self.clusters(X)
+        self.__dict__.pop("head_", None)
         if self.features == "codes":
             data, net, generator = self.begin(X)
             yield from self.pretrain(net, data, generator, stages)
@@ -68,7 +69,14 @@ class SpectralNet(SpectralEmbedding):
             Z = self.to_device(X).flatten(1).contiguous()
             views = {"Z": Z}
         yield from self.head_stages(K, Z, NeighborGraph(), generator, stages, views)
-        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **self.outputs(Z)})
+        outputs = self.outputs(lambda: Z) if self.settle(stages) else {}
+        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **outputs})
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        if self.features == "codes":
+            return super().restore(samples, arrays, weights)
+        self.restore_head(samples, weights)
+        return Clusterer.restore(self, samples, arrays, weights)
 
     def embed(self, X: NDArray) -> NDArray:
         return super().embed(X) if self.features == "codes" else self.to_device(X).flatten(1).cpu().numpy()

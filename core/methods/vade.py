@@ -165,30 +165,30 @@ class VaDE(Autoencoding):
     def _finetune(self, net: AutoEncoder, X: torch.Tensor, stages: Stages) -> Iterator[Step]:
         import torch
 
+        from core.descent import Averages, descend
+
         spread, noise = self._first_spread(), self._noise(net, X)
         learnt = [*net.parameters(), *self.mixture_.parameters(), *spread.parameters()]
         optimizer = torch.optim.Adam(learnt, lr=self.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.9)
-        draws = torch.Generator().manual_seed(self.random_state)
+        order = torch.Generator().manual_seed(self.random_state)
+        draws = torch.Generator(self.device).manual_seed(self.random_state + 1)
 
         def epoch(_: int) -> tuple[Mapping[str, Any], Arrays]:
-            means: dict[str, Any] = {}
-            for rows in torch.randperm(len(X), generator=draws).to(X.device).split(self.train_batch_size):
+            averages = Averages()
+            for rows in torch.randperm(len(X), generator=order).to(X.device).split(self.train_batch_size):
                 x = X[rows]
                 mean, log_variance = self.encoding(x, net, spread)
-                z = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape, generator=draws).to(X.device)
+                z = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape, generator=draws, device=mean.device)
                 found = self.terms(x, mean, log_variance, z, net, noise)
-                optimizer.zero_grad()
-                sum(found.values()).backward()  # type: ignore[union-attr]
-                optimizer.step()
-                for name, value in found.items():
-                    means[name] = means.get(name, 0) + value.detach() * (len(rows) / len(X))
+                descend(optimizer, found)
+                averages.add(found, len(rows))
             schedule.step()
-            return means, self.seen(net, X)
+            return averages.means(), self.seen(net, X)
 
         parts = {
             "net": net, "mixture": self.mixture_, "spread": spread,
-            "optimizer": optimizer, "schedule": schedule, "draws": draws,
+            "optimizer": optimizer, "schedule": schedule, "draws": draws, "order": order,
         }  # fmt: skip
         yield from stages.run("finetune", self.epochs, parts, epoch)
 
