@@ -11,22 +11,23 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from core import observe, registry
+from core import observe, outofsample, registry
 from core.base import Stages, to_host
 from core.datasets import DataSpec
 from core.dual import halved
 from core.dualnets import DualAutoEncoder
 from core.errors import ParameterError
-from core.execute import make_spec
+from core.execute import execute, make_spec
 from core.information import CHANCE
 from core.methods.dscdan import DSCDAN
 from core.metrics import clustering_accuracy
 from core.orthogonal import NeighborGraph
+from core.processes import this_process
 from core.recording import Recorder
 from core.runs import RunStore
 from core.spectral import spectral_labels
 from core.spectralheads import Rivals, side_by_side
-from tests.test_contract import digits, small, steps_of, vectors
+from tests.test_contract import SMALL, digits, small, steps_of, vectors
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -332,3 +333,86 @@ def test_declared_defaults_are_the_paper_s() -> None:
     declared = DSCDAN.declared()
     paper = {"beta": 0.01, "gamma": 1.0, "delta": 0.5, "latent_size": 120, "n_neighbors": 3, "head_widths": (1024, 1024, 512)}
     assert {name: declared[name].default for name in paper} == paper
+
+
+# ---- what runs go through --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dscdan", "spectralnet"])
+def test_a_run_that_is_stopped_before_its_head_learns_reads_the_codes(name: str) -> None:
+    X, stages = digits(), Stages()
+    method: Any = small(name, pretrain_epochs=6)
+    last = None
+    for step in method.iter_fit(X, stages):
+        if (step.stage, step.step) == ("pretrain", 2):
+            stages.stop()
+        last = step
+    assert last is not None and not {"P", "Y"} & set(last.arrays) and not hasattr(method, "head_")
+    expected = KMeans(10, n_init=10, random_state=0).fit_predict(to_host(last.arrays)["Z"])
+    assert clustering_accuracy(expected, method.labels_) == 1
+
+
+def test_a_method_fitted_again_without_a_head_forgets_it() -> None:
+    X = digits()
+    method = small("dscdan").fit(X).set_params(spectral_stage=False).fit(X)
+    np.testing.assert_array_equal(method.predict(X), method.labels_)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("dscdan", {}), ("dscdan", {"labels": "spectral"}), ("spectralnet", {}), ("spectralnet", {"features": "samples"})],
+)
+def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:
+    small_params = {key: value for key, value in SMALL.items() if key in registry.method(name).declared()} | params
+    spec = make_spec(name, DataSpec("digits", per_class=12), overrides=small_params, preset="defaults")
+    run = execute(store, store.create(spec, owner=this_process()).id)
+    assert run.status == "done", run.error
+    found = outofsample.label_new(store, run.id, DataSpec("digits", per_class=12))
+    np.testing.assert_array_equal(found.labels, store.arrays(run.id, "final", ["labels"])["labels"])
+    other = outofsample.label_new(store, run.id, DataSpec("digits", per_class=5, seed=9))
+    expected = registry.build(name, **run.result["params"]).fit(digits()).predict(other.data.samples)
+    np.testing.assert_array_equal(other.labels, expected)
+
+
+@pytest.mark.parametrize("network", ["auto", "dense"])
+def test_colour_images_are_trained_on(network: str) -> None:
+    X = np.random.default_rng(0).random((60, 9, 8, 3)).astype(np.float32)
+    method: Any = small("dscdan", n_clusters=3, network=network)
+    steps = steps_of(method, X)
+    assert to_host(steps[-1].arrays)["X_hat"].shape == X.shape
+    np.testing.assert_array_equal(method.predict(X), method.labels_)
+
+
+def test_a_compiled_loss_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def traced(function: Any) -> Any:
+        calls.append(function)
+        return torch._dynamo.optimize("eager")(function)
+
+    monkeypatch.setattr(torch, "compile", traced)
+    plain, compiled = (small("dscdan", compiled=on, epochs=0, head_epochs=1).fit(digits()) for on in (False, True))
+    assert len(calls) == 1
+    np.testing.assert_allclose(compiled.embedding_, plain.embedding_, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dscdan", "spectralnet"])
+def test_every_gauge_is_reported(name: str) -> None:
+    steps = steps_of(small(name), digits())
+    assert set(registry.method(name).gauges) <= {key for step in steps for key in step.scalars}
+
+
+def test_the_spread_of_codes_and_of_their_noise_are_two_things() -> None:
+    method, X, net, judges = begun()
+    before = method.dual_terms(net, judges, X, generator())[0].gauges
+    with torch.no_grad():
+        net.mean.weight *= 0.01
+        net.mean.bias *= 0.01
+    after = method.dual_terms(net, judges, X, generator())[0].gauges
+    assert after["spread"].item() == pytest.approx(0.01 * before["spread"].item(), rel=1e-3)
+    assert after["deviation"].item() == before["deviation"].item()
+
+
+def test_batches_too_small_for_the_clusters_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"'train_batch_size' parameter of spectralnet.*20.*Got 12"):
+        small("spectralnet", train_batch_size=12).fit(digits())

@@ -160,3 +160,28 @@ def test_the_graph_is_kept_and_given_back() -> None:
     graph, other = updated(normals(30, 3), 4), NeighborGraph()
     other.set_state(graph.get_state())
     assert all(torch.equal(a, b) for a, b in zip(graph.edges, other.edges, strict=True))
+
+
+def test_a_graph_comes_back_to_the_device_it_lives_on() -> None:
+    graph = NeighborGraph()
+    graph.edges = Edges(torch.empty(0, 0, dtype=torch.int64, device="meta"), torch.empty(0, 0, device="meta"))
+    graph.set_state(updated(normals(30, 3), 4).get_state())
+    assert {part.device.type for part in graph.edges} == {"meta"}
+
+
+def test_duplicates_do_not_cut_the_others_off() -> None:
+    Z = torch.cat([normals(60, 3), normals(1, 3).expand(140, 3)])
+    weights = updated(Z, 4).edges.weights[:60]
+    assert bool((weights[:, 0] > 1e-3).float().mean() > 0.9)
+
+
+@pytest.mark.parametrize("weights", ["heat", "shared"])
+def test_new_samples_are_joined_as_those_of_the_graph(weights: str) -> None:
+    Z = normals(50, 3)
+    graph = updated(Z, 4, weights)
+    nearest, distances, found = graph.toward(Z[:9] + 1e-5, Z, weights)
+    np.testing.assert_array_equal(nearest[:, 0], np.arange(9))
+    np.testing.assert_array_equal(np.sort(nearest[:, 1:], axis=1), np.sort(graph.edges.nearest[:9, :3].numpy(), axis=1))
+    assert (np.diff(distances, axis=1) >= 0).all() and (found >= 0).all()
+    if weights == "heat":
+        np.testing.assert_allclose(found[:, 1:], graph.edges.weights[:9, :3].numpy(), rtol=1e-2)
