@@ -9,11 +9,13 @@ layer  modules                                                      owns
 1      ``datasets`` ``graphs`` ``spectral`` ``nets`` ``losses``     maths, data, figures: arrays in,
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
        ``neighbours`` ``expression`` ``paths`` ``information``
-       ``orthogonal`` ``dualnets`` ``descent``
+       ``orthogonal`` ``dualnets`` ``descent`` ``unrolled``
+       ``sparsecoding``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
        ``deepcoding`` ``stagewise`` ``centroids`` ``dual``
-       ``spectralheads`` ``methods``
+       ``spectralheads`` ``dictionarycoding``
+       ``clustercoding`` ``methods``
 3      ``runs`` ``pretrained``                                      the stores of runs and of networks
 4      ``processes`` ``observe`` ``recording`` ``outcome``          the one way to train, what is seen
        ``execute`` ``estimates`` ``outofsample`` ``analysis``       of it, and closer looks afterwards

@@ -35,6 +35,7 @@ class DictionaryCoding(Clusterer):
 
     atoms_: NDArray = field(init=False, repr=False)
     mean_: NDArray = field(init=False, repr=False)
+    norms_: NDArray = field(init=False, repr=False)
     samples_: NDArray = field(init=False, repr=False)
     graph_: NeighborGraph = field(init=False, repr=False)
 
@@ -93,13 +94,20 @@ class DictionaryCoding(Clusterer):
         norms = np.linalg.norm(flat, axis=1, keepdims=True)
         return np.asarray(flat / np.where(norms > 0, norms, 1), dtype=np.float32)
 
+    def unprepared(self, X_hat: NDArray) -> NDArray[np.float32]:
+        """What the dictionary makes of the training samples, back in their own scale."""
+        scaled = X_hat * self.norms_[:, None]
+        return np.asarray(scaled + self.mean_ if self.centred else scaled, dtype=np.float32)
+
     def take_in(self, X: NDArray) -> None:
         """Remember the training samples, their mean and their graph."""
         import torch
 
         from core.orthogonal import NeighborGraph
 
-        self.mean_ = np.asarray(X, dtype=np.float32).reshape(len(X), -1).mean(axis=0)
+        flat = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
+        self.mean_ = flat.mean(axis=0)
+        self.norms_ = np.linalg.norm(flat - self.mean_ if self.centred else flat, axis=1)
         self.samples_ = self.prepared(X)
         self.graph_ = NeighborGraph()
         self.graph_.update(torch.from_numpy(self.samples_).to(self.device), self.n_neighbors, self.weights)
@@ -116,7 +124,7 @@ class DictionaryCoding(Clusterer):
             learner = KSVD(X, self.n_atoms, n_nonzero=self.n_nonzero, random_state=self.random_state)
 
         def sweep(_: int) -> tuple[dict[str, float], Arrays]:
-            return {"fit": learner.sweep()}, {"D": learner.D.astype(np.float32)}
+            return {"reconstruction": learner.sweep()}, {"D": learner.D.astype(np.float32)}
 
         yield from stages.run("dictionary", self.sweeps, {"dictionary": learner}, sweep)
         self.atoms_ = learner.D.astype(np.float32)
@@ -153,6 +161,7 @@ class DictionaryCoding(Clusterer):
         known = distances[:, 0] < SAME
         places = csr_array((np.ones(known.sum()), (np.flatnonzero(known), nearest[known, 0])), shape=(q, n))
         W = csr_array(diags_array((~known).astype(float)) @ W + places @ A)
+        W.sum_duplicates()
         own = np.asarray(W.sum(axis=1)).ravel()
         if self.laplacian == "plain":
             return own / degrees.max(), csr_array(W / degrees.max())

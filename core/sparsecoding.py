@@ -6,6 +6,7 @@ samples as columns.)
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any, Literal
 
@@ -98,11 +99,11 @@ class KSVD:
         self._rng = np.random.default_rng(random_state)
         self.D = first_atoms(self.X, n_atoms, self._rng)
 
-    def get_state(self) -> tuple[NDArray, Any]:
-        return self.D.copy(), self._rng.bit_generator.state
+    def get_state(self) -> tuple[Any, Any]:
+        return _kept(self.D), self._rng.bit_generator.state
 
-    def set_state(self, state: tuple[NDArray, Any]) -> None:
-        self.D = state[0].copy()
+    def set_state(self, state: tuple[Any, Any]) -> None:
+        self.D = state[0].numpy().copy()
         self._rng.bit_generator.state = state[1]
 
     def sweep(self) -> float:
@@ -110,7 +111,9 @@ class KSVD:
         from sklearn.linear_model import orthogonal_mp_gram
 
         D, X = self.D, self.X
-        found = orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=self.n_nonzero)
+        with warnings.catch_warnings():  # a sample that fewer atoms explain needs no more of them
+            warnings.filterwarnings("ignore", message="Orthogonal matching pursuit ended prematurely")
+            found = orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=self.n_nonzero)
         A = np.asarray(found).reshape(len(D), len(X)).T.copy()
         error = X - A @ D
         for j in self._rng.permutation(len(D)):
@@ -141,11 +144,11 @@ class MiniBatchDictionary:
             transform_algorithm="lasso_lars", fit_algorithm="cd",
         )  # fmt: skip
 
-    def get_state(self) -> tuple[NDArray]:
-        return (self.D.copy(),)
+    def get_state(self) -> tuple[Any]:
+        return (_kept(self.D),)
 
-    def set_state(self, state: tuple[NDArray]) -> None:
-        self.D = state[0].copy()
+    def set_state(self, state: tuple[Any]) -> None:
+        self.D = state[0].numpy().copy()
 
     def sweep(self) -> float:
         """One pass over the samples; returns the root mean squared error of the fit."""
@@ -162,6 +165,13 @@ def first_atoms(X: NDArray, n_atoms: int, rng: np.random.Generator) -> NDArray:
     empty = np.square(atoms).sum(axis=1) == 0
     atoms[empty] = rng.standard_normal((int(empty.sum()), X.shape[1]))
     return np.stack([_unit(atom) for atom in atoms])
+
+
+def _kept(D: NDArray) -> Any:
+    """Atoms as a checkpoint holds arrays."""
+    import torch
+
+    return torch.from_numpy(D.copy())
 
 
 def _unit(atom: Any) -> NDArray:

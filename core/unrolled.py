@@ -103,20 +103,21 @@ class TAGNet(nn.Module):
             codes.append(self._stage(drive, codes[-1], L @ codes[-1] if self.rho else None))
         return codes
 
-    def continued(self, X: Tensor, joined: Tensor, known: list[Tensor]) -> list[Tensor]:
+    def continued(self, X: Tensor, own: Tensor, joined: Tensor, known: list[Tensor]) -> list[Tensor]:
         """Codes of new samples (q, m) that are joined to training samples.
 
         Parameters
         ----------
+        own : (q, 1)
         joined : (q, n) sparse
-            Deg^-1/2 W Deg^-1/2 of the new samples over those of training.
+            c and M: L acts on a new sample like c z - sum_j M_j z_j over the training samples z_j.
         known
             Codes of the training samples after every iteration, which stay as they are.
         """
         drive = X @ self.W.T / self.N
         codes = [self.shrink(drive)]
         for Z in known[: self.n_stages]:
-            codes.append(self._stage(drive, codes[-1], codes[-1] - joined @ Z if self.rho else None))
+            codes.append(self._stage(drive, codes[-1], own * codes[-1] - joined @ Z if self.rho else None))
         return codes
 
     def _stage(self, drive: Tensor, Z: Tensor, smoothness: Tensor | None) -> Tensor:
@@ -158,10 +159,10 @@ class Assignment(NamedTuple):
     scores: Tensor
 
 
-def assignment(A: Tensor, omega: Tensor, loss: str) -> Assignment:
-    """EML: p_ij = exp(-w_j^T a_i) / sum_l exp(-w_l^T a_i) (3.8). MML: scores w_j^T a_i, with the softmax of them as p."""
+def assignment(A: Tensor, omega: Tensor, loss: str, temperature: float = 1.0) -> Assignment:
+    """EML: p_ij = exp(-w_j^T a_i) / sum_l exp(-w_l^T a_i) (3.8). MML: scores w_j^T a_i, p by their softmax."""
     scores = A @ omega if loss == "mml" else -(A @ omega)
-    log_posterior = torch.log_softmax(scores, 1)
+    log_posterior = torch.log_softmax(temperature * scores if loss == "mml" else scores, 1)
     return Assignment(log_posterior.exp(), log_posterior, scores)
 
 

@@ -29,12 +29,13 @@ from core.runs import RunStore
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = list(registry.methods())
 DEEP = [name for name, cls in registry.methods().items() if cls.learns == "deep"]
-NOT_BY_SAMPLE = {"anchors", "H", "centroids"}
+NOT_BY_SAMPLE = {"anchors", "H", "centroids", "D"}
 COUNTERS = {"edges", "residual", "converged", "changed"}
 SMALL: Mapping[str, Any] = {
     "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
     "graph_widths": (10,), "layer_epochs": 3, "path_epochs": 3, "max_iter": 30, "batch_size": 32,
-    "min_change": 0.0, "head_widths": (12,), "head_epochs": 3, "latent_size": 6, "train_batch_size": 64,
+    "min_change": 0.0, "head_widths": (12,), "head_epochs": 3, "latent_size": 6, "train_batch_size": 64, 
+    "n_atoms": 24, "sweeps": 2,
 }  # fmt: skip
 
 
@@ -43,6 +44,8 @@ SWITCHES: Mapping[str, Any] = {
     "grdnn": ({}, {"base": "cdae"}),
     "dscdan": ({}, _OURS),
     "spectralnet": ({}, _OURS),
+    "tagnet": ({"loss": "mml", "agreement": 1.0},),
+    "dtagnet": ({"loss": "mml", "agreement": 1.0},),
 }  # that show every term of a loss
 
 
@@ -353,10 +356,13 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("dscdan", "head", 2, {"start_epochs": 3, "weights": "shared", "schedule": "plateau", "head_starts": 3}),
     ("dscdan", "finetune", 3, {"refresh": 2, "noise": "multiplicative", "head_starts": 2}),
     ("dscdan", "finetune", 5, {"graph": "batch", "discriminator": "released"}),
+    ("tagnet", "dictionary", 1, {}),
+    ("tagnet", "finetune", 2, {"train_batch_size": 60}),
+    ("dtagnet", "finetune", 3, {"loss": "mml", "agreement": 1.0, "optimizer": "sgd"}),
     ("spectralnet", "head", 1, {"tolerance": 1e-9}),
     ("spectralnet", "head", 2, {"features": "samples", "graph": "batch"}),
 ]
-TRAINED = re.compile("pretrain|start|head|finetune|joint|(data|graph) (path|layer .)")
+TRAINED = re.compile("dictionary|pretrain|start|head|finetune|joint|(data|graph) (path|layer .)")
 
 
 @pytest.mark.parametrize(("name", "stage", "step", "params"), RESUMED)

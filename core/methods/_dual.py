@@ -53,10 +53,10 @@ def _published(title: str, dataset: str, channels: tuple[int, ...]) -> Preset:
 DSCDAN: Mapping[str, Preset] = {
     "mnist_test": Preset(title="MNIST-test", dataset="mnist_test", params=_ours(20), note=f"{_CHOSEN}."),
     "mnist_test-fast": Preset(
-        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(15, batch_size=64),
+        title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(25, batch_size=64),
         note=f"{_CHOSEN}.",
     ),
-    "usps": Preset(title="USPS", dataset="usps", params=_ours(10, balance=0.6, epochs=1), note=f"{_CHOSEN}."),
+    "usps": Preset(title="USPS", dataset="usps", params=_ours(30, balance=0.6, epochs=1), note=f"{_CHOSEN}."),
     "mnist": Preset(
         title="MNIST, 70,000 images", dataset="mnist", params=_ours(5, head_epochs=10, epochs=1),
         note=f"{_CHOSEN}, those of MNIST-test.",
