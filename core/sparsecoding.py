@@ -152,7 +152,11 @@ class MiniBatchDictionary:
 
     def sweep(self) -> float:
         """One pass over the samples; returns the root mean squared error of the fit."""
-        learner = self._learn(dict_init=self.D).fit(self.X)
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():  # a pass need not end at the optimum of its codes
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            learner = self._learn(dict_init=self.D).fit(self.X)
         found = learner.components_
         used = np.square(found).sum(axis=1) > 0
         self.D = np.where(used[:, None], found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), self.D)

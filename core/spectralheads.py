@@ -51,12 +51,12 @@ class Terms(NamedTuple):
     gauges
         What is watched besides.
     rescued
-        How many heads had outputs that were rank deficient.
+        For each head, whether its outputs were rank deficient.
     """
 
     losses: Mapping[str, Tensor]
     gauges: Mapping[str, Tensor] = MappingProxyType({})
-    rescued: int = 0
+    rescued: tuple[bool, ...] = ()
 
 
 def side_by_side(rivals: Sequence[Terms]) -> Terms:
@@ -64,7 +64,7 @@ def side_by_side(rivals: Sequence[Terms]) -> Terms:
     import torch
 
     losses = {name: torch.stack([found.losses[name] for found in rivals]) for name in rivals[0].losses}
-    return Terms(losses, rescued=sum(found.rescued for found in rivals))
+    return Terms(losses, rescued=sum((found.rescued for found in rivals), ()))
 
 
 class Rivals:
@@ -73,9 +73,14 @@ class Rivals:
     def __init__(self) -> None:
         self.best = 0
 
-    def compare(self, losses: Tensor) -> float:
-        """Take note of their losses of an epoch (R,); returns the lowest."""
-        self.best = int(losses.argmin())
+    def compare(self, losses: Tensor, rescued: NDArray) -> float:
+        """Take note of their losses of an epoch (R,), and of the batches in which each was rescued; returns the lowest loss.
+
+        Outputs that are rank deficient have a column of next to nothing, so that their spectral loss is too low to be true:
+        such a head is taken only where no other is left.
+        """
+        value = losses.cpu().numpy() + np.where(rescued > 0, 0.0 if (rescued > 0).all() else np.inf, 0.0)
+        self.best = int(value.argmin())
         return float(losses[self.best])
 
     def get_state(self) -> int:
@@ -244,7 +249,7 @@ class SpectralEmbedding(Autoencoding):
                 losses["imbalance"] = self.balance * information.imbalance(outputs)
             if self.agreement:
                 losses["disagreement"] = self.agreement * information.disagreement(outputs, edges.nearest, edges.weights)
-        return Terms(losses, rescued=int(made.rescued))
+        return Terms(losses, rescued=(made.rescued,))
 
     def descend(
         self, stage: str, epochs: int, networks: Mapping[str, nn.Module], terms: Callable[[Tensor], Terms],
@@ -281,16 +286,17 @@ class SpectralEmbedding(Autoencoding):
         def epoch(index: int) -> tuple[Mapping[str, Any], Arrays]:
             if before is not None:
                 before(index)
-            averages, rescued = Averages(), 0
+            averages = Averages()
+            rescued: NDArray = np.zeros(1)
             for rows in self._batches(graph, n, order):
                 found = terms(rows)
                 averages.add({**found.losses, **found.gauges, "": descend(optimizer, found.losses)}, len(rows))
-                rescued += found.rescued
+                rescued = rescued + np.array(found.rescued or (0,))
             means = averages.means()
-            lowest = rivals.compare(means.pop(""))
+            lowest = rivals.compare(means.pop(""), rescued)
             rate = pace.rate
             scalars = {name: value if value.ndim == 0 else value[rivals.best] for name, value in means.items()}
-            return {**scalars, "rate": rate, "rescued": rescued, "converged": pace.after(lowest)}, views()
+            return {**scalars, "rate": rate, "rescued": int(rescued.sum()), "converged": pace.after(lowest)}, views()
 
         parts = {
             **networks,

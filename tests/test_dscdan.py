@@ -297,6 +297,13 @@ def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
         torch.testing.assert_close(value, own[name], rtol=1e-3, atol=1e-4)
 
 
+def test_a_rescued_head_is_taken_only_where_no_other_is_left() -> None:
+    rivals = Rivals()
+    assert rivals.compare(torch.tensor([3.0, 1.0, 2.0]), np.array([0, 4, 0])) == 2.0 and rivals.best == 2
+    assert rivals.compare(torch.tensor([3.0, 1.0, 2.0]), np.array([1, 4, 2])) == 1.0 and rivals.best == 1
+    assert rivals.compare(torch.tensor([3.0, 1.0, 2.0]), np.zeros(1)) == 1.0
+
+
 # ---- alarms ----------------------------------------------------------------------------------------------------------
 
 
@@ -326,7 +333,7 @@ def test_a_dead_head_is_rescued_and_counted() -> None:
     Z = method.codes(net, X)
     method.join(graph := NeighborGraph(), Z)
     terms = method.cut_terms(head(Z), graph.edges)
-    assert terms.rescued and math.isfinite(terms.losses["spectral"].item())
+    assert terms.rescued == (True,) and math.isfinite(terms.losses["spectral"].item())
 
 
 def test_declared_defaults_are_the_paper_s() -> None:

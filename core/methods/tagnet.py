@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 _CHOSEN = "Constants chosen with the labels."
 _COIL20: Mapping[str, Any] = {
-    "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "n_stages": 3, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
+    "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
     "start": "codes", "epochs": 150,
 }  # fmt: skip
 _MNIST: Mapping[str, Any] = {
-    "alpha": 100.0, "weights": "shared", "n_neighbors": 20, "n_stages": 3, "entropy": 0.1, "balance": 1.0, "agreement": 3.0,
-    "start": "cut", "epochs": 30, "train_batch_size": 2048,
+    "alpha": 100.0, "weights": "shared", "n_neighbors": 20, "sweeps": 8, "entropy": 0.1, "balance": 1.0, "agreement": 3.0,
+    "start": "cut", "epochs": 10, "train_batch_size": 2048,
 }  # fmt: skip
 _PAPER: Mapping[str, Any] = {
     "balance": 0.0, "start": "kmeans", "optimizer": "sgd", "learning_rate": 0.01, "schedule": "constant",
@@ -55,7 +55,10 @@ def _presets(**more: Any) -> dict[str, Preset]:
     made = {
         "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**_COIL20, **more}, note=_CHOSEN),
         "coil20-mml": Preset(
-            title="COIL-20, MML", dataset="coil20", params={**_COIL20, **more, "loss": "mml", "temperature": 8.0}, note=_CHOSEN
+            title="COIL-20, MML",
+            dataset="coil20",
+            params={**_COIL20, **more, "loss": "mml", "temperature": 8.0, "balance": 1.5},
+            note=_CHOSEN,
         ),
         "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params={**_MNIST, **more}, note=_CHOSEN),
         "mnist_test-mml": Preset(

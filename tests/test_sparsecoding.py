@@ -1,0 +1,130 @@
+"""Sparse coding over a dictionary and a graph, and K-SVD, against scikit-learn and the conditions of a minimum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.decomposition import sparse_encode
+from sklearn.neighbors import kneighbors_graph
+
+from core.errors import ParameterError
+from core.sparsecoding import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
+from core.unrolled import laplacian_of
+
+
+def problem(n: int = 40, m: int = 12, p: int = 20) -> tuple[NDArray, NDArray, NDArray]:
+    """Samples and atoms of unit norm, and the Laplacian of a graph of neighbours."""
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((n, m)), rng.standard_normal((p, m))
+    X, D = (A / np.linalg.norm(A, axis=1, keepdims=True) for A in (X, D))
+    W = kneighbors_graph(X, 4)
+    return X, D, laplacian_of(0.5 * (W + W.T))
+
+
+def test_shrinkage() -> None:
+    np.testing.assert_allclose(soft_threshold(np.array([-3.0, -0.5, 0, 0.5, 3]), 1.0), [-2, 0, 0, 0, 2])
+
+
+@pytest.mark.parametrize("alpha", [0.0, 5.0, 100.0])
+def test_the_objective_never_rises_and_ends_at_a_minimum(alpha: float) -> None:
+    X, D, L = problem()
+    N = step_bound(D, L, alpha)
+    A, values = np.zeros((len(X), len(D))), []
+    for _ in range(20_000):
+        A = graph_step(A, X, D, L, lam=0.1, alpha=alpha, N=N)
+        values.append(objective(A, X, D, L, lam=0.1, alpha=alpha))
+        if optimality(A, X, D, L, lam=0.1, alpha=alpha) < 1e-9:
+            break
+    assert np.diff(values).max() <= 1e-12
+    assert optimality(A, X, D, L, lam=0.1, alpha=alpha) < 1e-6
+    again = graph_step(A, X, D, L, lam=0.1, alpha=alpha, N=N)
+    np.testing.assert_allclose(again, A, atol=1e-8)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        nearby = A + 1e-3 * rng.standard_normal(A.shape)
+        assert objective(nearby, X, D, L, lam=0.1, alpha=alpha) > values[-1]
+
+
+def test_without_a_graph_it_is_the_lasso() -> None:
+    X, D, L = problem()
+    A = np.zeros((len(X), len(D)))
+    for _ in range(20_000):
+        A = graph_step(A, X, D, L, lam=0.1, alpha=0.0, N=step_bound(D))
+    expected = sparse_encode(X, D, algorithm="lasso_cd", alpha=0.1, max_iter=100_000)
+    assert objective(A, X, D, L, lam=0.1, alpha=0) <= objective(expected, X, D, L, lam=0.1, alpha=0) + 1e-9
+    np.testing.assert_allclose(A, expected, atol=1e-4)  # of a solver that stops by its own rule
+
+
+def test_the_optimum_is_not_reached_elsewhere() -> None:
+    X, D, L = problem()
+    assert optimality(np.zeros((len(X), len(D))), X, D, L, lam=0.1, alpha=1.0) > 0.1
+    assert optimality(np.zeros((len(X), len(D))), X, D, L, lam=100.0, alpha=1.0) == 0
+
+
+def test_the_printed_step_bound_diverges_with_a_strong_graph() -> None:
+    X, D, L = problem()
+    assert step_bound(D, L, 100.0, "paper") < step_bound(D, L, 100.0)
+    A, values = np.zeros((len(X), len(D))), []
+    for _ in range(30):
+        A = graph_step(A, X, D, L, lam=0.1, alpha=100.0, N=step_bound(D, L, 100.0, "paper"))
+        values.append(objective(A, X, D, L, lam=0.1, alpha=100.0))
+    assert values[-1] > 1e6 * values[0]
+
+
+def test_the_safe_bound_is_the_lipschitz_constant() -> None:
+    _, D, L = problem()
+    whole = np.linalg.eigvalsh(D @ D.T)[-1] + 7.0 * np.linalg.eigvalsh(L.toarray())[-1]
+    assert step_bound(D, L, 7.0) == pytest.approx(whole)
+
+
+def planted(p: int = 12, m: int = 20, n: int = 800) -> tuple[NDArray, NDArray]:
+    rng = np.random.default_rng(3)
+    D = rng.standard_normal((p, m))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    A = np.zeros((n, p))
+    for row in A:
+        row[rng.choice(p, 2, replace=False)] = rng.choice([-1, 1], 2) * rng.uniform(1, 2, 2)
+    return A @ D, D
+
+
+def test_ksvd_finds_the_dictionary_that_made_the_samples() -> None:
+    X, D = planted()
+    learner = KSVD(X, len(D), n_nonzero=2)
+    errors = [learner.sweep() for _ in range(60)]
+    np.testing.assert_allclose(np.linalg.norm(learner.D, axis=1), 1)
+    assert errors[-1] < 0.5 * errors[0]
+    cosines = np.abs(learner.D @ D.T).max(axis=0)
+    assert np.mean(cosines > 0.99) >= 0.75
+
+
+def test_ksvd_goes_on_where_it_was_and_revives_unused_atoms() -> None:
+    X, D = planted()
+    learner = KSVD(X, len(D), n_nonzero=2)
+    learner.sweep()
+    other = KSVD(X, len(D), n_nonzero=2)
+    other.set_state(learner.get_state())
+    assert learner.sweep() == other.sweep()
+    np.testing.assert_array_equal(learner.D, other.D)
+    line = np.outer(np.linspace(1, 2, 30), np.eye(5)[0])  # one atom explains everything: the others have no users
+    lonely = KSVD(line, 4, n_nonzero=1)
+    lonely.sweep()
+    assert np.isfinite(lonely.D).all()
+    np.testing.assert_allclose(np.linalg.norm(lonely.D, axis=1), 1)
+
+
+def test_the_mini_batch_dictionary_has_the_same_face() -> None:
+    X, _ = planted()
+    learner = MiniBatchDictionary(X[:100], 12, lam=0.05)
+    before = learner.D.copy()
+    errors = [learner.sweep() for _ in range(3)]
+    np.testing.assert_allclose(np.linalg.norm(learner.D, axis=1), 1)
+    assert errors[-1] < errors[0] and not np.allclose(before, learner.D)
+    other = MiniBatchDictionary(X[:100], 12, lam=0.05)
+    other.set_state(learner.get_state())
+    np.testing.assert_array_equal(other.D, learner.D)
+
+
+def test_fewer_samples_than_atoms_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"'n_atoms'.*10.*Got 11"):
+        KSVD(np.eye(10), 11)

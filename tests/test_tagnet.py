@@ -1,0 +1,195 @@
+"""TAGnet: the unrolled network against the iteration that it unrolls, its losses by hand, its start, its new samples."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from core import registry
+from core.base import Stages, to_host
+from core.orthogonal import NeighborGraph
+from core.sparsecoding import graph_step, step_bound
+from core.unrolled import (
+    Laplacian,
+    TAGNet,
+    assignment,
+    effective_clusters,
+    entropy_loss,
+    laplacian_of,
+    margin_loss,
+)
+from tests.test_contract import digits, small, steps_of
+
+
+def normals(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def graph_of(Z: Tensor, k: int = 4) -> NeighborGraph:
+    graph = NeighborGraph()
+    graph.update(Z, k)
+    return graph
+
+
+# ---- the Laplacian ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["normalized", "plain"])
+def test_the_laplacian_acts_as_the_matrix_does(kind: str) -> None:
+    graph, Z = graph_of(normals(50, 3)), normals(50, 7, seed=1)
+    L = laplacian_of(graph.symmetric(), kind)
+    np.testing.assert_allclose((Laplacian(graph.edges, kind) @ Z).numpy(), L @ Z.numpy(), atol=1e-5)
+    values = np.linalg.eigvalsh(L.toarray())
+    assert values[0] > -1e-6 and values[-1] <= 2 + 1e-6
+
+
+def test_a_batch_has_the_laplacian_of_its_own_edges() -> None:
+    graph = graph_of(normals(60, 3))
+    rows, Z = torch.arange(0, 60, 2), normals(30, 4, seed=2)
+    W = csr_array(graph.symmetric().toarray()[np.ix_(rows.numpy(), rows.numpy())])
+    found = Laplacian(graph.within(rows)) @ Z
+    np.testing.assert_allclose(found.numpy(), laplacian_of(W) @ Z.numpy(), atol=1e-5)
+
+
+# ---- the network -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [0.0, 5.0, 100.0])
+@pytest.mark.parametrize("n_stages", [1, 2, 5])
+def test_the_untrained_network_makes_the_first_iterations(alpha: float, n_stages: int) -> None:
+    X, D = (torch.nn.functional.normalize(normals(*shape, seed=seed)) for shape, seed in (((40, 12), 0), ((20, 12), 1)))
+    graph = graph_of(X)
+    L = laplacian_of(graph.symmetric())
+    N = step_bound(D.numpy(), L, alpha)
+    net = TAGNet(D.numpy(), n_stages, lam=0.1, alpha=alpha, N=N)
+    with torch.no_grad():
+        codes = net(X, Laplacian(graph.edges))
+    assert len(codes) == n_stages + 1
+    A = np.zeros((40, 20))
+    for Z in codes:
+        A = graph_step(A, X.numpy().astype(np.float64), D.numpy().astype(np.float64), L, lam=0.1, alpha=alpha, N=N)
+        np.testing.assert_allclose(Z.numpy(), A, atol=1e-6)
+    assert np.abs(A).max() > 1e-3
+
+
+def test_many_stages_converge_to_sparse_coding() -> None:
+    X, D = (torch.nn.functional.normalize(normals(*shape, seed=seed)) for shape, seed in (((40, 12), 0), ((20, 12), 1)))
+    graph = graph_of(X)
+    L = laplacian_of(graph.symmetric())
+    N = step_bound(D.numpy(), L, 5.0)
+    A = np.zeros((40, 20))
+    for _ in range(20_000):
+        A = graph_step(A, X.numpy().astype(np.float64), D.numpy().astype(np.float64), L, lam=0.1, alpha=5.0, N=N)
+    with torch.no_grad():
+        errors = [
+            np.abs(TAGNet(D.numpy(), stages, lam=0.1, alpha=5.0, N=N)(X, Laplacian(graph.edges))[-1].numpy() - A).max()
+            for stages in (2, 30, 1000)
+        ]
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 1e-4
+
+
+def test_a_neuron_between_two_scalings_shrinks() -> None:
+    net = TAGNet(np.eye(4), 1, lam=0.3, alpha=0.0, N=1.0)
+    U = normals(9, 4)
+    expected = torch.sign(U) * (U.abs() - 0.3).clamp_min(0)
+    torch.testing.assert_close(net.shrink(U), expected)
+
+
+# ---- the losses ------------------------------------------------------------------------------------------------------
+
+
+def test_both_losses_are_the_printed_ones() -> None:
+    A, omega = normals(6, 5).double(), normals(5, 3, seed=1).double()
+    found = assignment(A, omega, "eml")
+    by_hand = 0.0
+    for i in range(6):
+        weights = [math.exp(-float(omega[:, j] @ A[i])) for j in range(3)]
+        p = [w / sum(weights) for w in weights]
+        np.testing.assert_allclose(found.posterior[i].numpy(), p)
+        by_hand -= sum(q * math.log(q) for q in p) / 6
+    assert entropy_loss(found).item() == pytest.approx(by_hand)
+    scores = (A @ omega).numpy()
+    hinge = 0.0
+    for row in scores:
+        y = int(row.argmax())
+        r = max((value, j) for j, value in enumerate(row) if j != y)[1]
+        hinge += max(0.0, 1 + row[r] - row[y]) / 6
+    assert margin_loss(assignment(A, omega, "mml")).item() == pytest.approx(hinge)
+
+
+def test_one_cluster_for_all_is_a_worthless_optimum_and_the_gauge_shows_it() -> None:
+    collapsed = assignment(torch.ones(8, 2), torch.tensor([[-20.0, 20.0], [-20.0, 20.0]]), "eml")
+    assert entropy_loss(collapsed).item() == pytest.approx(0, abs=1e-6)
+    assert effective_clusters(collapsed.posterior).item() == pytest.approx(1, abs=1e-4)
+    assert effective_clusters(torch.eye(5)).item() == pytest.approx(5, rel=1e-4)
+
+
+def test_the_literal_loss_empties_clusters_and_balance_keeps_them() -> None:
+    X = digits()
+    found = {}
+    for balance in (0.0, 3.0):
+        method = small(
+            "tagnet", balance=balance, start="kmeans", sureness=0.17, epochs=80, learning_rate=0.01, train_batch_size=None,
+            entropy=1.0,
+        )  # fmt: skip
+        steps = [step for step in steps_of(method, X) if step.stage == "finetune"]
+        found[balance] = float(steps[-1].scalars["clusters"]), np.unique(method.labels_).size
+    assert found[0.0][0] < 0.8 * found[3.0][0] and found[0.0][1] < 10
+    assert found[3.0] == (pytest.approx(10, rel=0.1), 10)
+
+
+# ---- start, labels, new samples --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", ["codes", "cut", "kmeans"])
+@pytest.mark.parametrize("loss", ["eml", "mml"])
+def test_clusters_start_from_labels_that_no_one_gave(start: str, loss: str) -> None:
+    from core.metrics import clustering_accuracy
+
+    method: Any = small("tagnet", start=start, loss=loss, epochs=0)
+    steps = steps_of(method, digits())
+    arrays = to_host(steps[-1].arrays)
+    assert arrays["P"].max(axis=1).mean() == pytest.approx(0.9, abs=0.02)
+    L = Laplacian(method.graph_.edges, method.laplacian)
+    first = method._first_labels(method._codes(torch.from_numpy(method.samples_), L)[-1], 10)
+    assert clustering_accuracy(first, method.labels_) > 0.85
+    assert {step.stage for step in steps} == {"dictionary", "spectral"}
+
+
+def test_a_deep_network_has_a_loss_at_every_layer_with_clusters() -> None:
+    X, stages = digits(), Stages()
+    method: Any = small("dtagnet", layer_clusters=(4, 6), layer_weight=0.5)
+    steps_of(method, X, stages)
+    assert [tuple(part.omega.shape) for part in method.clusters_] == [(24, 4), (24, 6), (24, 10)]
+    L = Laplacian(method.graph_.edges, method.laplacian)
+    codes = method._codes(torch.from_numpy(method.samples_), L)
+    losses, _ = method._terms(codes, method.graph_.edges)
+    omegas = [part.omega.detach() for part in method.clusters_]
+    own = [float(entropy_loss(assignment(Z, omega, "eml"))) for Z, omega in zip(codes, omegas, strict=True)]
+    assert losses["clustering"].item() == pytest.approx(0.5 * own[0] + 0.5 * own[1] + own[2], rel=1e-5)
+    assert all(float(part.omega.grad.abs().sum()) > 0 for part in method.clusters_)
+
+
+def test_new_samples_go_through_the_graph_too() -> None:
+    X = digits()
+    method: Any = small("tagnet", alpha=20.0, n_neighbors=3).fit(X)
+    np.testing.assert_allclose(method.embed(X[:20]), method.embedding_[:20], atol=1e-4)
+    new = np.clip(X[:30] + np.random.default_rng(0).normal(0, 0.1, X[:30].shape), 0, 1).astype(np.float32)
+    together, alone = method.embed(new), np.concatenate([method.embed(new[i : i + 1]) for i in range(30)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    without: Any = small("tagnet", alpha=0.0).fit(X)
+    shuffled = np.random.default_rng(1).permutation(len(X))
+    own, M = method.joined(method.prepared(new))
+    assert (own == 1).all() and (np.asarray((M > 0).sum(axis=1)).ravel() == 3).all()
+    assert not np.allclose(method.embed(new), without.embed(new)) and len(shuffled) == len(X)
+
+
+def test_the_published_loss_is_a_preset() -> None:
+    preset = registry.method("tagnet").presets["coil20-paper"]
+    assert preset.source == "paper" and preset.params["balance"] == 0 and preset.params["optimizer"] == "sgd"
