@@ -8,6 +8,7 @@ from core.errors import InvalidInput
 from core.runs import Status
 from pages.ui import views
 from pages.ui.anchors import anchors_view
+from pages.ui.atoms import codes_view
 from pages.ui.comparison import comparison_view
 from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
@@ -18,7 +19,7 @@ from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
 from pages.ui.text import plain
 
-WORKBENCH, ANCHORS = "Workbench", "Anchors"
+WORKBENCH, ANCHORS, CODES = "Workbench", "Anchors", "Codes"
 VIEWS = {
     "Embedding": views.embedding_view,
     "Affinity": views.affinity_view,
@@ -28,6 +29,7 @@ VIEWS = {
     "Curves": views.curves_view,
     "Retrieval": retrieval_view,
     ANCHORS: anchors_view,
+    CODES: codes_view,
     "New samples": new_samples_view,
     "Compare": comparison_view,
     "Record": views.record_view,
@@ -73,8 +75,9 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-joined = "S.row" in store().array_names(run.id, "final")  # a run has C to work on, or a graph S, or neither
-offered = {name: TITLES.get(name, name) for name in VIEWS if name != (WORKBENCH if joined else ANCHORS)}
+stored = store().array_names(run.id, "final")  # a run has a graph S, or a dictionary D, or C to work on, or none of them
+own = ANCHORS if "S.row" in stored else CODES if "D" in stored else WORKBENCH
+offered = {name: TITLES.get(name, name) for name in VIEWS if name == own or name not in (WORKBENCH, ANCHORS, CODES)}
 if "view" not in st.session_state and st.query_params.get("view") in TITLES:
     st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
 view = segments("View", offered, key="view", bind="query-params", label_visibility="collapsed")

@@ -26,7 +26,7 @@ from pages.ui.text import breakable
 from tests.conftest import ROOT
 
 SMALL = DataSpec("digits", per_class=12, n_classes=4)
-QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,)}
+QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "n_atoms": 20, "sweeps": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -242,8 +242,8 @@ def button(app: AppTest, label: str) -> Any:
 # ---- explore ---------------------------------------------------------------------------------------------------------
 
 VIEWS = (
-    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "New samples",
-    "Compare", "Record",
+    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "Codes",
+    "New samples", "Compare", "Record",
 )  # fmt: skip
 
 
@@ -497,6 +497,48 @@ def test_a_choice_that_the_next_run_does_not_offer_gives_way_to_the_first(
 ) -> None:
     app = visit("explore", run=finished("kmeans"), view="Embedding", e_source="test_Z")
     assert app.session_state["e_source"] == "raw" and len(app.get("plotly_chart")) == 2 and not app.error
+
+
+# ---- sparse coding ---------------------------------------------------------------------------------------------------
+
+SPARSE = {"n_atoms": 20, "sweeps": 1, "epochs": 2, "max_iter": 3, "n_nonzero": 3}
+
+
+@pytest.mark.parametrize(("method", "n_stages", "layers"), [("gsc", 0, "Z"), ("tagnet", 1, "Z1 Z"), ("dtagnet", 2, "Z1 Z2 Z")])
+def test_the_codes_of_a_sample_are_drawn_layer_by_layer(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore, method: str, n_stages: int, layers: str
+) -> None:
+    run = held_out(method, **SPARSE, n_stages=n_stages)
+    app = visit("explore", run=run, view="Codes")
+    assert "All 20 atoms by number" in texts(app) and "Sample 0 of class" in texts(app)
+    app.number_input(key=f"c_sample:{run}").set_value(7).run()
+    assert "Sample 7 of class" in texts(healthy(app)) and not app.error
+    final = store.arrays(run, "final")
+    bars = next(figure for figure in plots(app) if "zeros" in json.dumps(figure["layout"]))["data"]
+    for trace, name in zip(bars, layers.split(), strict=True):
+        np.testing.assert_array_equal(numbers_of(trace["y"]), final[name][7])
+    assert ("**Memberships**" in texts(app)) == (method != "gsc")
+    if method != "gsc":
+        assert f"goes to cluster {final['labels'][7]}, coloured, with membership {final['P'][7].max():.3f}" in texts(app)
+
+
+def test_atoms_of_samples_that_are_no_images_are_a_heatmap_and_a_table(
+    visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore
+) -> None:
+    run = held_out("tagnet", unlabelled(), n_clusters=3, **SPARSE)
+    app = visit("explore", run=run, view="Codes")
+    assert "heatmap" in {trace["type"] for figure in plots(app) for trace in figure["data"]} and not app.error
+    table = next(frame.value for frame in app.dataframe if "weight" in frame.value)
+    assert table["weight"].abs().is_monotonic_decreasing
+    np.testing.assert_array_equal(table["weight"], store.arrays(run, "final", ["Z"])["Z"][0][table["atom"]])
+
+
+def test_only_a_run_with_a_dictionary_offers_its_codes(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
+    for method, offered in (("gsc", "Codes"), ("nmf", "Workbench"), ("grdnn", "Anchors")):
+        app = visit("explore", run=held_out(method, **SPARSE), view="Codes")
+        row = next(element for element in app.segmented_control if element.key == "view")
+        assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == [offered]
+        assert row.value == ("Codes" if method == "gsc" else "Embedding")
 
 
 # ---- new samples -----------------------------------------------------------------------------------------------------

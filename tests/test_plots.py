@@ -77,3 +77,29 @@ def test_the_heatmap_has_one_frame_per_block_and_small_numbers() -> None:
     figure = figures.blocks(RNG.random((30, 30)), np.array([10, 25]), 60, labels=["0", "1", "2"])
     assert figure.data[0].z.dtype == np.uint8
     assert len(figure.layout.shapes) == 3
+
+
+def test_codes_of_all_layers_share_one_scale_and_tell_their_zeros() -> None:
+    codes = {"Z1": np.array([0.0, 0.5, 0.0, 0.0]), "A": np.array([0.0, -4.0, 0.0, 1.0])}
+    figure = figures.code_bars(codes)
+    assert [title.text for title in figure.layout.annotations] == ["Z1: 75% zeros", "A: 50% zeros"]
+    for trace, code in zip(figure.data, codes.values(), strict=True):
+        np.testing.assert_array_equal(trace.y, code.astype(np.float32))
+    first, last = figure.layout.yaxis.range, figure.layout.yaxis2.range
+    assert first == last and first[0] < -4 and first[1] > 4
+    assert figures.code_bars({"A": np.zeros(3)}).layout.yaxis.range[1] > 0
+
+
+def test_only_the_chosen_cluster_is_coloured() -> None:
+    bars = figures.memberships(np.array([0.1, 0.7, 0.2]), ["0", "1", "2"], 1).data[0]
+    assert bars.x == ("0", "1", "2") and bars.marker.color[0] == bars.marker.color[2] != bars.marker.color[1]
+
+
+def test_shares_count_the_entries_that_are_not_zero() -> None:
+    bars = figures.nonzero_shares({"Z1": np.eye(4), "A": np.ones((4, 3))}).data[0]
+    assert bars.x == (0.25, 1.0) and bars.y == ("Z1", "A") and bars.text == ("25.0%", "100.0%")
+
+
+def test_zero_is_in_the_middle_of_the_colours_of_atoms() -> None:
+    heat = figures.atom_values(np.array([[1.0, -3.0], [0.5, 2.0]])).data[0]
+    assert (heat.zmin, heat.zmax) == (-3, 3)

@@ -26,6 +26,11 @@ LONG = [
     ("dsc", "orl", "auto", 0.82),
     ("ssc", "coil20", "auto", 0.86),
     ("edsc", "yaleb", "auto", 0.93),
+    ("dscdan", "mnist_test", "auto", 0.80),
+    ("dscdan", "usps", "auto", 0.80),
+    ("tagnet", "coil20", "auto", 0.70),
+    ("tagnet", "coil20", "mml", 0.70),
+    ("tagnet", "mnist_test", "auto", 0.60),
 ]
 
 
@@ -98,3 +103,15 @@ def test_the_graph_improves_its_own_base_on_held_out_samples(
     means = {method: {name: mean(s[name] for s in found) for name in found[0]} for method, found in scores.items()}
     gains = [means["grdnn"][name] - means["ddae"][name] for name in means["ddae"]]
     assert sum(gain >= 0.01 for gain in gains) >= 2 and min(gains) >= 0, means
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_the_fast_preset_of_dscdan_never_collapses(store: RunStore, benchmark_data: Path, seed: int) -> None:
+    spec = execute.make_spec(
+        "dscdan", DataSpec("mnist_test", n_samples=5000), preset="fast", device="cpu", snapshots=1, seed=seed
+    )
+    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    assert run.status == Status.DONE, run.error
+    labels = store.arrays(run.id, "final", ["labels"])["labels"]
+    assert len(set(labels.tolist())) == 10 and run.result["metrics"]["acc"] >= 0.68

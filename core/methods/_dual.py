@@ -56,7 +56,7 @@ DSCDAN: Mapping[str, Preset] = {
         title="MNIST-test, fast: for 5,000 images", dataset="mnist_test", params=_ours(25, batch_size=64),
         note=f"{_CHOSEN}.",
     ),
-    "usps": Preset(title="USPS", dataset="usps", params=_ours(30, balance=0.6, epochs=1), note=f"{_CHOSEN}."),
+    "usps": Preset(title="USPS", dataset="usps", params=_ours(30, balance=0.6, omega=10.0), note=f"{_CHOSEN}."),
     "mnist": Preset(
         title="MNIST, 70,000 images", dataset="mnist", params=_ours(5, head_epochs=10, epochs=1),
         note=f"{_CHOSEN}, those of MNIST-test.",
@@ -66,8 +66,8 @@ DSCDAN: Mapping[str, Preset] = {
         note=f"{_CHOSEN}, those of MNIST-test.",
     ),
     "digits": Preset(
-        title="Digits", dataset="digits", params=_ours(30, latent_size=20, train_batch_size=512),
-        note=f"{_CHOSEN}, those of MNIST-test.",
+        title="Digits", dataset="digits", params=_ours(40, latent_size=20, gamma=0.01, train_batch_size=512),
+        note=f"{_CHOSEN}; gamma is weaker, as there are fewer pixels to weigh it against.",
     ),
     "mnist_test-paper": _published("MNIST-test, published recipe", "mnist_test", (16, 16)),
     "mnist-paper": _published("MNIST, published recipe", "mnist", (16, 16)),

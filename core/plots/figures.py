@@ -12,6 +12,7 @@ from itertools import cycle, pairwise
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
 from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized, scale_ticks
 
@@ -207,4 +208,60 @@ def class_counts(counts: Mapping[str, int]) -> go.Figure:
     figure.update_layout(margin=MARGIN, height=240, bargap=0.2)
     figure.update_xaxes(type="category", title="class")
     figure.update_yaxes(title="samples")
+    return figure
+
+
+def atom_values(atoms: NDArray) -> go.Figure:
+    """Heatmap of atoms (p, m) over features, with zero in the middle of its colours."""
+    top = float(np.abs(atoms).max(initial=0)) or 1.0
+    heat = go.Heatmap(
+        z=atoms.astype(np.float32), zmin=-top, zmax=top, colorscale="RdBu", reversescale=True, colorbar={"thickness": 12},
+        hovertemplate="atom %{y}, feature %{x}: %{z:.3g}<extra></extra>",
+    )  # fmt: skip
+    figure = go.Figure(heat)
+    figure.update_layout(margin=MARGIN, height=360)
+    figure.update_xaxes(title="feature", showgrid=False)
+    figure.update_yaxes(title="atom", autorange="reversed", showgrid=False)
+    return figure
+
+
+def code_bars(codes: Mapping[str, NDArray]) -> go.Figure:
+    """Bars of the codes of one sample, name to (p,), one chart below the other on the same scale, with the share of zeros."""
+    titles = [f"{name}: {np.mean(code == 0):.0%} zeros" for name, code in codes.items()]
+    figure = make_subplots(len(codes), 1, shared_xaxes=True, shared_yaxes="all", vertical_spacing=0.1, subplot_titles=titles)
+    for row, code in enumerate(codes.values(), start=1):
+        hover = "atom %{x}: %{y:.3g}<extra></extra>"
+        bars = go.Bar(x=np.arange(len(code), dtype=np.int32), y=code.astype(np.float32), hovertemplate=hover)
+        figure.add_trace(bars.update(marker={"color": TEN[0], "line": {"width": 0}}), row, 1)
+    top = max(float(np.abs(code).max(initial=0)) for code in codes.values()) or 1.0
+    size = max(len(code) for code in codes.values())
+    figure.update_xaxes(range=[-1, size], showgrid=False)
+    figure.update_xaxes(title="atom", row=len(codes))
+    figure.update_yaxes(range=[-1.05 * top, 1.05 * top], zeroline=True, nticks=5)
+    figure.update_layout(margin=MARGIN, height=90 + 130 * len(codes), showlegend=False, bargap=0.1)
+    return figure
+
+
+def memberships(values: NDArray, names: Sequence[str], chosen: int) -> go.Figure:
+    """Bars of the memberships (K,) of one sample in named clusters, the chosen one coloured."""
+    tint = [TEN[0] if cluster == chosen else "#888888" for cluster in range(len(values))]
+    hover = "cluster %{x}: %{y:.4f}<extra></extra>"
+    figure = go.Figure(go.Bar(x=list(names), y=values.astype(np.float32), marker_color=tint, hovertemplate=hover))
+    figure.update_layout(margin=MARGIN, height=260, bargap=0.2)
+    figure.update_xaxes(type="category", title="cluster")
+    figure.update_yaxes(title="membership", range=[0, 1.02])
+    return figure
+
+
+def nonzero_shares(codes: Mapping[str, NDArray]) -> go.Figure:
+    """Bars of the share of entries that are not zero, name to codes (n, p)."""
+    shares = [np.count_nonzero(Z) / Z.size for Z in codes.values()]
+    bars = go.Bar(
+        x=shares, y=list(codes), orientation="h", marker_color=TEN[0], text=[f"{share:.1%}" for share in shares],
+        textposition="outside", cliponaxis=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure = go.Figure(bars)
+    figure.update_layout(margin=MARGIN, height=90 + 50 * len(codes), bargap=0.4)
+    figure.update_xaxes(range=[0, 1.1], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", title="entries that are not zero")
+    figure.update_yaxes(autorange="reversed", type="category")
     return figure
