@@ -35,8 +35,8 @@ What was learnt on MNIST and USPS, in minutes on a CPU
 - On the same codes heads end in different minima, .85 to .96 on MNIST-test, and their losses rank them: ``head_starts``
   trains some side by side and keeps the lowest. A head whose columns are linearly dependent looks better than it is, and is
   taken only where no other is left. Codes need some 20 passes before the start from the cut is reliable.
-- Equal clusters are right for MNIST and not for USPS, whose digits differ in number: balance 1 gave .78 there, .6 gave .85. There
-  a joint stage with omega = 100 emptied a cluster on one seed of three; 10 did not.
+- Equal clusters are right for MNIST and not for USPS, whose digits differ in number: balance 1 gave .78 there, .6
+  gave .85. A joint stage with omega = 100 emptied a cluster there on one seed of three; 10 did not.
 """
 
 from __future__ import annotations
