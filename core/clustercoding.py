@@ -47,6 +47,7 @@ class ClusterCoding(DictionaryCoding):
     net_: nn.Module = field(init=False, repr=False)
     clusters_: nn.ModuleList = field(init=False, repr=False)
     scale_: float = field(init=False, repr=False)
+    known_: list[Tensor] = field(init=False, repr=False)
 
     n_stages: int = integer(
         2, symbol="K_s", low=1, high=50, soft=(1, 10), group=DICTIONARY_GROUP,

@@ -155,7 +155,8 @@ class DictionaryCoding(Clusterer):
 
         A = self.graph_.symmetric()
         degrees = np.asarray(A.sum(axis=1)).ravel()
-        nearest, distances, weights = self.graph_.toward(torch.from_numpy(X), torch.from_numpy(self.samples_), self.weights)
+        new, known_samples = (torch.from_numpy(part).to(self.device) for part in (X, self.samples_))
+        nearest, distances, weights = self.graph_.toward(new, known_samples, self.weights)
         q, n = len(X), len(self.samples_)
         W = csr_array((weights.ravel(), nearest.ravel(), np.arange(0, nearest.size + 1, nearest.shape[1])), shape=(q, n))
         known = distances[:, 0] < SAME

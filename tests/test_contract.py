@@ -46,6 +46,7 @@ SWITCHES: Mapping[str, Any] = {
     "spectralnet": ({}, _OURS),
     "tagnet": ({"loss": "mml", "agreement": 1.0},),
     "dtagnet": ({"loss": "mml", "agreement": 1.0},),
+    "be": ({"loss": "mml", "agreement": 1.0},),
 }  # that show every term of a loss
 
 

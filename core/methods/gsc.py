@@ -38,6 +38,7 @@ class GSC(DictionaryCoding, GroupsCodes):
 
     name = "gsc"
     title = "GSC"
+    family = "Baselines"
     summary = "Writes every sample by few atoms of a dictionary, alike for neighbours, and groups the codes."
     paper = "Zheng et al., TIP 2011; fixed-point iteration of Wang et al., SDM 2016"
     objective = (

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _CHOSEN = "Constants chosen with the labels."
-_COIL20: Mapping[str, Any] = {
+COIL20: Mapping[str, Any] = {
     "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
     "start": "codes", "epochs": 150,
 }  # fmt: skip
@@ -53,11 +53,11 @@ _PAPER: Mapping[str, Any] = {
 
 def _presets(**more: Any) -> dict[str, Preset]:
     made = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**_COIL20, **more}, note=_CHOSEN),
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, **more}, note=_CHOSEN),
         "coil20-mml": Preset(
             title="COIL-20, MML",
             dataset="coil20",
-            params={**_COIL20, **more, "loss": "mml", "temperature": 8.0, "balance": 1.5},
+            params={**COIL20, **more, "loss": "mml", "temperature": 8.0, "balance": 1.5},
             note=_CHOSEN,
         ),
         "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params={**_MNIST, **more}, note=_CHOSEN),
@@ -96,7 +96,7 @@ class TAGnet(ClusterCoding):
             note="Without balance, as printed: clusters die out.",
         ),
         "coil20-nj": Preset(
-            title="COIL-20, initialisation only (NJ)", dataset="coil20", params={**_COIL20, "epochs": 0}, note=_CHOSEN
+            title="COIL-20, initialisation only (NJ)", dataset="coil20", params={**COIL20, "epochs": 0}, note=_CHOSEN
         ),
     }  # fmt: skip
 

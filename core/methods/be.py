@@ -1,0 +1,56 @@
+"""BE, the baseline encoder that TAGnet is compared with: dense rectified layers under the same clustering loss.
+
+It has as many layers as TAGnet has shrinkages and no graph inside; start, losses and training are those of
+`core.clustercoding`. (The paper says that it has as many parameters, which holds only without the weights that TAGnet shares.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from core.base import Preset
+from core.clustercoding import ClusterCoding
+from core.methods.tagnet import COIL20, TAGnet
+from core.registry import register
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@register
+class BE(ClusterCoding):
+    """Dense layers trained by a clustering loss."""
+
+    name = "be"
+    title = "BE"
+    summary = "Three dense layers trained by how clearly their codes form clusters: TAGnet without sparse coding and graph."
+    paper = "Wang, Chang, Zhou, Wang and Huang, SDM 2016, as a baseline"
+    objective = r"\min\; C(A, \omega),\quad A = r(W_3\, r(W_2\, r(W_1 x))),\; r(u) = \max(u, 0)"
+    symbols = TAGnet.symbols
+    gauges = TAGnet.gauges
+    published = {"mnist": 0.6521, "coil20": 0.7645}
+    presets = {
+        "coil20": Preset(title="COIL-20", dataset="coil20", params=COIL20, note="Constants of TAGnet, chosen with the labels."),
+    }
+
+    def new_coder(self, n_features: int, generator: torch.Generator) -> nn.Module:
+        from core.unrolled import DenseEncoder
+
+        return DenseEncoder(n_features, self.n_atoms, self.n_stages + 1, generator)
+
+    def embed(self, X: NDArray) -> NDArray:
+        import torch
+
+        from core.unrolled import Laplacian
+
+        data = torch.from_numpy(self.prepared(X)).to(self.device)
+        return self._codes(data, Laplacian(self.graph_.edges, self.laplacian))[-1].cpu().numpy()
+
+    @classmethod
+    def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
+        p, depth = int(params["n_atoms"]), int(params["n_stages"]) + 1
+        return p * n_features + p + (depth - 1) * (p * p + p)
