@@ -98,6 +98,8 @@ class CentroidClustering(Autoencoding):
     def _finetune(self, net: AutoEncoder, centroids: Any, X: torch.Tensor, stages: Stages) -> Iterator[Step]:
         import torch
 
+        from core.descent import Averages, descend
+
         learnt = [*net.parameters(), *(centroids.parameters() if self.learns_centroids else ())]
         optimizer = torch.optim.Adam(learnt, lr=self.learning_rate, fused=True)
         order = torch.Generator().manual_seed(self.random_state)
@@ -105,21 +107,18 @@ class CentroidClustering(Autoencoding):
         def epoch(_: int) -> tuple[Mapping[str, Any], Arrays]:
             Z = self.codes(net, X)
             labels, known = centroids.nearest(Z), self.survey(Z, centroids.means.detach())
-            means: dict[str, Any] = {}
+            averages = Averages()
             for rows in torch.randperm(len(X), generator=order).to(X.device).split(self.train_batch_size):
                 x = X[rows]
                 z = net.encode(x)
                 found = self.terms(x, z, centroids.means, net, None if known is None else known[rows])
-                optimizer.zero_grad()
-                sum(found.values()).backward()  # type: ignore[union-attr]
-                optimizer.step()
+                descend(optimizer, found)
                 self.moved(z.detach(), centroids)
-                for name, value in found.items():
-                    means[name] = means.get(name, 0) + value.detach() * (len(rows) / len(X))
+                averages.add(found, len(rows))
             changed = (centroids.nearest(self.codes(net, X)) != labels).float().mean()
             done = bool(self.min_change and changed <= self.min_change)
             arrays = {**self.views(net, X), "centroids": centroids.means.detach()}
-            return {**means, "changed": changed, "converged": done}, arrays
+            return {**averages.means(), "changed": changed, "converged": done}, arrays
 
         parts = {"net": net, "centroids": centroids, "optimizer": optimizer, "order": order}
         yield from stages.run("finetune", self.epochs, parts, epoch)

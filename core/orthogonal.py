@@ -30,14 +30,11 @@ class Orthonormal(NamedTuple):
     ----------
     Y : (b, K)
         Y^T Y / b = I.
-    transform : (K, K)
-        Y = outputs @ transform; for samples outside the batch.
     rescued : bool
         The outputs were rank deficient, and Y^T Y / b is I only on their span.
     """
 
     Y: Tensor
-    transform: Tensor
     rescued: bool
 
 
@@ -64,8 +61,8 @@ def orthonormalize(outputs: Tensor) -> Orthonormal:
     if rescued:
         R = torch.linalg.qr(torch.cat([U / b**0.5, (RESCUE_JITTER * scale).sqrt() * eye])).R
         L = R.T * R.diagonal().sign()  # the factor with positive pivots
-    transform = torch.linalg.solve_triangular(L, eye, upper=False).T
-    return Orthonormal((U @ transform).to(outputs.dtype), transform.to(outputs.dtype), rescued)
+    Y = torch.linalg.solve_triangular(L, U.T, upper=False).T
+    return Orthonormal(Y.to(outputs.dtype), rescued)
 
 
 class Edges(NamedTuple):

@@ -298,15 +298,8 @@ class SpectralEmbedding(Autoencoding):
             scalars = {name: value if value.ndim == 0 else value[rivals.best] for name, value in means.items()}
             return {**scalars, "rate": rate, "rescued": int(rescued.sum()), "converged": pace.after(lowest)}, views()
 
-        parts = {
-            **networks,
-            "graph": graph,
-            "rivals": rivals,
-            "optimizer": optimizer,
-            "pace": pace,
-            "order": order,
-            **generators,
-        }
+        parts = {**networks, "graph": graph, "rivals": rivals, "optimizer": optimizer, "pace": pace, "order": order}
+        parts |= generators
         yield from stages.run(stage, epochs, parts, epoch)
 
     def _batches(self, graph: NeighborGraph, n: int, order: torch.Generator) -> Sequence[Tensor]:

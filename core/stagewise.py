@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.base import Arrays, Stages, Step
+from core.descent import Averages, descend
 from core.paths import EarlyStopping
 
 Terms = Callable[[Tensor, bool], Mapping[str, Tensor]]
@@ -95,16 +96,13 @@ class Trainer:
     ) -> dict[str, Any]:
         """One pass over the fitted samples in random batches; the mean of every term."""
         order = self.fitted[torch.randperm(len(self.fitted), generator=self.order).to(self.fitted.device)]
-        means: dict[str, Any] = {}
+        averages = Averages()
         for rows in order.split(self.batch_size):
             found = terms(rows, True)
-            optimizer.zero_grad()
-            sum(found.values()).backward()  # type: ignore[union-attr]
-            optimizer.step()
+            descend(optimizer, found)
             schedule.step()
-            for name, value in found.items():
-                means[name] = means.get(name, 0) + value.detach() * (len(rows) / len(order))
-        return means
+            averages.add(found, len(rows))
+        return averages.means()
 
     def masked(self, x: Tensor, share: float) -> Tensor:
         """x with a share of its entries, drawn one by one, set to zero."""

@@ -59,11 +59,11 @@ DSCDAN: Mapping[str, Preset] = {
     "usps": Preset(title="USPS", dataset="usps", params=_ours(30, balance=0.6, omega=10.0), note=f"{_CHOSEN}."),
     "mnist": Preset(
         title="MNIST, 70,000 images", dataset="mnist", params=_ours(5, head_epochs=10, epochs=1),
-        note=f"{_CHOSEN}, those of MNIST-test.",
+        note=f"{_CHOSEN}, those of MNIST-test; not run here.",
     ),
     "fashion_mnist": Preset(
         title="Fashion-MNIST", dataset="fashion_mnist", params=_ours(5, head_epochs=10, epochs=1),
-        note=f"{_CHOSEN}, those of MNIST-test.",
+        note=f"{_CHOSEN}, those of MNIST-test; not run here.",
     ),
     "digits": Preset(
         title="Digits", dataset="digits", params=_ours(40, latent_size=20, gamma=0.01, train_batch_size=512),
@@ -86,7 +86,7 @@ _PLAIN: Mapping[str, Any] = {
 }  # fmt: skip
 
 SPECTRALNET: Mapping[str, Preset] = {
-    name: Preset(title=title, dataset=name, params=_EMBEDDED, note=f"{_CHOSEN}.")
+    name: Preset(title=title, dataset=name, params=_EMBEDDED, note="Network of the DEC family, graph of DSCDAN; nothing was searched.")
     for name, title in (("digits", "Digits"), ("mnist_test", "MNIST-test"), ("usps", "USPS"))
 } | {
     f"{name}-code": Preset(

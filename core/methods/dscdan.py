@@ -30,13 +30,13 @@ What was learnt on MNIST and USPS, in minutes on a CPU
 - With sums over 784 pixels gamma = 1 all but collapses the codes (3 nats); .1 keeps 39 nats and purer neighbourhoods than a
   plain auto-encoder, and 64 pixels take .01. The discriminator T1 is nearly always right at beta = .01, and its loss changes
   nothing that could be measured; T2 stays at chance at that weight.
-- Nearly all of the gain is the head's. L_c and balance alone gave .73 on MNIST-test; with .3 of agreement, a start from the
-  cut, and shared neighbours in place of distances, above .9. The joint stage moves codes little, and adds at most .02.
-- On the same codes heads end in different minima, .85 to .96 on MNIST-test, and their losses rank them: ``head_starts``
+- Nearly all of the gain is the head's. It takes agreement of neighbours, a start from the cut, and shared neighbours in place
+  of distances; L_c and balance alone stay near the cut itself. The joint stage moves codes little.
+- On the same codes heads end in different minima, and their losses rank them: ``head_starts``
   trains some side by side and keeps the lowest. A head whose columns are linearly dependent looks better than it is, and is
   taken only where no other is left. Codes need some 20 passes before the start from the cut is reliable.
-- Equal clusters are right for MNIST and not for USPS, whose digits differ in number: balance 1 gave .78 there, .6
-  gave .85. A joint stage with omega = 100 emptied a cluster there on one seed of three; 10 did not.
+- Equal clusters are right for MNIST and not for USPS, whose digits differ in number: .6 is better there.
+  A joint stage with omega = 100 emptied a cluster there on one seed of three; 10 did not.
 """
 
 from __future__ import annotations
