@@ -13,8 +13,9 @@ Codes count in units of their mean magnitude at the start, as N makes those of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -149,30 +150,30 @@ class ClusterCoding(DictionaryCoding):
         self.scale_ = 1.0
         codes = self._codes(X, L)
         self.scale_ = max(float(codes[-1].abs().mean()), 1e-12)
+        converged = cache(self._converged)  # all layers may ask for it
         made = []
         for layer, (count, _) in self.supervised(K).items():
-            labels = self._first_labels(codes[layer], count)
+            labels = self._first_labels(codes[layer], count, converged)
             made.append(self._fitted(codes[layer] / self.scale_, labels, count))
         self.clusters_ = nn.ModuleList(made).to(self.device)
 
-    def _first_labels(self, Z: Tensor, K: int) -> NDArray[np.int64]:
+    def _first_labels(self, Z: Tensor, K: int, converged: Callable[[], NDArray]) -> NDArray[np.int64]:
+        """The labels that K clusters start from, of samples with codes Z (n, p)."""
         if self.start == "cut":
             return spectral_labels(self.graph_.symmetric(), K, assign_labels="kmeans", random_state=self.random_state)
-        codes = self._converged() if self.start == "codes" else Z.cpu().numpy()
+        codes = converged() if self.start == "codes" else Z.cpu().numpy()
         return embedded_labels(codes, K, random_state=self.random_state)
 
     def _converged(self) -> NDArray:
         """Codes that the unrolled iteration would end at, with the weights of the start."""
         from core.unrolled import laplacian_of
 
-        if not hasattr(self, "_converged_codes"):
-            data, D = self.samples_.astype(np.float64), self.atoms_.astype(np.float64)
-            L, N = laplacian_of(self.graph_.symmetric(), self.laplacian), self.step_bound()
-            A = np.zeros((len(data), len(D)))
-            for _ in range(CONVERGED):
-                A = graph_step(A, data, D, L, lam=self.lam, alpha=self.alpha, N=N)
-            self._converged_codes = A
-        return self._converged_codes
+        data, D = self.samples_.astype(np.float64), self.atoms_.astype(np.float64)
+        L, N = laplacian_of(self.graph_.symmetric(), self.laplacian), self.step_bound()
+        A = np.zeros((len(data), len(D)))
+        for _ in range(CONVERGED):
+            A = graph_step(A, data, D, L, lam=self.lam, alpha=self.alpha, N=N)
+        return A
 
     def _fitted(self, Z: Tensor, labels: NDArray, K: int) -> nn.Module:
         """omega by cross-entropy to softened labels, then scaled to the wanted sureness."""

@@ -125,9 +125,14 @@ def shared_weights(nearest: Tensor) -> Tensor:
     A neighbourhood is a sample with its k neighbours. Samples of two clusters that happen to be near share few others, so
     the bridges between clusters become light (Jarvis and Patrick 1973).
     """
-    own = torch.arange(len(nearest), device=nearest.device)[:, None]
-    around = torch.cat([own, nearest], dim=1).sort(dim=1).values
+    around = _neighborhoods(nearest)
     return _of_degree_one(_jaccard(nearest, around, around))
+
+
+def _neighborhoods(nearest: Tensor) -> Tensor:
+    """Each sample and its neighbours (n, k), as sorted rows (n, k + 1)."""
+    own = torch.arange(len(nearest), device=nearest.device)[:, None]
+    return torch.cat([own, nearest], dim=1).sort(dim=1).values
 
 
 def _jaccard(nearest: Tensor, theirs: Tensor, ours: Tensor) -> Tensor:
@@ -162,7 +167,7 @@ class NeighborGraph:
     def toward(self, new: Tensor, Z: Tensor, weights: str = "heat") -> tuple[NDArray, NDArray, NDArray]:
         """Nearest of the samples Z (n, d) of the graph to each new one, their distances and the weights of new edges.
 
-        Weights are on the scale of the graph's own. A new sample's neighbourhood is itself and its k nearest.
+        Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
         """
         k = self.edges.nearest.shape[1]
         found = [torch.cdist(part, Z).topk(k, largest=False) for part in new.split(1024)]
@@ -173,10 +178,9 @@ class NeighborGraph:
             made = _heat(distances, heat_width(own))
             scale = own_weights.sum() / _heat(own, heat_width(own)).sum().clamp_min(1e-12)
         else:
-            rows = torch.arange(len(Z), device=Z.device)[:, None]
-            around = torch.cat([rows, own_nearest], dim=1)
-            made = _jaccard(nearest, around.sort(dim=1).values, nearest.sort(dim=1).values)
-            scale = own_weights.sum() / _jaccard(own_nearest, around.sort(dim=1).values, around.sort(dim=1).values).sum()
+            around = _neighborhoods(own_nearest)
+            made = _jaccard(nearest, around, nearest.sort(dim=1).values)
+            scale = own_weights.sum() / _jaccard(own_nearest, around, around).sum()
         return nearest.cpu().numpy(), distances.cpu().numpy(), (made * scale).cpu().numpy()
 
     def get_state(self) -> tuple[Tensor, Tensor]:

@@ -157,7 +157,7 @@ def test_clusters_start_from_labels_that_no_one_gave(start: str, loss: str) -> N
     arrays = to_host(steps[-1].arrays)
     assert arrays["P"].max(axis=1).mean() == pytest.approx(0.9, abs=0.02)
     L = Laplacian(method.graph_.edges, method.laplacian)
-    first = method._first_labels(method._codes(torch.from_numpy(method.samples_), L)[-1], 10)
+    first = method._first_labels(method._codes(torch.from_numpy(method.samples_), L)[-1], 10, method._converged)
     assert clustering_accuracy(first, method.labels_) > 0.85
     assert {step.stage for step in steps} == {"dictionary", "spectral"}
 
@@ -192,3 +192,9 @@ def test_new_samples_go_through_the_graph_too() -> None:
 def test_the_published_loss_is_a_preset() -> None:
     preset = registry.method("tagnet").presets["coil20-paper"]
     assert preset.source == "paper" and preset.params["balance"] == 0 and preset.params["optimizer"] == "sgd"
+
+
+def test_a_method_fitted_to_other_data_starts_from_these() -> None:
+    X = digits()
+    again = small("tagnet").fit(X[:80]).fit(X)
+    np.testing.assert_array_equal(again.labels_, small("tagnet").fit(X).labels_)

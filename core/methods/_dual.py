@@ -86,7 +86,7 @@ _PLAIN: Mapping[str, Any] = {
 }  # fmt: skip
 
 SPECTRALNET: Mapping[str, Preset] = {
-    name: Preset(title=title, dataset=name, params=_EMBEDDED, note="Network of the DEC family, graph of DSCDAN; nothing was searched.")
+    name: Preset(title=title, dataset=name, params=_EMBEDDED, note="DEC's network, DSCDAN's graph; nothing was searched.")
     for name, title in (("digits", "Digits"), ("mnist_test", "MNIST-test"), ("usps", "USPS"))
 } | {
     f"{name}-code": Preset(
