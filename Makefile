@@ -11,7 +11,8 @@ run: $(STAMP)
 	$(BIN)/python -m streamlit run app.py
 
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

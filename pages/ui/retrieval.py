@@ -68,7 +68,8 @@ def _position(run: Run, n: int, held_out: bool) -> int:
 
 
 def _draw_another(key: str, n: int) -> None:
-    st.session_state[key] = secrets.randbelow(n)
+    """Any sample but the one that is shown."""
+    st.session_state[key] = (st.session_state[key] + 1 + secrets.randbelow(max(n - 1, 1))) % n
 
 
 def _runs(run: Run) -> Mapping[str, Run]:
