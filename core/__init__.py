@@ -10,7 +10,7 @@ layer  modules                                                      owns
        ``metrics`` ``projections`` ``representation`` ``plots``     arrays or figures out
        ``neighbours`` ``expression`` ``paths`` ``information``
        ``orthogonal`` ``dualnets`` ``descent`` ``unrolled``
-       ``sparsecoding``
+       ``bilevel`` ``sparsecoding``
 2      ``base`` ``registry`` ``autoencoding`` ``selfexpressive``    the estimator contract, the methods
        ``shallow`` ``scalable`` ``finetuning`` ``grouping``         and what they share
        ``deepcoding`` ``stagewise`` ``centroids`` ``dual``

@@ -284,6 +284,10 @@ class Clusterer:
         """Read the clusters off what has been learnt, with the given seed: the last step of the method."""
         raise NotImplementedError  # pragma: no cover
 
+    def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
+        """Clusters (n,) that a method finds on the way to its result, by the codes they are of; most find none."""
+        return {}
+
     def check_data(self, X: NDArray) -> None:
         """Refuse data that the method cannot use, before anything starts.
 

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from core.unrolled import Assignment, Laplacian
+    from core.unrolled import Assignment, Coder, Laplacian
 
 START_STEPS, START_RATE, SOFTENED = 300, 0.05, 0.1  # of the fit of omega to the labels of the start
+TRIES = 50  # of k-means for the start: with 10, chance decides on COIL-20
 CONVERGED = 1000  # iterations of sparse coding behind the start "codes"
 
 
@@ -45,15 +46,10 @@ class ClusterCoding(DictionaryCoding):
     reads = "Z"
     uses_gpu = True
 
-    net_: nn.Module = field(init=False, repr=False)
+    net_: Coder = field(init=False, repr=False)
     clusters_: nn.ModuleList = field(init=False, repr=False)
-    scale_: float = field(init=False, repr=False)
     known_: list[Tensor] = field(init=False, repr=False)
 
-    n_stages: int = integer(
-        2, symbol="K_s", low=1, high=50, soft=(1, 10), group=DICTIONARY_GROUP,
-        help="Iterations after the first; the network has one more layer than this.",
-    )  # fmt: skip
     loss: str = choice(
         "eml", symbol="C", choices=("eml", "mml"), group="Objective",
         help="Entropy of the memberships, or margin between the best cluster and the runner-up.",
@@ -108,13 +104,13 @@ class ClusterCoding(DictionaryCoding):
 
     # ---- what a subclass says ----------------------------------------------------------------------------------------
 
-    def new_coder(self, n_features: int, generator: torch.Generator) -> nn.Module:
+    def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
         """The coder, from ``atoms_``."""
         raise NotImplementedError  # pragma: no cover
 
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
         """Which layers have clusters: number of the layer to number of clusters and weight; the last one has K."""
-        return {self.n_stages: (K, 1.0)}
+        return {-1: (K, 1.0)}
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -137,24 +133,23 @@ class ClusterCoding(DictionaryCoding):
         yield self.conclude(self.seen(data, L))
 
     def _codes(self, X: Tensor, L: Laplacian) -> list[Tensor]:
-        """Codes after every layer, without gradients, in units of ``scale_``."""
+        """Codes after every layer, without gradients, in their unit."""
         import torch
 
         with torch.no_grad():
-            return [Z / self.scale_ for Z in self.net_(X, L)]
+            return [Z / self.net_.unit for Z in self.net_(X, L)]
 
     def _begin_clusters(self, X: Tensor, L: Laplacian, K: int) -> None:
         """omega of every supervised layer, fitted to the labels of the start."""
         from torch import nn
 
-        self.scale_ = 1.0
         codes = self._codes(X, L)
-        self.scale_ = max(float(codes[-1].abs().mean()), 1e-12)
+        self.net_.unit.fill_(codes[-1].abs().mean().clamp_min(1e-12))
         converged = cache(self._converged)  # all layers may ask for it
         made = []
         for layer, (count, _) in self.supervised(K).items():
             labels = self._first_labels(codes[layer], count, converged)
-            made.append(self._fitted(codes[layer] / self.scale_, labels, count))
+            made.append(self._fitted(codes[layer] / self.net_.unit, labels, count))
         self.clusters_ = nn.ModuleList(made).to(self.device)
 
     def _first_labels(self, Z: Tensor, K: int, converged: Callable[[], NDArray]) -> NDArray[np.int64]:
@@ -162,7 +157,7 @@ class ClusterCoding(DictionaryCoding):
         if self.start == "cut":
             return spectral_labels(self.graph_.symmetric(), K, assign_labels="kmeans", random_state=self.random_state)
         codes = converged() if self.start == "codes" else Z.cpu().numpy()
-        return embedded_labels(codes, K, random_state=self.random_state)
+        return embedded_labels(codes, K, random_state=self.random_state, n_init=TRIES)
 
     def _converged(self) -> NDArray:
         """Codes that the unrolled iteration would end at, with the weights of the start."""
@@ -217,7 +212,7 @@ class ClusterCoding(DictionaryCoding):
                 edges = self.graph_.edges if rows is None else self.graph_.within(rows)
                 inside = L if rows is None else Laplacian(edges, self.laplacian)
                 codes = self.net_(X if rows is None else X[rows], inside)
-                losses, found = self._terms([Z / self.scale_ for Z in codes], edges)
+                losses, found = self._terms([Z / self.net_.unit for Z in codes], edges)
                 descend(optimizer, losses)
                 gauges = {"clusters": effective_clusters(found.posterior.detach())}
                 averages.add({**losses, **gauges}, len(codes[0]))
@@ -260,20 +255,19 @@ class ClusterCoding(DictionaryCoding):
     # ---- what is seen, labels, new samples ---------------------------------------------------------------------------
 
     def seen(self, X: Tensor, L: Laplacian) -> Arrays:
-        """Codes after the first two layers and at the end, memberships, atoms."""
+        """Codes, memberships, atoms."""
         return {
-            "Z": lambda: self._codes(X, L)[-1], "Z1": lambda: self._codes(X, L)[0], "Z2": lambda: self._codes(X, L)[1],
-            "P": lambda: self.memberships(self._codes(X, L)[-1]), "D": self.atoms_,
+            "Z": lambda: self._codes(X, L)[-1], "P": lambda: self.memberships(self._codes(X, L)[-1]), "D": self.atoms_,
         }  # fmt: skip
 
-    def memberships(self, Z: Tensor) -> Tensor:
-        """p_ij of codes (n, p)."""
+    def memberships(self, Z: Tensor, place: int = -1) -> Tensor:
+        """p_ij of codes (n, p) to the clusters at that place of ``clusters_``; the last are those of the result."""
         import torch
 
-        from core.unrolled import assignment
+        from core.unrolled import Clusters, assignment
 
         with torch.no_grad():
-            return assignment(Z, self.clusters_[-1].omega, self.loss, self.temperature).posterior  # type: ignore[arg-type, union-attr]
+            return assignment(Z, cast(Clusters, self.clusters_[place]).omega, self.loss, self.temperature).posterior
 
     def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         """The cluster of the largest membership; no seed has a say in it."""
@@ -297,8 +291,6 @@ class ClusterCoding(DictionaryCoding):
         L = Laplacian(self.graph_.edges, self.laplacian)
         data = torch.from_numpy(self.samples_)
         self.net_ = self.new_coder(data.shape[1], torch.Generator().manual_seed(self.random_state))
-        self.scale_ = 1.0
-        self.scale_ = max(float(self._codes(data, L)[-1].abs().mean()), 1e-12)  # that of the start, as in training
         parts: dict[str, dict[str, Any]] = {"net": {}, "clusters": {}}
         for name, value in weights.items():
             part, _, key = name.partition(".")
@@ -312,7 +304,7 @@ class ClusterCoding(DictionaryCoding):
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         n, m, p = shape[0], int(np.prod(shape[1:])), params["n_atoms"]
         batch = min(params["train_batch_size"] or n, n)
-        layers = params["n_stages"] + 1
+        layers = cls.layers(params)
         matrices = {
             "data": 8 * n * m, "codes": 4 * n * p * layers, "graph": 12 * n * params["n_neighbors"],
             "activations of a step": 4 * batch * p * layers * (3 + params["n_neighbors"]),
@@ -320,6 +312,31 @@ class ClusterCoding(DictionaryCoding):
         return Cost(parameters=cls.coder_parameters(m, params) + p * (params["n_clusters"] or 10), matrices=matrices)
 
     @classmethod
+    def layers(cls, params: Mapping[str, Any]) -> int:
+        """How many codes of a sample a step of training holds."""
+        raise NotImplementedError  # pragma: no cover
+
+    @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
         """Numbers that the coder learns."""
         raise NotImplementedError  # pragma: no cover
+
+
+@dataclass(kw_only=True)
+class LayeredCoding(ClusterCoding):
+    """A coder of K_s + 1 layers, whose codes are all there to be seen."""
+
+    n_stages: int = integer(
+        2, symbol="K_s", low=1, high=50, soft=(1, 10), group=DICTIONARY_GROUP,
+        help="Iterations after the first; the network has one more layer than this.",
+    )  # fmt: skip
+
+    def seen(self, X: Tensor, L: Laplacian) -> Arrays:
+        """Codes after the first two layers too."""
+        return {
+            **super().seen(X, L), "Z1": lambda: self._codes(X, L)[0], "Z2": lambda: self._codes(X, L)[1],
+        }  # fmt: skip
+
+    @classmethod
+    def layers(cls, params: Mapping[str, Any]) -> int:
+        return int(params["n_stages"]) + 1

@@ -20,6 +20,8 @@ from core.params import choice, flag, integer, real
 from core.sparsecoding import KSVD, MiniBatchDictionary, step_bound
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from core.orthogonal import NeighborGraph
 
 DICTIONARY_GROUP, GRAPH_GROUP = "Dictionary", "Graph"
@@ -167,6 +169,17 @@ class DictionaryCoding(Clusterer):
         if self.laplacian == "plain":
             return own / degrees.max(), csr_array(W / degrees.max())
         return (own > 0).astype(float), csr_array(diags_array(_root(own)) @ W @ diags_array(_root(degrees)))
+
+    def joined_tensors(self, X: NDArray) -> tuple[Tensor, Tensor, Tensor]:
+        """New samples as `prepared` gives them, and c (q, 1) and M of `joined`, for a network."""
+        import torch
+
+        from core.losses import sparse_tensor
+
+        data = self.prepared(X)
+        own, M = self.joined(data)
+        c = torch.from_numpy(own.astype(np.float32)).to(self.device)[:, None]
+        return torch.from_numpy(data).to(self.device), c, sparse_tensor(M, self.device)
 
 
 def _root(degrees: NDArray) -> NDArray:

@@ -50,7 +50,7 @@ class UnknownName(InvalidInput):
 
 
 class Diverged(AffinityLabError):
-    """A loss term stopped being finite.
+    """A loss term stopped being finite, or grew without bounds.
 
     Parameters
     ----------
@@ -58,13 +58,17 @@ class Diverged(AffinityLabError):
         The first term that was not finite, in the order the method reports its terms.
     stage, step
         Where it happened.
+    advice : str
+        What to do about it.
     """
 
-    def __init__(self, term: str, stage: str, step: int, value: float) -> None:
+    def __init__(
+        self, term: str, stage: str, step: int, value: float,
+        advice: str = "Lower the learning rate or the weight of that term.",
+    ) -> None:  # fmt: skip
         self.term, self.stage, self.step = term, stage, step
         super().__init__(
-            f"Training diverged: the term {term!r} became {value} at epoch {step} of the stage {stage!r}. "
-            "Lower the learning rate or the weight of that term."
+            f"Training diverged: the term {term!r} became {value:g} at epoch {step} of the stage {stage!r}. {advice}"
         )
 
 

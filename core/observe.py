@@ -24,6 +24,7 @@ LIVE_PIXELS = 240
 LIVE_IMAGES = 8
 LIVE_SILHOUETTE = 500
 IDENTITY_MASS = 0.5
+FEW = 0.5  # of the clusters
 WORSE = 0.01  # of accuracy: less may be chance
 
 
@@ -81,6 +82,24 @@ def against_classes(y: NDArray, arrays: Mapping[str, Any], labels: NDArray) -> d
     return scores
 
 
+def against_columns(data: Dataset, clusterings: Mapping[str, NDArray]) -> list[dict[str, Any]]:
+    """ACC and NMI of several clusterings against the classes and every further column of labels.
+
+    Returns
+    -------
+    list of dict
+        ``codes`` (what is clustered), ``clusters`` (how many), ``column`` (its name; None: the classes), ``acc``, ``nmi_max``.
+    """
+    columns = [(None, data.y)] if data.y is not None else []
+    found = []
+    for column, y in [*columns, *((name, attribute.y) for name, attribute in data.attributes.items())]:
+        for codes, labels in clusterings.items():
+            scores = metrics.evaluate(y, labels)
+            about = {"codes": codes, "clusters": int(np.unique(labels).size), "column": column}
+            found.append({**about, "acc": scores["acc"], "nmi_max": scores["nmi_max"]})
+    return found
+
+
 def expressed_labels(arrays: Mapping[str, Any], labels: NDArray) -> NDArray:
     """Clusters of the samples that C and the affinity speak of."""
     return labels[arrays["rows"]] if "rows" in arrays else labels
@@ -136,6 +155,13 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         filled = np.unique(view.labels).size
         text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."
         found.append(Alarm("empty clusters", text, stage, step))
+    P = view.arrays.get("P")
+    if P is not None and (effective := metrics.effective_clusters(P)) < FEW * P.shape[1]:
+        text = (
+            f"The memberships gather in few clusters: {effective:.1f} of {P.shape[1]} by the entropy of their mean. "
+            "Raise the balance, or lower the learning rate."
+        )
+        found.append(Alarm("few clusters", text, stage, step))
     return found
 
 

@@ -36,6 +36,9 @@ def conclude(
         affinity = getattr(method, "affinity_matrix_", None)
         view = observe.View(host, method.labels_, affinity, observe.score(data, host, method.labels_, affinity))
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
+        side = method.side_labels(host)
+        if side or data.attributes:
+            result["columns"] = observe.against_columns(data, {**side, "result": method.labels_})
         if data.test is None and data.y is not None and "Z" in host:
             result["metrics"] |= metrics.retrieval(host["Z"], data.y)
         if data.test is not None:

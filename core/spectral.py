@@ -306,13 +306,13 @@ def anchor_labels(C: Any, n_clusters: int, *, random_state: int = 0) -> NDArray[
 
 
 def embedded_labels(
-    embedding: NDArray, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0
+    embedding: NDArray, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0, n_init: int = 10
 ) -> NDArray[np.int64]:
-    """Read clusters off the rows of a spectral embedding, with scikit-learn's ways to do it."""
+    """Read clusters off the rows of a spectral embedding, k-means as the best of `n_init`."""
     if assign_labels == "kmeans":
         from sklearn.cluster import KMeans
 
-        return KMeans(n_clusters, n_init=10, random_state=random_state).fit_predict(embedding).astype(np.int64)
+        return KMeans(n_clusters, n_init=n_init, random_state=random_state).fit_predict(embedding).astype(np.int64)
     from sklearn.cluster import _spectral
 
     if assign_labels == "cluster_qr":

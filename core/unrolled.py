@@ -68,7 +68,21 @@ def laplacian_of(W: csr_array, kind: str = "normalized") -> csr_array:
     return csr_array(diags_array((degrees > 0).astype(float)) - diags_array(root) @ W @ diags_array(root))
 
 
-class TAGNet(nn.Module):
+class Coder(nn.Module):
+    """Samples and their Laplacian to codes, layer by layer; ``unit`` is the scale in which the codes count."""
+
+    unit: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("unit", torch.ones(()))
+
+    def forward(self, X: Tensor, L: Laplacian) -> list[Tensor]:
+        """Codes of samples (n, m) after every layer, (n, p) each."""
+        raise NotImplementedError  # pragma: no cover
+
+
+class TAGNet(Coder):
     """Unrolled graph-regularised sparse coding.
 
     Parameters
@@ -125,7 +139,7 @@ class TAGNet(nn.Module):
         return self.shrink(U if smoothness is None else U - self.rho * smoothness)
 
 
-class DenseEncoder(nn.Module):
+class DenseEncoder(Coder):
     """The baseline encoder BE: dense layers of p rectified units, as many as TAGnet has shrinkages."""
 
     def __init__(self, n_features: int, width: int, depth: int, generator: torch.Generator) -> None:

@@ -11,7 +11,10 @@ from torch import Tensor
 from core.bench.ablation import LAST, ROWS, bench_ablation
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
-from core.errors import ParameterError, UnknownName
+from core.bench.sensitivity import bench_sensitivity
+from core.bench.sensitivity import draw as draw_sensitivity
+from core.datasets import DataSpec
+from core.errors import InvalidInput, ParameterError, UnknownName
 from core.finetuning import FineTuning
 
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
@@ -107,3 +110,25 @@ def test_the_ablation_has_every_row_of_the_paper() -> None:
     assert len({row["acc"] for row in rows}) > 3
     with pytest.raises(ParameterError, match="seeds"):
         bench_ablation("digits", seeds=())
+
+
+def test_a_result_is_measured_against_a_hyperparameter_and_against_the_data(tmp_path: Path) -> None:
+    data = DataSpec("digits", per_class=12)
+    by_strength = list(bench_sensitivity("ridge", data, "strength", ["0.01", "1"], seeds=(0, 1)))
+    assert [row["value"] for row in by_strength] == [0.01, 1.0]
+    assert all(0 < row["acc"] <= 1 and row["clusters"] == 10 and row["seeds"] == 2 for row in by_strength)
+    by_class = list(bench_sensitivity("kmeans", data, "n_classes", ["2", "5"]))
+    assert [row["clusters"] for row in by_class] == [2, 5] and by_class[0]["acc"] > by_class[1]["acc"]
+    clean, noisy = bench_sensitivity("kmeans", data, "noise", ["0", "3"])
+    assert clean["acc"] > noisy["acc"] + 0.2
+    drawn = draw_sensitivity(by_class, "n_classes", "k-means on digits", tmp_path / "drawn.svg")
+    assert "n_classes" in drawn.read_text() or drawn.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("over", "values", "told"),
+    [("lamb", ["1"], "strength"), ("noise", ["much"], "float"), ("strength", [], "one value"), ("strength", ["1", "-1"], "-1")],
+)
+def test_what_cannot_be_varied_is_refused_before_training(over: str, values: list[str], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        bench_sensitivity("ridge", DataSpec("digits", per_class=12), over, values)

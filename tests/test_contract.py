@@ -47,6 +47,7 @@ SWITCHES: Mapping[str, Any] = {
     "tagnet": ({"loss": "mml", "agreement": 1.0},),
     "dtagnet": ({"loss": "mml", "agreement": 1.0},),
     "be": ({"loss": "mml", "agreement": 1.0},),
+    "sc_clustering": ({"loss": "mml", "agreement": 1.0},),
 }  # that show every term of a loss
 
 
@@ -360,6 +361,7 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("tagnet", "dictionary", 1, {}),
     ("tagnet", "finetune", 2, {"train_batch_size": 60}),
     ("dtagnet", "finetune", 3, {"loss": "mml", "agreement": 1.0, "optimizer": "sgd"}),
+    ("sc_clustering", "finetune", 2, {"train_batch_size": 60}),
     ("spectralnet", "head", 1, {"tolerance": 1e-9}),
     ("spectralnet", "head", 2, {"features": "samples", "graph": "batch"}),
 ]

@@ -268,6 +268,8 @@ GOOD_LABELS = np.arange(30) % 3
         ("constant codes", View({"Z": np.tile([[1e-20, 0.0]], (30, 1))})),
         ("empty clusters", View({"Z": GOOD_Z}, GOOD_LABELS % 2)),
         ("empty clusters", View({"Z": GOOD_Z}, np.zeros(30, dtype=np.int64))),
+        (None, View({"P": np.eye(3)[GOOD_LABELS]}, GOOD_LABELS)),
+        ("few clusters", View({"P": np.tile([[0.96, 0.03, 0.01]], (30, 1))}, GOOD_LABELS)),
     ],
 )
 def test_collapsed_solutions_raise_the_alarm_that_fits(kind: str | None, view: View) -> None:

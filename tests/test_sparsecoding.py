@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.decomposition import sparse_encode
+from sklearn.linear_model import Lasso
 from sklearn.neighbors import kneighbors_graph
 
-from core.errors import ParameterError
+from core import datasets, registry
+from core.errors import Diverged, ParameterError
 from core.sparsecoding import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
 from core.unrolled import laplacian_of
 
@@ -51,9 +52,8 @@ def test_without_a_graph_it_is_the_lasso() -> None:
     A = np.zeros((len(X), len(D)))
     for _ in range(20_000):
         A = graph_step(A, X, D, L, lam=0.1, alpha=0.0, N=step_bound(D))
-    expected = sparse_encode(X, D, algorithm="lasso_cd", alpha=0.1, max_iter=100_000)
-    assert objective(A, X, D, L, lam=0.1, alpha=0) <= objective(expected, X, D, L, lam=0.1, alpha=0) + 1e-9
-    np.testing.assert_allclose(A, expected, atol=1e-4)  # of a solver that stops by its own rule
+    lasso = Lasso(0.1 / X.shape[1], fit_intercept=False, tol=1e-14, max_iter=1_000_000)  # it divides the squares by m
+    np.testing.assert_allclose(A, lasso.fit(D.T, X.T).coef_, atol=1e-6)
 
 
 def test_the_optimum_is_not_reached_elsewhere() -> None:
@@ -70,6 +70,14 @@ def test_the_printed_step_bound_diverges_with_a_strong_graph() -> None:
         A = graph_step(A, X, D, L, lam=0.1, alpha=100.0, N=step_bound(D, L, 100.0, "paper"))
         values.append(objective(A, X, D, L, lam=0.1, alpha=100.0))
     assert values[-1] > 1e6 * values[0]
+
+
+def test_a_run_with_the_printed_bound_says_that_it_diverged() -> None:
+    X = datasets.load("digits", per_class=12).samples
+    settings = {"alpha": 100.0, "n_atoms": 24, "sweeps": 1, "max_iter": 30, "n_clusters": 10}
+    with pytest.raises(Diverged, match=r"'objective'.*safe step bound"):
+        registry.build("gsc", bound="paper", **settings).fit(X)
+    registry.build("gsc", **settings).fit(X)
 
 
 def test_the_safe_bound_is_the_lipschitz_constant() -> None:

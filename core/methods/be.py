@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from core.base import Preset
-from core.clustercoding import ClusterCoding
+from core.clustercoding import LayeredCoding
 from core.methods.tagnet import COIL20, TAGnet
 from core.registry import register
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from core.unrolled import Coder
 
 
 @register
-class BE(ClusterCoding):
+class BE(LayeredCoding):
     """Dense layers trained by a clustering loss."""
 
     name = "be"
@@ -37,7 +38,7 @@ class BE(ClusterCoding):
         "coil20": Preset(title="COIL-20", dataset="coil20", params=COIL20, note="Constants of TAGnet, chosen with the labels."),
     }
 
-    def new_coder(self, n_features: int, generator: torch.Generator) -> nn.Module:
+    def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
         from core.unrolled import DenseEncoder
 
         return DenseEncoder(n_features, self.n_atoms, self.n_stages + 1, generator)

@@ -15,6 +15,7 @@ A new sample is coded by the same iteration, joined to its nearest training samp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, ClassVar, Self
@@ -24,12 +25,15 @@ from numpy.typing import NDArray
 
 from core.base import Arrays, Cost, Preset, Stages, Step
 from core.dictionarycoding import DictionaryCoding
+from core.errors import Diverged
 from core.grouping import GroupsCodes
 from core.params import integer, real
 from core.registry import register
 from core.sparsecoding import graph_step, objective, optimality, soft_threshold
 
 NEW_ITERATIONS = 300  # of a new sample, whatever its batch
+ADVICE = "Lower alpha, or take the safe step bound."
+RISEN = 100.0  # times its lowest value: an objective that high does not come down again
 
 
 @register
@@ -84,11 +88,15 @@ class GSC(DictionaryCoding, GroupsCodes):
         L = laplacian_of(self.graph_.symmetric(), self.laplacian)
         weights: dict[str, Any] = {"lam": self.lam, "alpha": self.alpha}
         N = self.step_bound()
-        A = np.zeros((len(data), len(D)))
+        A, lowest = np.zeros((len(data), len(D))), math.inf
         for iteration in range(self.max_iter):
             A = graph_step(A, data, D, L, N=N, **weights)
             violation = optimality(A, data, D, L, **weights)
-            scalars = {"objective": objective(A, data, D, L, **weights), "optimality": violation}
+            value = objective(A, data, D, L, **weights)
+            lowest = min(lowest, value)
+            if value > RISEN * lowest:  # only the paper's N can do that
+                raise Diverged("objective", "codes", iteration + 1, value, ADVICE)
+            scalars = {"objective": value, "optimality": violation}
             yield Step("codes", iteration + 1, self.max_iter, scalars, {"Z": A, "D": self.atoms_})
             if violation <= self.tolerance or stages.stopping:
                 break

@@ -27,14 +27,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base import Preset
-from core.clustercoding import ClusterCoding
+from core.base import Arrays, Preset
+from core.clustercoding import LayeredCoding
 from core.params import real, sizes
 from core.registry import register
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor
+
+    from core.unrolled import Coder, Laplacian
 
 _CHOSEN = "Constants chosen with the labels."
 COIL20: Mapping[str, Any] = {
@@ -69,7 +71,7 @@ def _presets(**more: Any) -> dict[str, Preset]:
 
 
 @register
-class TAGnet(ClusterCoding):
+class TAGnet(LayeredCoding):
     """Unrolled graph-regularised sparse coding, trained by a clustering loss."""
 
     name = "tagnet"
@@ -100,7 +102,7 @@ class TAGnet(ClusterCoding):
         ),
     }  # fmt: skip
 
-    def new_coder(self, n_features: int, generator: torch.Generator) -> nn.Module:
+    def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
         from core.unrolled import TAGNet
 
         return TAGNet(self.atoms_, self.n_stages, lam=self.lam, alpha=self.alpha, N=self.step_bound())
@@ -109,19 +111,12 @@ class TAGnet(ClusterCoding):
         """Codes of single samples, joined to those of training at every layer."""
         import torch
 
-        from core.losses import sparse_tensor
         from core.unrolled import TAGNet
 
-        data = self.prepared(X)
-        own, M = self.joined(data)
-        net = cast(TAGNet, self.net_)
-        known = [Z * self.scale_ for Z in self.known_]
+        known = [Z * self.net_.unit for Z in self.known_]
         with torch.no_grad():
-            codes = net.continued(
-                torch.from_numpy(data).to(self.device), torch.from_numpy(own.astype(np.float32)).to(self.device)[:, None],
-                sparse_tensor(M, self.device), known,
-            )  # fmt: skip
-        return (codes[-1] / self.scale_).cpu().numpy()
+            codes = cast(TAGNet, self.net_).continued(*self.joined_tensors(X), known)
+            return (codes[-1] / self.net_.unit).cpu().numpy()
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
@@ -149,7 +144,18 @@ class DTAGnet(TAGnet):
 
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
         layers = {t: (count, self.layer_weight) for t, count in enumerate(self.layer_clusters[: self.n_stages])}
-        return {**layers, self.n_stages: (K, 1.0)}
+        return {**layers, **super().supervised(K)}
+
+    def seen(self, X: Tensor, L: Laplacian) -> Arrays:
+        """Memberships of Z1 and Z2 in their own clusters too."""
+        own = range(len(self.clusters_) - 1)
+        return {
+            **super().seen(X, L),
+            **{f"P{t + 1}": lambda t=t: self.memberships(self._codes(X, L)[t], t) for t in own},  # type: ignore[misc]
+        }  # fmt: skip
+
+    def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
+        return {name.replace("P", "Z"): arrays[name].argmax(axis=1) for name in ("P1", "P2") if name in arrays}
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
