@@ -79,17 +79,25 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
-        "what", choices=("epoch", "scaling", "ablation"),
-        help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add",
+        "what", choices=("epoch", "scaling", "ablation", "sensitivity"),
+        help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add; "
+        "how a method depends on a hyperparameter or on the data",
     )  # fmt: skip
     bench.add_argument(
         "tasks", nargs="*",
-        help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets",
+        help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets; "
+        "sensitivity: a method and a data set",
     )  # fmt: skip
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
-    bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
-    bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
-    bench.add_argument("--seeds", type=int, default=3, help="ablation: how many seeds")
+    bench.add_argument("--n-samples", type=int, help="ablation, sensitivity: random subset of that size")
+    bench.add_argument("--preset", default="auto", help="ablation, sensitivity: constants, as in run")
+    bench.add_argument("--seeds", type=int, default=3, help="ablation, sensitivity: how many seeds")
+    bench.add_argument(
+        "--over", nargs="+", default=[], metavar=("KEY", "VALUE"),
+        help="sensitivity: a hyperparameter, or n_classes, n_samples or noise, and the values that it takes",
+    )  # fmt: skip
+    bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
+    bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
     return parser
 
 
@@ -114,7 +122,8 @@ def _data_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--per-class", type=int, help="that many samples of each class")
     sub.add_argument("--n-classes", type=int, help="only the first classes")
     sub.add_argument("--n-test", type=int, help="hold out so many samples, of the published test part where there is one")
-    sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset")
+    sub.add_argument("--noise", type=float, default=0.0, help="standard deviation of Gaussian noise, added after scaling")
+    sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset, and of the noise")
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------------
@@ -153,6 +162,7 @@ def _datasets(options: argparse.Namespace) -> int:
         return EXIT_DONE
     for row in rows:
         size = f"{row['n_samples']} x {'x'.join(map(str, row['shape']))}, {row['n_classes']} classes"
+        size += "".join(f", label column {name}" for name in row["label_columns"])
         print(f"{row['name']}: {row['title']}, {size}, {'here' if row['available'] else 'not here'}")
         if not row["available"]:
             print(f"    {row['how_to_get']}")
@@ -174,7 +184,7 @@ def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
     return {
         "name": entry.name, "title": entry.title, "summary": entry.summary, "n_samples": entry.n,
         "shape": list(entry.shape), "n_classes": entry.n_classes, "available": datasets.available(entry.name),
-        "how_to_get": entry.how_to_get, "terms": entry.terms,
+        "how_to_get": entry.how_to_get, "terms": entry.terms, "label_columns": list(entry.attributes),
     }  # fmt: skip
 
 
@@ -187,7 +197,7 @@ def _run(options: argparse.Namespace) -> int:
         overrides=parse_settings(options.method, options.set), snapshots=options.snapshots,
     )  # fmt: skip
     prepared = execute.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
-    print(f"{spec.method} on {spec.data.name}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
+    print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
     cls = registry.method(spec.method)
     words = cls.scope_words(prepared.data.n_samples, spec.params) if issubclass(cls, SelfExpressive) else None
     if words:
@@ -206,7 +216,7 @@ def _data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSp
         name = str(Path(name).resolve())  # the record must find the file from anywhere
     return DataSpec(
         name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
-        seed=options.data_seed, scaling=scaling, n_test=options.n_test,
+        seed=options.data_seed, scaling=scaling, n_test=options.n_test, noise=options.noise,
     )  # fmt: skip
 
 
@@ -255,7 +265,8 @@ def result_json(run: Run) -> dict[str, Any]:
         "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
         "peak_rss_mb": result.get("peak_rss_mb"), "pretrained": result.get("pretrained", {}),
-        "used_labels": result.get("used_labels", False), "alarms": run.alarms, "error": run.error,
+        "used_labels": result.get("used_labels", False), "columns": result.get("columns", []),
+        "alarms": run.alarms, "error": run.error,
         "tags": run.tags, "notes": run.notes, "created": run.created,
     }  # fmt: skip
 
@@ -273,6 +284,10 @@ def _print_run(run: Run, as_json: bool) -> None:
             else ""
         )
         print(f"    {name:18s} {value:.4f}{beside}")
+    for row in run.result.get("columns", []):
+        what = f"{row['clusters']} clusters of {row['codes']}" if row["codes"] != "result" else "the result"
+        column = f"label column {row['column']}" if row["column"] else "the classes"
+        print(f"    {what} against {column}: ACC {row['acc']:.4f}, NMI {row['nmi_geometric']:.4f}")
     best = run.result.get("best")
     if best:
         print(f"    best over the run   {best['acc']:.4f} at {best['stage']} {best['step']} (chosen with the labels)")
@@ -293,7 +308,7 @@ def _list(options: argparse.Namespace) -> int:
     for run in runs:
         accuracy = run.result.get("metrics", {}).get("acc")
         shown = f"ACC {accuracy:.4f}" if accuracy is not None else ""
-        print(f"{run.id:50s} {run.status:9s} {run.spec.method:12s} {run.spec.data.name:16s} {shown}")
+        print(f"{run.id:50s} {run.status:9s} {run.spec.method:12s} {run.spec.data.label:16s} {shown}")
     return EXIT_DONE
 
 
@@ -333,7 +348,10 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    rows = {"epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation}[options.what](options)
+    tasks = {
+        "epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity
+    }  # fmt: skip
+    rows = tasks[options.what](options)
     if options.json:
         print(json.dumps(rows))
     return EXIT_DONE
@@ -376,6 +394,33 @@ def _bench_ablation(options: argparse.Namespace) -> list[dict[str, Any]]:
                 f"   NMI {row['nmi']:.3f} ± {row['nmi_std']:.3f}{published}"
             )
         rows += [{"dataset": dataset, **row} for row in found]
+    return rows
+
+
+def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.sensitivity import bench_sensitivity, draw
+
+    if len(options.tasks) != 2 or len(options.over) < 2:
+        raise ParameterError(
+            "bench sensitivity takes a method and a data set, and --over KEY VALUE [VALUE ...]. "
+            f"Got {' '.join(options.tasks) or 'nothing'} and --over {' '.join(options.over) or 'nothing'}."
+        )
+    (method, dataset), (over, *values) = options.tasks, options.over
+    found = bench_sensitivity(
+        method, DataSpec(dataset, n_samples=options.n_samples), over, values, preset=options.preset,
+        changes=parse_settings(method, options.set), seeds=range(options.seeds),
+    )  # fmt: skip
+    rows = []
+    print(f"{method} on {dataset}: mean and deviation over {options.seeds} seeds")
+    for row in found:
+        print(
+            f"    {over} = {row['value']!s:<8} ACC {row['acc']:.3f} ± {row['acc_std']:.3f}   NMI {row['nmi']:.3f} ± "
+            f"{row['nmi_std']:.3f}   {row['filled']} of {row['clusters']} clusters hold samples",
+            flush=True,
+        )
+        rows.append(row)
+    if options.draw is not None:
+        print(draw(rows, over, f"{registry.method(method).title} on {dataset}", options.draw))
     return rows
 
 

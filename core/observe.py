@@ -88,7 +88,8 @@ def against_columns(data: Dataset, clusterings: Mapping[str, NDArray]) -> list[d
     Returns
     -------
     list of dict
-        ``codes`` (what is clustered), ``clusters`` (how many), ``column`` (its name; None: the classes), ``acc``, ``nmi_max``.
+        ``codes`` (what is clustered), ``clusters`` (how many), ``column`` (its name; None: the classes), ``acc`` and
+        ``nmi_geometric``.
     """
     columns = [(None, data.y)] if data.y is not None else []
     found = []
@@ -96,7 +97,7 @@ def against_columns(data: Dataset, clusterings: Mapping[str, NDArray]) -> list[d
         for codes, labels in clusterings.items():
             scores = metrics.evaluate(y, labels)
             about = {"codes": codes, "clusters": int(np.unique(labels).size), "column": column}
-            found.append({**about, "acc": scores["acc"], "nmi_max": scores["nmi_max"]})
+            found.append({**about, "acc": scores["acc"], "nmi_geometric": scores["nmi_geometric"]})
     return found
 
 

@@ -26,6 +26,10 @@ HELD_OUT = (
     "No method learns from these samples; they are encoded and scored apart. Where a test part is published (MNIST, MNIST2, "
     "Fashion-MNIST, USPS) they are drawn from it, and the rest of it is left out; else they are drawn from all samples."
 )
+NOISE = (
+    "Standard deviation of the Gaussian noise that is added to every value after scaling, also to held-out samples. It is "
+    "drawn from the seed, and nothing is clipped, so values may leave the range of the scaling."
+)
 SHEET_ROWS, SHEET_COLUMNS = 10, 18
 
 
@@ -62,6 +66,9 @@ def choose() -> DataSpec:
             n_test=_limit("Hold out for testing", start.n_test, 4, f"{name}:n_test", placeholder="none", help=HELD_OUT),
             seed=int(st.number_input("Seed of the draw", 0, 2**31 - 1, start.seed, key=f"{name}:seed")),
             scaling=scaling,
+            noise=st.number_input(
+                "Noise", 0.0, datasets.MAX_NOISE, float(start.noise), 0.05, format="%g", key=f"{name}:noise", help=NOISE
+            ),
         )
 
 
@@ -78,6 +85,8 @@ def show(data: Dataset) -> None:
         facts["Held out"] = f"{data.test.n_samples:,}"
     for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         column.metric(label, value, border=True)
+    if data.attributes:
+        st.caption(f"Label columns: {label_columns(data)}.")
     if data.image_shape:
         _contact_sheet(data)
     else:
@@ -88,6 +97,12 @@ def show(data: Dataset) -> None:
         st.subheader("Samples per class")
         shown = dict(zip(plain_names(list(counts)), counts.values(), strict=True))
         st.plotly_chart(figures.class_counts(shown), key="counts", alt="Bar chart of samples per class")
+
+
+def label_columns(data: Dataset) -> str:
+    """The classes and the attributes, each with how many values it has."""
+    classes = [] if data.y is None else [f"class ({len(data.classes)})"]
+    return ", ".join([*classes, *(f"{plain(name)} ({len(found.classes)})" for name, found in data.attributes.items())])
 
 
 def _contact_sheet(data: Dataset) -> None:
@@ -111,6 +126,8 @@ def upload() -> None:
         st.markdown(
             "**.npz** and **.mat** with the keys `X`/`y`, `images`/`labels`, `fea`/`gnd` or `img`/`label`; "
             "**.csv** and **.parquet** with numeric columns and, if there are labels, a column `label`. "
+            "Further columns of labels are named `label_<name>`, say `label_pose`: they colour and score, nothing learns "
+            "from them. "
             "Files stay on this machine."
         )
         with st.form("upload", border=False):

@@ -22,7 +22,7 @@ def row(run: Run) -> dict[str, Any]:
     return {
         "Status": str(run.status),
         "Method": run.spec.method,
-        "Data": run.spec.data.name,
+        "Data": run.spec.data.label,
         "n": run.result.get("n_samples"),
         "K": run.result.get("n_clusters"),
         "ACC": metrics.get("acc"),
@@ -52,7 +52,7 @@ def filtered() -> list[Run]:
 
 
 def _haystack(run: Run) -> str:
-    return " ".join([run.id, run.spec.method, run.spec.data.name, run.spec.preset, run.tags, run.notes, run.status]).lower()
+    return " ".join([run.id, run.spec.method, run.spec.data.label, run.spec.preset, run.tags, run.notes, run.status]).lower()
 
 
 def table(runs: list[Run]) -> list[Run]:

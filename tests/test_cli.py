@@ -151,6 +151,7 @@ def test_datasets_lists_what_is_here_and_how_to_get_the_rest(
     rows = {row["name"]: row for row in last_json(out)}
     assert code == 0 and rows["digits"]["available"] is True
     assert (rows["digits"]["n_samples"], rows["digits"]["n_classes"]) == (load("digits").n_samples, 10)
+    assert rows["coil20"]["label_columns"] == ["pose"]
     assert rows["coil20"]["available"] is False and rows["coil20"]["how_to_get"]
     code, text, _ = ask(capsys, "datasets")
     assert code == 0 and rows["coil20"]["how_to_get"] in text
@@ -173,7 +174,15 @@ def test_options_choose_the_part_of_the_data_and_the_preset(capsys: pytest.Captu
     assert code == 0 and result["n_samples"] == 80 and result["preset"] == "digits"
     assert result["params"]["n_clusters"] == 4 and result["params"]["power"] == 2.0
     part = {"n_samples": None, "per_class": 20, "n_classes": 4, "n_test": None, "seed": 3}
-    assert result["data"] == {"name": "digits", "scaling": "l2", **part}
+    assert result["data"] == {"name": "digits", "scaling": "l2", "noise": 0.0, **part}
+
+
+def test_noise_is_an_option_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, told = ask(capsys, "run", "kmeans", *SMALL, "--noise", 0.4, "--json")
+    assert code == 0 and last_json(out)["data"]["noise"] == 0.4 and "digits with noise 0.4" in told
+    assert "digits with noise 0.4" in ask(capsys, "list")[1]
+    code, _, told = ask(capsys, "run", "kmeans", *SMALL, "--noise", "nan")
+    assert code == 2 and "noise must be a number in [0, 5]" in told
 
 
 def test_a_file_can_be_trained_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from core import datasets
-from core.datasets import Dataset, DataSpec, load
+from core.datasets import Dataset, DataSpec, RawData, load, load_like
 from core.datasets.rotated import rotated
+from core.datasets.turntable import pose
 from core.errors import DataError, UnknownName
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -460,6 +461,130 @@ def test_a_missing_file_and_a_foreign_one(tmp_path: Path) -> None:
         load(tmp_path / "folder.npz")
 
 
+# --- further columns of labels ---------------------------------------------------------------------------------------
+
+TURN = np.arange(40) // 5 % 4
+COLOUR = np.array(["red", "green"])[np.arange(40) % 2]
+
+
+def with_columns(path: Path, columns: dict[str, Any], y: Any = None) -> Path:
+    """A file whose first feature is `TURN`, with further columns of labels."""
+    import pandas as pd
+
+    X = np.column_stack([TURN, np.random.default_rng(0).normal(size=(40, 3))])
+    if path.suffix in (".csv", ".parquet"):
+        frame = pd.DataFrame(X, columns=list("abcd")).assign(**columns, **({} if y is None else {"label": y}))
+        frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
+        return path
+    arrays = {"X": X} | {key: np.asarray(value) for key, value in columns.items()} | ({} if y is None else {"y": y})
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        (hdf5 if ".v73" in path.suffixes else v5)(path, arrays)
+    return path
+
+
+@pytest.mark.parametrize("form", ["npz", "csv", "parquet", "mat", "v73.mat"])
+@pytest.mark.parametrize("y", [None, np.arange(40) % 3])
+def test_label_columns_are_read_from_every_format_and_change_nothing_else(form: str, y: Any, tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"label_turn": TURN * 10, "labels_one": np.ones(40)}
+    if form in ("npz", "csv", "parquet"):
+        columns["label_colour of it"] = COLOUR
+    data = load(with_columns(tmp_path / f"columns.{form}", columns, y))
+    assert {name: a.classes for name, a in data.attributes.items()} == {
+        "turn": ("0", "10", "20", "30"), "one": ("1",), **({"colour of it": ("green", "red")} if len(columns) == 3 else {}),
+    }  # fmt: skip
+    turn = data.attributes["turn"].y
+    assert turn.dtype == np.int64 and turn.tolist() == TURN.tolist()
+    assert data.n_classes == (None if y is None else 3)
+    bare = load(with_columns(tmp_path / f"bare.{form}", {}, y))
+    assert not bare.attributes and data.fingerprint == bare.fingerprint and digest(data) == digest(bare)
+
+
+def test_label_columns_follow_their_samples_into_every_part(tmp_path: Path) -> None:
+    named = {"label_turn": TURN, "classes_turn": np.array(["N", "E", "S", "W"])}
+    path = with_columns(tmp_path / "columns.npz", named, np.arange(40) // 20)
+    data = load(path, n_test=9, per_class=8, scaling="none")
+    assert data.test is not None
+    for part in (data, data.test):
+        assert part.attributes["turn"].y.tolist() == part.X[:, 0].tolist(), "one number in both parts"
+        assert part.attributes["turn"].classes == ("N", "E", "S", "W")
+    few = load(path, n_samples=4, seed=1, scaling="none")
+    found, numbers = np.unique(few.X[:, 0], return_inverse=True)
+    assert 1 < len(found) < 4, "the draw leaves out a value"
+    assert few.attributes["turn"].y.tolist() == numbers.tolist()
+    assert few.attributes["turn"].classes == tuple("NESW"[int(value)] for value in found)
+    new = load_like(DataSpec(str(path), n_samples=9), DataSpec(str(path), scaling="none"))
+    assert [float("NESW".index(new.attributes["turn"].classes[v])) for v in new.attributes["turn"].y] == new.X[:, 0].tolist()
+
+
+def test_uploads_keep_their_label_columns(tmp_path: Path) -> None:
+    path = with_columns(tmp_path / "mine.csv", {"label_<b>é.npy": COLOUR, "LABEL_turn": TURN * 10})
+    stored = datasets.store_upload("mine.csv", path.read_bytes())
+    for name, attribute in load(path).attributes.items():
+        kept = load(stored.stem).attributes[name]
+        assert kept.y.tolist() == attribute.y.tolist() and kept.classes == attribute.classes
+    assert list(load(stored.stem).attributes) == ["<b>é.npy", "turn"]
+
+
+@pytest.mark.parametrize("name", ["coil20", "coil40", "coil100"])
+def test_the_poses_of_coil_come_from_the_order_of_the_views(name: str, real_data: Path) -> None:
+    attribute = load(name).attributes["pose"]
+    assert attribute.classes[:2] == ("0-40°", "45-85°") and attribute.classes[-1] == "315-355°"
+    views = attribute.y.reshape(-1, 72)
+    assert (views == np.repeat(np.arange(8), 9)).all() and list(datasets.entry(name).attributes) == ["pose"]
+
+
+def test_views_in_another_order_have_no_pose(real_data: Path) -> None:
+    data = load("coil20", n_classes=4, scaling="none")
+    as_text = [int(text) for text in sorted(map(str, range(72)))]
+    views, y = data.X.reshape(4, 72, -1), data.y
+
+    def known(rows: Any, labels: Any = y) -> bool:
+        return pose(RawData(views[:, rows].reshape(len(labels), -1), labels, None, ("a",) * 4)) is not None
+
+    assert known(range(72)) and not known(as_text) and not known(np.random.default_rng(0).permutation(72))
+    assert not known(range(72), np.arange(288) % 4) and not known(range(71), np.repeat(np.arange(4), 71))
+
+
+# --- noise -----------------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_added_after_scaling_and_comes_from_the_seed() -> None:
+    clean, noisy, again, other = (load("digits", n_test=300, noise=noise) for noise in (0, 0.5, 0.5, 0.25))
+    assert clean.test is not None and noisy.test is not None and again.test is not None
+    np.testing.assert_allclose(other.X - clean.X, (noisy.X - clean.X) / 2, atol=1e-6)
+    added, added_to_test = noisy.X - clean.X, noisy.test.X - clean.test.X
+    for noise in (added, added_to_test):
+        assert abs(noise.mean()) < 0.01 and abs(noise.std() - 0.5) < 0.01
+    assert noisy.X.dtype == np.float32 and noisy.X.min() < -1, "nothing is clipped"
+    assert abs(np.corrcoef(added[:300].ravel(), added_to_test.ravel())[0, 1]) < 0.05, "each part has noise of its own"
+    assert digest(noisy) == digest(again) and digest(noisy.test) == digest(again.test)
+    assert noisy.fingerprint != clean.fingerprint and "with noise 0.5" in noisy.title
+    assert (load("digits", noise=0.5, seed=1).X != load("digits", noise=0.5).X).mean() > 0.99
+
+
+def test_without_noise_nothing_has_changed() -> None:
+    data = load("digits", noise=0.0)
+    assert data.fingerprint == "dcd51ef825291144", "runs and networks that are kept name it"
+    assert data.title == "Digits (8 x 8)" and DataSpec.from_dict({"name": "digits", "n_test": 9}).noise == 0
+
+
+def test_new_samples_have_the_noise_that_they_ask_for() -> None:
+    model = DataSpec("digits", noise=2.0, scaling="standard")
+    clean = load_like(DataSpec("digits"), model)
+    np.testing.assert_array_equal(clean.X, load("digits", scaling="standard").X)
+    noise = load_like(DataSpec("digits", noise=2.0), model).X - clean.X
+    assert abs(noise.std() - 2) < 0.02
+    assert abs(np.corrcoef(noise.ravel(), (load(model).X - clean.X).ravel())[0, 1]) < 0.01, "and it is new noise"
+
+
+@pytest.mark.parametrize("noise", [-0.1, 5.1, float("nan"), float("inf"), "1", True, None])
+def test_an_unusable_noise_is_refused(noise: Any) -> None:
+    with pytest.raises(DataError, match=r"noise must be a number in \[0, 5\]. Got"):
+        DataSpec("digits", noise=noise)
+
+
 # --- uploads ---------------------------------------------------------------------------------------------------------
 
 
@@ -587,6 +712,13 @@ def test_the_published_test_part_is_never_trained_on(real_data: Path) -> None:
         load("usps", n_test=2008)
 
 
+def slant(images: np.ndarray) -> float:
+    """Mean over images of how far the ink leans to the left, by its second moments."""
+    down, right = np.mgrid[:28, :28] - 13.5
+    images = images.reshape(-1, 28, 28)
+    return float(np.arctan2((images * down * right).sum((1, 2)), (images * down**2).sum((1, 2))).mean())
+
+
 def test_mnist2_holds_mnist_and_turned_copies(real_data: Path) -> None:
     whole, mnist = load("mnist2", n_test=20_000), load("mnist")
     assert whole.test is not None
@@ -595,6 +727,11 @@ def test_mnist2_holds_mnist_and_turned_copies(real_data: Path) -> None:
     np.testing.assert_array_equal(whole.test.y[:10_000], whole.test.y[10_000:])  # type: ignore[index]
     copies = whole.test.X[10_000:]
     assert (copies == whole.test.X[:10_000]).all(axis=1).mean() < 0.01, "only an angle close to zero changes nothing"
+    angle = whole.test.attributes["angle"]
+    assert (angle.y[:10_000] == 0).all() and angle.classes[0] == "not turned" and len(angle.classes) == 7
+    assert (np.bincount(angle.y[10_000:], minlength=7)[1:] > 1_500).all(), "angles are uniform"
+    tilts = [slant(copies[angle.y[10_000:] == sector]) for sector in range(1, 7)]
+    assert np.all(np.diff(tilts) > 0), "the ink turns with the angle"
     ink = copies.sum(axis=1) / whole.test.X[:10_000].sum(axis=1)
     assert np.percentile(ink, 1) > 0.9 and np.percentile(ink, 99) < 1.1, "a turn neither adds nor takes ink"
 

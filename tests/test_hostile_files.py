@@ -202,6 +202,43 @@ def test_hostile_class_names(form: str, tmp_path: Path) -> None:
     assert "line break[31m" in data.classes
 
 
+@pytest.mark.parametrize("form", ["npz", "csv", "parquet"])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"label_": LABELS}, r"label_<name>, with a name of 1 to 40 characters .* Got 'label_'"),
+        ({f"label_{'x' * 41}": LABELS}, "a name of 1 to 40 characters"),
+        ({"label_../../x": LABELS}, "none of them a slash"),
+        ({"label_a\u202eb": LABELS}, "that can be shown"),
+        ({"label_a": LABELS, "labels_a": LABELS}, "the label column 'a' twice"),
+        ({f"label_{place}": LABELS for place in range(9)}, "9 label columns beside its classes; at most 8"),
+        ({"label_half": LABELS + 0.5}, "label column 'half': labels must be whole numbers or text"),
+        ({"label_hole": np.where(LABELS == 1, np.nan, LABELS)}, "label column 'hole': 4 of 12 labels are missing"),
+        ({"label_id": np.arange(12)}, "label column 'id': each of the 12 samples has a class of its own"),
+    ],
+)
+def test_label_columns_that_cannot_be_used(form: str, columns: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    import pandas as pd
+
+    path = tmp_path / f"columns.{form}"
+    if form == "npz":
+        np.savez(path, X=GOOD, **columns)
+    else:
+        frame = pd.DataFrame(GOOD, columns=list("abcde")).assign(**columns)
+        frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
+    refused(path, message)
+
+
+@pytest.mark.parametrize("form", ["npz", "mat"])
+def test_number_of_values_in_a_label_column(form: str, tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    arrays = {"X": GOOD, "label_side": LABELS[:11]}
+    np.savez(tmp_path / "count.npz", **arrays)
+    savemat(tmp_path / "count.mat", arrays)
+    refused(tmp_path / f"count.{form}", "label column 'side': there must be one label a sample. It has 11 labels for 12")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty", "flipped"])
 def test_damaged_files(form: str, damage: str, tmp_path: Path) -> None:

@@ -118,6 +118,47 @@ def test_hostile_class_names_are_shown_as_text(visit: Callable[..., AppTest], tm
     assert not any(element.proto.allow_html for element in [*app.markdown, *app.caption])
 
 
+def described(n: int = 48) -> DataSpec:
+    """Samples without classes, with two columns of labels of hostile names and values."""
+    rows = "\n".join(f"{i % 7},{i * i % 11},{'<i>a</i>' if i % 2 else '**b**'},{i % 3}" for i in range(n))
+    return DataSpec(datasets.store_upload("columns.csv", f"a,b,label_[x](y)<b>,label_Cluster\n{rows}\n".encode()).stem)
+
+
+def test_the_data_page_names_the_label_columns(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("data", data=described().to_dict())
+    assert [c.value for c in app.caption if "Label columns" in c.value] == ["Label columns: \\[x\\](y)\\<b> (2), Cluster (3)."]
+    assert "label_<name>" in texts(app) and "Label columns" not in texts(visit("data"))
+
+
+def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("data")
+    assert app.number_input(key="digits:noise").value == 0
+    app.number_input(key="digits:noise").set_value(0.25).run()
+    assert healthy(app).session_state["data"]["noise"] == 0.25
+    app.switch_page("pages/train.py").run()
+    assert "with noise 0.25" in texts(healthy(app))
+    spec = execute.make_spec("kmeans", DataSpec.from_dict(app.session_state["data"]))
+    run = JobQueue(store, immediate=True).submit(spec).id
+    app = new_samples(visit, run)
+    assert "with noise 0.25" in texts(app) and "here they come without it" in texts(app)
+    assert any("digits with noise 0.25" in option for box in app.selectbox for option in box.options)
+
+
+def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest], store: RunStore) -> None:
+    data = described()
+    spec = execute.make_spec("kmeans", data, overrides={"n_clusters": 2})
+    run = JobQueue(store, immediate=True).submit(spec).id
+    app = visit("explore", run=run, view="Embedding", e_source="raw", e_colour="label:[x](y)<b>")
+    assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI" in unescaped(app)
+    assert [trace["name"] for trace in plots(app)[-1]["data"]] == ["**b**", "&lt;i&gt;a&lt;/i&gt;"]
+    odd = numbers_of(plots(app)[-1]["data"][1]["customdata"])
+    assert sorted(odd.tolist()) == list(range(1, 48, 2))
+
+
+def unescaped(app: AppTest) -> str:
+    return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", texts(app))
+
+
 def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Callable[..., AppTest], store: RunStore) -> None:
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.normal(size=(20, 6)), rng.normal(size=(20, 6)) + 8])
@@ -504,7 +545,10 @@ def test_a_choice_that_the_next_run_does_not_offer_gives_way_to_the_first(
 SPARSE = {"n_atoms": 20, "sweeps": 1, "epochs": 2, "max_iter": 3, "n_nonzero": 3}
 
 
-@pytest.mark.parametrize(("method", "n_stages", "layers"), [("gsc", 0, "Z"), ("tagnet", 1, "Z1 Z"), ("dtagnet", 2, "Z1 Z2 Z")])
+@pytest.mark.parametrize(
+    ("method", "n_stages", "layers"),
+    [("gsc", 0, "Z"), ("sc_clustering", 0, "Z"), ("tagnet", 1, "Z1 Z"), ("dtagnet", 2, "Z1 Z2 Z")],
+)
 def test_the_codes_of_a_sample_are_drawn_layer_by_layer(
     visit: Callable[..., AppTest], held_out: Callable[..., str], store: RunStore, method: str, n_stages: int, layers: str
 ) -> None:
@@ -517,6 +561,8 @@ def test_the_codes_of_a_sample_are_drawn_layer_by_layer(
     bars = next(figure for figure in plots(app) if "zeros" in json.dumps(figure["layout"]))["data"]
     for trace, name in zip(bars, layers.split(), strict=True):
         np.testing.assert_array_equal(numbers_of(trace["y"]), final[name][7])
+    if method == "dtagnet":  # whose layers have clusters of their own
+        assert list(app.dataframe[-1].value["Clusters of"]) == ["Z1, first layer", "Z2, second layer", "the result"]
     assert ("**Memberships**" in texts(app)) == (method != "gsc")
     if method != "gsc":
         assert f"goes to cluster {final['labels'][7]}, coloured, with membership {final['P'][7].max():.3f}" in texts(app)

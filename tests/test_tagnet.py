@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from core import registry
+from core import execute, registry
 from core.base import Stages, to_host
+from core.datasets import DataSpec
+from core.metrics import evaluate
 from core.orthogonal import NeighborGraph
+from core.processes import this_process
+from core.runs import RunStore, Status
 from core.sparsecoding import graph_step, step_bound
 from core.unrolled import (
     Laplacian,
@@ -198,3 +203,20 @@ def test_a_method_fitted_to_other_data_starts_from_these() -> None:
     X = digits()
     again = small("tagnet").fit(X[:80]).fit(X)
     np.testing.assert_array_equal(again.labels_, small("tagnet").fit(X).labels_)
+
+
+def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: RunStore, tmp_path: Path) -> None:
+    X = digits()
+    columns = {None: np.arange(len(X)) // 12, "half": np.arange(len(X)) % 2}
+    np.savez(tmp_path / "mine.npz", images=X, labels=columns[None], label_half=columns["half"])
+    changes = {"layer_clusters": (2, 3), "n_atoms": 24, "sweeps": 1, "epochs": 2}
+    spec = execute.make_spec("dtagnet", DataSpec(str(tmp_path / "mine.npz")), overrides=changes)
+    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    assert run.status == Status.DONE, run.error
+    final, rows = store.arrays(run.id, "final"), run.result["columns"]
+    clusterings = {"Z1": final["P1"].argmax(1), "Z2": final["P2"].argmax(1), "result": final["labels"]}
+    assert [(row["codes"], row["column"]) for row in rows] == [(codes, column) for column in columns for codes in clusterings]
+    for row in rows:
+        expected = evaluate(columns[row["column"]], clusterings[row["codes"]])
+        assert (row["acc"], row["nmi_geometric"]) == (expected["acc"], expected["nmi_geometric"])
+    assert final["P1"].shape == (120, 2) and final["P2"].shape == (120, 3)

@@ -20,16 +20,18 @@ from core.datasets.catalogue import (
     origin_note,
     read_entry,
 )
-from core.datasets.dataset import SCALINGS, Dataset, DataSpec, Scaling
+from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.prepare import prepare, prepare_like
-from core.datasets.raw import RawData, tidy
+from core.datasets.raw import Attribute, RawData, tidy
 from core.datasets.readers import SUFFIXES, read_file
 from core.datasets.uploads import find_upload, store_upload, uploads
 from core.errors import DataError, UnknownName
 
 __all__ = [
+    "MAX_NOISE",
     "SCALINGS",
     "SUFFIXES",
+    "Attribute",
     "DataError",
     "DataSpec",
     "Dataset",
@@ -65,6 +67,7 @@ def load(
     n_test: int | None = None,
     seed: int = 0,
     scaling: Scaling = "unit",
+    noise: float = 0.0,
     image_shape: tuple[int, ...] | None = None,
 ) -> Dataset:
     """Load a data set, whole or in part.
@@ -74,7 +77,7 @@ def load(
     name_or_path_or_spec
         Name in the catalogue or of an upload, path of a ``.npz``, ``.csv``, ``.parquet`` or ``.mat`` file, or a
         `DataSpec`, which then says all the rest.
-    n_samples, per_class, n_classes, n_test, seed, scaling
+    n_samples, per_class, n_classes, n_test, seed, scaling, noise
         As in `DataSpec`.
     image_shape
         (h, w) or (h, w, c) where the rows of a file are flattened images.
@@ -88,17 +91,20 @@ def load(
     """
     part = {"n_samples": n_samples, "per_class": per_class, "n_classes": n_classes, "n_test": n_test}
     if isinstance(name_or_path_or_spec, DataSpec):
-        if any(value is not None for value in part.values()) or seed != 0 or scaling != "unit":
+        if any(value is not None for value in part.values()) or seed != 0 or scaling != "unit" or noise != 0:
             raise DataError("Give the part of a data set in its DataSpec or as keywords, not both.")
         spec = name_or_path_or_spec
     else:
-        spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling)
+        spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling, noise=noise)
     raw, title = _read(spec.name, image_shape)
     return prepare(raw, spec, title)
 
 
 def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
     """New samples for a method that was fitted on `model`: of the same shape, and scaled as those were.
+
+    Noise is that of `spec` alone: the noise of `model` belongs to its training, so new samples are clean unless they ask
+    for some of their own.
 
     Raises
     ------

@@ -7,21 +7,23 @@ no objects are part of the project.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.datasets.dataset import DataSpec
-from core.datasets.raw import RawData, assemble, class_titles
+from core.datasets.raw import Attribute, RawData, assemble, class_titles, renumbered
 from core.datasets.readers import read_file
-from core.datasets.rotated import with_rotated_copies
+from core.datasets.rotated import angle, with_rotated_copies
+from core.datasets.turntable import pose
 from core.errors import DataError, UnknownName
 from core.home import data_folders
 
 Selection = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+Derivation = Callable[[RawData], Attribute | None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Entry:
         What is made of the rows of the file, where the data set is not they themselves.
     test
         First row of the published test part, which goes on to the end; None where there is none.
+    attributes
+        Further columns of labels, by name: each is made of the whole data set, or is None where the file does not allow it.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Entry:
     file_rows: int | None = None
     derive: Callable[[RawData], RawData] | None = None
     test: int | None = None
+    attributes: Mapping[str, Derivation] = field(default_factory=dict)
 
 
 def _first_forty(y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -158,6 +163,7 @@ _ENTRIES = (
         sha256="b42330602bae58e13430f93c7e81c47941addfed9cfbba4a6b06cd0bf8852166",
         how_to_get=_place("coil20.npz", 1_440, (32, 32), 19, f"COIL20.mat (keys fea, gnd) of {_DSC} works as it is."),
         demo=DataSpec("coil20"),
+        attributes={"pose": pose},
     ),
     Entry(
         name="coil40",
@@ -173,6 +179,7 @@ _ENTRIES = (
         demo=DataSpec("coil40", n_classes=10),
         rows=_first_forty,
         file_rows=7_200,
+        attributes={"pose": pose},
     ),
     Entry(
         name="coil100",
@@ -186,6 +193,7 @@ _ENTRIES = (
         sha256=_COIL100_SHA,
         how_to_get=_COIL100_HELP,
         demo=DataSpec("coil100", n_classes=10),
+        attributes={"pose": pose},
     ),
     Entry(
         name="yaleb",
@@ -258,6 +266,7 @@ _ENTRIES = (
         file_rows=70_000,
         derive=with_rotated_copies,
         test=100_000,
+        attributes={"angle": angle},
     ),
     Entry(
         name="mnist_test",
@@ -429,7 +438,17 @@ def read_entry(name: str) -> RawData:
     """
     listed = entry(name)
     raw = _with_names(_read_digits() if listed.file is None else _read_listed(listed), listed.classes)
+    raw = replace(raw, attributes=_derived(raw, listed) | dict(raw.attributes))  # the file itself knows best
     return raw if listed.test is None else replace(raw, test=np.arange(listed.test, len(raw.X)))
+
+
+def _derived(raw: RawData, listed: Entry) -> dict[str, Attribute]:
+    """The attributes of an entry that its file allows."""
+    found = {name: made for name, derive in listed.attributes.items() if (made := derive(raw)) is not None}
+    for name, attribute in found.items():
+        if len(attribute.y) != len(raw.X):
+            raise DataError(f"The label column {name!r} of {listed.name!r} has {len(attribute.y)} rows, not {len(raw.X)}.")
+    return found
 
 
 def _read_listed(listed: Entry) -> RawData:
@@ -448,15 +467,15 @@ def _read_listed(listed: Entry) -> RawData:
         return listed.derive(raw)
     assert listed.rows is not None
     rows = listed.rows(raw.y)
-    present, y = np.unique(raw.y[rows], return_inverse=True)
-    classes = tuple(raw.classes[label] for label in present.tolist())
-    return RawData(raw.X[rows], y.astype(np.int64), raw.image_shape, classes)
+    y, classes = renumbered(raw.y, raw.classes, rows)
+    attributes = {name: attribute.of(rows) for name, attribute in raw.attributes.items()}
+    return RawData(raw.X[rows], y, raw.image_shape, classes, attributes=attributes)
 
 
 def _with_names(raw: RawData, classes: tuple[str, ...]) -> RawData:
     if not classes or len(classes) != len(raw.classes):
         return raw
-    return RawData(raw.X, raw.y, raw.image_shape, class_titles(classes))
+    return replace(raw, classes=class_titles(classes))
 
 
 def _read_digits() -> RawData:

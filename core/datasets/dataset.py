@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.datasets.raw import Attribute
 from core.errors import DataError
 
 Scaling = Literal["unit", "standard", "l2", "none"]
 SCALINGS: tuple[str, ...] = get_args(Scaling)
+MAX_NOISE = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,8 @@ class Dataset:
         How the stored values were scaled.
     test
         Held-out samples that no method learns from, scaled as these are; None unless `DataSpec.n_test` asks for some.
+    attributes
+        Further columns of labels, by name. No method sees them: they colour and they score.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Dataset:
     classes: tuple[str, ...]
     scaling: str
     test: Dataset | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
     @property
     def n_samples(self) -> int:
@@ -66,7 +72,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with the content: values, labels or image shape."""
+        """16 hexadecimal digits that change with the content: values, labels or image shape.
+
+        Attributes do not change it: no result depends on them, and runs and networks that are kept refer to it.
+        """
         digest = hashlib.sha256(f"{self.X.shape} {self.image_shape} {self.y is None} ".encode())
         digest.update(np.ascontiguousarray(self.X).data)
         if self.y is not None:
@@ -127,6 +136,9 @@ class DataSpec:
         ``unit``: 8-bit images by 255, other values outside [0, 1] by the range of the whole stored array. ``standard``:
         zero mean and unit variance of each feature over the chosen samples. ``l2``: ``unit``, then rows of unit length.
         ``none``: as stored.
+    noise
+        Standard deviation of the Gaussian noise that is added to every value after scaling, also to the held-out samples;
+        it is drawn from `seed`, and nothing is clipped.
     """
 
     name: str
@@ -136,6 +148,7 @@ class DataSpec:
     seed: int = 0
     scaling: Scaling = "unit"
     n_test: int | None = None
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -148,6 +161,13 @@ class DataSpec:
             raise DataError(f"seed must be an integer in [0, 2^63). Got {self.seed!r}.")
         if self.scaling not in SCALINGS:
             raise DataError(f"scaling must be one of {', '.join(SCALINGS)}. Got {self.scaling!r}.")
+        if not (_is_real(self.noise) and 0 <= self.noise <= MAX_NOISE):
+            raise DataError(f"noise must be a number in [0, {MAX_NOISE:g}]. Got {self.noise!r}.")
+
+    @property
+    def label(self) -> str:
+        """The name for people, and the noise where there is some."""
+        return with_noise(self.name, self.noise)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain data."""
@@ -170,5 +190,14 @@ class DataSpec:
         return cls(**fields)
 
 
+def with_noise(title: str, noise: float) -> str:
+    """A title that says how much noise was added, if any was."""
+    return f"{title} with noise {noise:g}" if noise else title
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_real(value: object) -> bool:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))

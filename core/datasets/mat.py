@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from core.datasets.mat5 import NUMERIC, read_variable, variables
 from core.datasets.raw import (
+    Column,
     RawData,
     assemble,
+    attribute_keys,
     check_image_shape,
     check_size,
     choose_keys,
@@ -42,22 +44,26 @@ KNOWN: dict[str, tuple[int, int]] = {
 """Files of the field whose rows are images, and the height and width of those."""
 _YALE = "yalebcrop025.mat"
 _CHUNK, _PIECE = 2**20, 2**14
+Labels = NDArray[Any] | None
+Read = tuple[NDArray[Any], Labels, dict[str, NDArray[Any]]]
+"""Samples, labels, and further columns of labels by name."""
 
 
 def read_mat(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
-    """Read samples and labels of a MATLAB file."""
+    """Read samples, labels and label columns of a MATLAB file."""
     source = quoted(path)
     known = KNOWN.get(path.name.lower())
     yale = path.name.lower() == _YALE
     with refusing_damage(source, "a MATLAB file"):
-        data, labels = _read_hdf5(path, source, yale) if _is_hdf5(path) else _read_v5(path, source, yale)
+        data, labels, further = _read_hdf5(path, source, yale) if _is_hdf5(path) else _read_v5(path, source, yale)
         if yale and labels is None:
             data, labels = _unfold_yale(source, data)
         elif known is None and data.ndim > 2:
-            data = _samples_first(data, labels)
+            data = _samples_first(data, next(iter(further.values()), None) if labels is None else labels)
         if known is not None or (image_shape is not None and data.ndim == 2):
             data = _upright(source, data, known or check_image_shape(image_shape or ()))
-    return assemble(source, data, labels, image_shape)
+    attributes = {name: Column(values) for name, values in further.items()}
+    return assemble(source, data, labels, image_shape, attributes=attributes)
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -72,7 +78,7 @@ def _keys(source: str, names: list[str], yale: bool) -> tuple[str, str | None]:
     return ("Y", None) if yale and "Y" in names else choose_keys(source, names)
 
 
-def _samples_first(data: NDArray[Any], labels: NDArray[Any] | None) -> NDArray[Any]:
+def _samples_first(data: NDArray[Any], labels: Labels) -> NDArray[Any]:
     """MATLAB often puts the samples last: the labels tell, and without labels the first axis counts."""
     n = len(data) if labels is None else labels.size
     return np.moveaxis(data, -1, 0) if data.shape[-1] == n != len(data) else data
@@ -94,17 +100,20 @@ def _upright(source: str, data: NDArray[Any], shape: tuple[int, ...]) -> NDArray
     return folded.transpose(0, *range(folded.ndim - 1, 0, -1))
 
 
-def _read_v5(path: Path, source: str, yale: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _read_v5(path: Path, source: str, yale: bool) -> Read:
     listed = variables(path, source)
-    data_key, label_key = _keys(source, [variable.name for variable in listed if variable.name], yale)
+    names = [variable.name for variable in listed if variable.name]
+    data_key, label_key = _keys(source, names, yale)
+    further = attribute_keys(source, names)
     by_name = {variable.name: variable for variable in listed}
-    wanted = [by_name[key] for key in (data_key, label_key) if key is not None]
+    wanted = [by_name[key] for key in (data_key, label_key, *further.values()) if key is not None]
     for variable in wanted:
         if variable.kind not in NUMERIC:
             raise _not_numeric(source, variable.name, variable.kind)
         check_size(source, f"the variable {variable.name!r}", variable.shape, 8)
-    arrays = [read_variable(path, source, variable) for variable in wanted]
-    return arrays[0], arrays[1] if label_key is not None else None
+    arrays = {variable.name: read_variable(path, source, variable) for variable in wanted}
+    labels = None if label_key is None else arrays[label_key]
+    return arrays[data_key], labels, {name: arrays[key] for name, key in further.items()}
 
 
 def _not_numeric(source: str, name: str, kind: str) -> DataError:
@@ -122,7 +131,7 @@ def _inflated(packed: bytes, limit: int) -> int:
     return total
 
 
-def _read_hdf5(path: Path, source: str, yale: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _read_hdf5(path: Path, source: str, yale: bool) -> Read:
     import h5py
 
     with h5py.File(path, "r") as store:
@@ -130,7 +139,8 @@ def _read_hdf5(path: Path, source: str, yale: bool) -> tuple[NDArray[Any], NDArr
         data_key, label_key = _keys(source, names, yale)
         data = _hdf5_array(store, source, data_key)
         labels = None if label_key is None else _hdf5_array(store, source, label_key)
-    return data, labels
+        further = {name: _hdf5_array(store, source, key) for name, key in attribute_keys(source, names).items()}
+    return data, labels, further
 
 
 def _hdf5_array(store: h5py.File, source: str, name: str) -> NDArray[Any]:

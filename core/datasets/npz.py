@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from core.datasets.raw import (
     MAX_BYTES,
     MAX_CLASSES,
+    Column,
     RawData,
     assemble,
+    attribute_keys,
     check_kind,
     check_size,
     choose_keys,
@@ -36,17 +38,25 @@ CLASSES_KEY = "classes"
 
 
 def read_npz(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
-    """Read samples, labels and, where the key ``classes`` holds them, the names of the classes."""
+    """Read samples, labels and label columns, and names from ``classes`` or, of a label column, ``classes_<name>``."""
     source = quoted(path)
     with refusing_damage(source, "an .npz archive", TokenError):
         _check_directory(path, source)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, source)
             data_key, label_key = choose_keys(source, members)
+            further = attribute_keys(source, members)
             data = _array(archive, members[data_key], source, "biuf")
             labels = None if label_key is None else _array(archive, members[label_key], source, "biufUS")
-            names = _class_names(archive, members, source)
-    return assemble(source, data, labels, image_shape, names)
+            names = _class_names(archive, members, source, CLASSES_KEY)
+            attributes = {
+                name: Column(
+                    _array(archive, members[key], source, "biufUS"),
+                    _class_names(archive, members, source, f"{CLASSES_KEY}_{name}"),
+                )
+                for name, key in further.items()
+            }
+    return assemble(source, data, labels, image_shape, names, attributes)
 
 
 def _check_directory(path: Path, source: str) -> None:
@@ -110,10 +120,10 @@ def _header(stream: Any, source: str, what: str) -> tuple[tuple[int, ...], np.dt
     return shape, dtype
 
 
-def _class_names(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str) -> list[str] | None:
-    if CLASSES_KEY not in members:
+def _class_names(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str, key: str) -> list[str] | None:
+    if key not in members:
         return None
-    names = _array(archive, members[CLASSES_KEY], source, "U")
+    names = _array(archive, members[key], source, "U")
     if names.ndim != 1 or names.size > MAX_CLASSES:
-        raise DataError(f"{source}: 'classes' must list at most {MAX_CLASSES} names. Got shape {names.shape}.")
+        raise DataError(f"{source}: {key!r} must list at most {MAX_CLASSES} names. Got shape {names.shape}.")
     return [str(name) for name in names.tolist()]

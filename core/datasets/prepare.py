@@ -1,17 +1,20 @@
-"""From the stored values to what methods get: choose a part, then scale."""
+"""From the stored values to what methods get: choose a part, scale, then add noise."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.datasets.dataset import Dataset, DataSpec
-from core.datasets.raw import MIN_SAMPLES, RawData
+from core.datasets.dataset import Dataset, DataSpec, with_noise
+from core.datasets.raw import MIN_SAMPLES, Attribute, RawData, renumbered
 from core.errors import DataError
 
 Rows = NDArray[np.int64]
+_HOLD_OUT, _NOISE, _NOISE_OF_TEST, _NOISE_OF_NEW = 1, 2, 3, 4
+"""Streams of random numbers of their own, so that no draw changes another; new samples get new noise."""
 
 
 def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
@@ -19,17 +22,23 @@ def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
     rows, held_out = choose_rows(raw, spec)
     if len(rows) < MIN_SAMPLES:
         raise DataError(f"At least {MIN_SAMPLES} samples are needed. The chosen part of {spec.name!r} has {len(rows)}.")
-    y, classes = _labels(raw, np.concatenate([rows, held_out]))  # a class has one number in both parts
+    both = np.concatenate([rows, held_out])  # a class, or a value of an attribute, has one number in both parts
+    y, classes = _labels(raw, both)
     y_train, y_test = (None, None) if y is None else (y[: len(rows)], y[len(rows) :])
-    test = None
+    attributes = {name: attribute.of(both) for name, attribute in raw.attributes.items()}
+    title, shape, test = with_noise(title, spec.noise), raw.image_shape, None
     if spec.n_test is not None:
-        X_test = scale(raw, held_out, spec.scaling, model=raw, model_rows=rows)
-        test = Dataset(spec.name, X_test, y_test, raw.image_shape, f"{title}, held out", classes, spec.scaling)
-    return Dataset(spec.name, scale(raw, rows, spec.scaling), y_train, raw.image_shape, title, classes, spec.scaling, test)
+        X_test = _noisy(scale(raw, held_out, spec.scaling, model=raw, model_rows=rows), spec, _NOISE_OF_TEST)
+        apart = _sliced(attributes, slice(len(rows), None))
+        test = Dataset(spec.name, X_test, y_test, shape, f"{title}, held out", classes, spec.scaling, attributes=apart)
+    X, own = _noisy(scale(raw, rows, spec.scaling), spec, _NOISE), _sliced(attributes, slice(len(rows)))
+    return Dataset(spec.name, X, y_train, shape, title, classes, spec.scaling, test, own)
 
 
 def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model_spec: DataSpec) -> Dataset:
     """New samples, scaled as those of another data set were: by its range, or by its means and deviations.
+
+    They get the noise that their own spec asks for, none by default, and never that of the other data set.
 
     Raises
     ------
@@ -43,7 +52,9 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
     rows, _ = choose_rows(raw, spec)
     X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec)[0])
     y, classes = _labels(raw, rows)
-    return Dataset(spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling)
+    attributes = {name: attribute.of(rows) for name, attribute in raw.attributes.items()}
+    X, title = _noisy(X, spec, _NOISE_OF_NEW), with_noise(title, spec.noise)
+    return Dataset(spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling, attributes=attributes)
 
 
 def _shape(raw: RawData) -> str:
@@ -74,7 +85,7 @@ def _hold_out(raw: RawData, rows: Rows, spec: DataSpec) -> tuple[Rows, Rows]:
     most = len(pool) - MIN_SAMPLES if raw.test is None else len(pool)
     if spec.n_test > most:
         raise DataError(f"n_test must be at most {most} for {spec.name!r}. Got {spec.n_test}.")
-    held_out = np.sort(np.random.default_rng([spec.seed, 1]).choice(pool, spec.n_test, replace=False))
+    held_out = np.sort(np.random.default_rng([spec.seed, _HOLD_OUT]).choice(pool, spec.n_test, replace=False))
     return np.setdiff1d(rows, held_out if raw.test is None else raw.test), held_out
 
 
@@ -106,10 +117,21 @@ def _per_class(y: Rows, rows: Rows, spec: DataSpec, classes: tuple[str, ...], ra
 
 def _labels(raw: RawData, rows: Rows) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Labels of the chosen rows, numbered again where a class is left out."""
-    if raw.y is None:
-        return None, ()
-    present, y = np.unique(raw.y[rows], return_inverse=True)
-    return y.astype(np.int64), tuple(raw.classes[label] for label in present.tolist())
+    return (None, ()) if raw.y is None else renumbered(raw.y, raw.classes, rows)
+
+
+def _sliced(attributes: Mapping[str, Attribute], part: slice) -> dict[str, Attribute]:
+    return {name: Attribute(attribute.y[part], attribute.classes) for name, attribute in attributes.items()}
+
+
+def _noisy(X: NDArray[np.float32], spec: DataSpec, stream: int) -> NDArray[np.float32]:
+    """The scaled samples with the noise of the spec; they themselves where it asks for none."""
+    if not spec.noise:
+        return X
+    noise = np.random.default_rng([spec.seed, stream]).standard_normal(X.shape, dtype=np.float32)
+    noise *= np.float32(spec.noise)
+    noise += X
+    return noise
 
 
 def scale(

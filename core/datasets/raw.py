@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,37 @@ MAX_COLUMNS = 20_000
 MAX_CLASSES = 1_000
 MIN_SAMPLES = 4
 MAX_NAME = 80
+MAX_ATTRIBUTES, MAX_ATTRIBUTE_NAME = 8, 40
 CHANNELS = (1, 3, 4)
 DATA_KEYS = ("images", "fea", "X", "img")
 LABEL_KEYS = ("labels", "gnd", "y", "Y", "label")
+_ATTRIBUTE_KEY = re.compile(r"\s*labels?_(.*)", re.IGNORECASE | re.DOTALL)
 
 _DAMAGED: tuple[type[Exception], ...] = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, SyntaxError, ArithmeticError),
     *(MemoryError, RuntimeError, UnicodeError, struct.error, csv.Error, zlib.error, zipfile.BadZipFile),
 )
 """What parsing libraries raise on damaged files; SciPy and PyArrow have errors of their own besides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """A named column of labels beside the classes: to colour and to score, never to train on.
+
+    Attributes
+    ----------
+    y : (n,)
+        Values 0..K-1, int64.
+    classes
+        Names of the K values.
+    """
+
+    y: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def of(self, rows: NDArray[np.int64]) -> Attribute:
+        """The column of some rows alone; a value that none of them has drops out."""
+        return Attribute(*renumbered(self.y, self.classes, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +79,8 @@ class RawData:
         Names of the K classes; empty without labels.
     test
         Rows of the published test part; None where there is none.
+    attributes
+        Further columns of labels, by name.
     """
 
     X: NDArray[Any]
@@ -63,6 +88,7 @@ class RawData:
     image_shape: tuple[int, ...] | None
     classes: tuple[str, ...] = ()
     test: NDArray[np.int64] | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +97,14 @@ class Coded:
 
     codes: NDArray[Any]
     names: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of labels as a file gives it, and names for labels that are 0..K-1 already."""
+
+    labels: NDArray[Any] | Coded
+    names: Sequence[str] | None = None
 
 
 def quoted(path: Path | str) -> str:
@@ -126,6 +160,33 @@ def choose_keys(source: str, names: Iterable[str]) -> tuple[str, str | None]:
     return data[0], labels[0] if labels else None
 
 
+def attribute_keys(source: str, keys: Iterable[str]) -> dict[str, str]:
+    """Which arrays or columns hold attributes: name of the attribute to the key, ``label_<name>`` or ``labels_<name>``.
+
+    Raises
+    ------
+    DataError
+        If a name cannot be used or stands twice, or there are more than `MAX_ATTRIBUTES`.
+    """
+    found: dict[str, str] = {}
+    for key in keys:
+        match = _ATTRIBUTE_KEY.match(key)
+        if match is None:
+            continue
+        name = " ".join(match[1].split())
+        if not 1 <= len(name) <= MAX_ATTRIBUTE_NAME or tidy(name) != name or set(name) & set("/\\"):
+            raise DataError(
+                f"{source}: a label column is called label_<name>, with a name of 1 to {MAX_ATTRIBUTE_NAME} characters that "
+                f"can be shown, none of them a slash. Got {tidy(key)!r}."
+            )
+        if name in found:
+            raise DataError(f"{source} holds the label column {name!r} twice.")
+        found[name] = key
+    if len(found) > MAX_ATTRIBUTES:
+        raise DataError(f"{source} has {len(found)} label columns beside its classes; at most {MAX_ATTRIBUTES} are allowed.")
+    return found
+
+
 def check_kind(source: str, what: str, dtype: np.dtype[Any], allowed: str) -> None:
     """Refuse an array by its type: `allowed` lists NumPy kinds."""
     if dtype.kind in allowed:
@@ -143,6 +204,7 @@ def assemble(
     labels: NDArray[Any] | Coded | None,
     image_shape: tuple[int, ...] | None = None,
     class_names: Sequence[str] | None = None,
+    attributes: Mapping[str, Column] | None = None,
 ) -> RawData:
     """Check samples and labels together.
 
@@ -154,6 +216,8 @@ def assemble(
         (n, m), or (n, h, w), or (n, h, w, c): only the last two are images, unless `image_shape` says so.
     class_names
         Names for labels that are 0..K-1 already.
+    attributes
+        Further columns of labels, by name; each must pass the checks of labels.
 
     Raises
     ------
@@ -161,10 +225,14 @@ def assemble(
         If anything in it cannot be used.
     """
     X, shape = _features(source, data, image_shape)
+    further = {
+        name: Attribute(*_labels(f"{source}, label column {name!r}", column.labels, len(X), column.names))
+        for name, column in (attributes or {}).items()
+    }
     if labels is None:
-        return RawData(X, None, shape)
+        return RawData(X, None, shape, attributes=further)
     y, classes = _labels(source, labels, len(X), class_names)
-    return RawData(X, y, shape, classes)
+    return RawData(X, y, shape, classes, attributes=further)
 
 
 def _features(
@@ -279,6 +347,14 @@ def _check_classes(source: str, n_classes: int, n: int) -> None:
             f"{source}: each of the {n} samples has a class of its own, so these are no labels. "
             "Remove them, or give the class of each sample."
         )
+
+
+def renumbered(
+    y: NDArray[np.int64], classes: Sequence[str], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels of the chosen rows and the names of those that occur, numbered again where one is left out."""
+    present, found = np.unique(y[rows], return_inverse=True)
+    return found.astype(np.int64), tuple(classes[label] for label in present.tolist())
 
 
 def class_titles(names: Sequence[str]) -> tuple[str, ...]:

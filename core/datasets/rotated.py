@@ -1,15 +1,16 @@
-"""MNIST2 (GR-DNN, section 4): MNIST with rotated copies."""
+"""MNIST2 (GR-DNN, section 4): MNIST with rotated copies, and by how much each was turned."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.datasets.raw import RawData
+from core.datasets.raw import Attribute, RawData
 
 TRAIN, COPIES_OF_TRAIN, COPIES_OF_TEST = 60_000, 40_000, 10_000
 MAX_ANGLE = 45.0
 _SEED = 2017
+_SECTOR = 15
 
 
 def with_rotated_copies(raw: RawData) -> RawData:
@@ -24,10 +25,8 @@ def with_rotated_copies(raw: RawData) -> RawData:
         The 70,000 images of MNIST in their original order.
     """
     assert raw.y is not None and raw.image_shape is not None
-    random = np.random.default_rng(_SEED)
     train, test = np.arange(TRAIN), np.arange(TRAIN, len(raw.X))
-    copied = np.sort(random.choice(train, COPIES_OF_TRAIN, replace=False))
-    angles = random.uniform(-MAX_ANGLE, MAX_ANGLE, COPIES_OF_TRAIN + COPIES_OF_TEST)
+    copied, angles = _draw()
     images = raw.X.reshape(-1, *raw.image_shape)
     parts = [
         (images[train], train),
@@ -37,6 +36,22 @@ def with_rotated_copies(raw: RawData) -> RawData:
     ]
     X = np.concatenate([part.reshape(len(part), -1) for part, _ in parts])
     return RawData(X, raw.y[np.concatenate([rows for _, rows in parts])], raw.image_shape, raw.classes)
+
+
+def _draw() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The training images that are copied, and the angle of each copy, those of the training images first."""
+    random = np.random.default_rng(_SEED)
+    copied = np.sort(random.choice(np.arange(TRAIN), COPIES_OF_TRAIN, replace=False))
+    return copied, random.uniform(-MAX_ANGLE, MAX_ANGLE, COPIES_OF_TRAIN + COPIES_OF_TEST)
+
+
+def angle(raw: RawData) -> Attribute:
+    """By which angle each image of MNIST2 was turned, in sectors of 15 degrees; the images of MNIST were not."""
+    copies = 1 + np.floor((_draw()[1] + MAX_ANGLE) / _SECTOR).astype(np.int64)
+    n_test = len(raw.X) - TRAIN - COPIES_OF_TRAIN - COPIES_OF_TEST
+    parts = [np.zeros(TRAIN, np.int64), copies[:COPIES_OF_TRAIN], np.zeros(n_test, np.int64), copies[COPIES_OF_TRAIN:]]
+    starts = range(-int(MAX_ANGLE), int(MAX_ANGLE), _SECTOR)
+    return Attribute(np.concatenate(parts), ("not turned", *(f"{start}° to {start + _SECTOR}°" for start in starts)))
 
 
 def rotated(images: NDArray[np.uint8], degrees: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Read ``.csv`` and ``.parquet``: one row a sample, one numeric column a feature, at most one column of labels.
+"""Read ``.csv`` and ``.parquet``: one row a sample, one numeric column a feature, at most one column of classes.
 
 Columns and rows are counted before pandas sees the file: a 10 MB table of a million columns took it 134 s.
 """
@@ -18,8 +18,10 @@ from core.datasets.raw import (
     MAX_COLUMNS,
     MIN_SAMPLES,
     Coded,
+    Column,
     RawData,
     assemble,
+    attribute_keys,
     check_size,
     quoted,
     refusing_damage,
@@ -42,15 +44,16 @@ def read_csv(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
     source = quoted(path)
     with refusing_damage(source, "a CSV table"):
         names, separator = _csv_header(path, source)
-        label = _label_column(source, names)
+        label, further = _label_columns(source, names)
         _check_names(source, names)
         check_size(source, "the table", (_count_lines(path), len(names)), 8)
         frame = _parse_csv(path, source, names, separator)
         labels = None if label is None else _csv_labels(frame.iloc[:, label])
-        features = frame.drop(columns=frame.columns[[] if label is None else [label]])
+        attributes = {name: Column(_csv_labels(frame.iloc[:, place])) for name, place in further.items()}
+        features = frame.drop(columns=frame.columns[[*further.values(), *([] if label is None else [label])]])
         _check_numeric(source, features)
         data = features.to_numpy()
-    return assemble(source, data, labels, image_shape)
+    return assemble(source, data, labels, image_shape, attributes=attributes)
 
 
 def _csv_header(path: Path, source: str) -> tuple[list[str], str]:
@@ -84,14 +87,16 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _label_column(source: str, names: Sequence[str]) -> int | None:
+def _label_columns(source: str, names: Sequence[str]) -> tuple[int | None, dict[str, int]]:
+    """Place of the column of classes, and of each further column of labels by its name."""
     found = [place for place, name in enumerate(names) if name.strip().lower() in LABEL_COLUMNS]
     if len(found) > 1:
         shown = ", ".join(repr(tidy(names[place])) for place in found)
         raise DataError(f"{source} may have one column of labels ({', '.join(LABEL_COLUMNS)}). It has {shown}.")
-    if len(names) == len(found):
+    further = {name: list(names).index(key) for name, key in attribute_keys(source, names).items()}
+    if len(names) == len(found) + len(further):
         raise DataError(f"{source} has no column of features beside its labels.")
-    return found[0] if found else None
+    return found[0] if found else None, further
 
 
 def _count_lines(path: Path) -> int:
@@ -131,7 +136,7 @@ def _check_numeric(source: str, features: pd.DataFrame) -> None:
         row = 0 if broken.empty else int(str(broken.index[0]))
         raise DataError(
             f"{source}: features must be real numbers. Column {tidy(str(name))!r} holds {tidy(str(value))!r} "
-            f"at sample {row + 1}. A column of labels is named one of {', '.join(LABEL_COLUMNS)}."
+            f"at sample {row + 1}. A column of labels is named one of {', '.join(LABEL_COLUMNS)}, or label_<name>."
         )
 
 
@@ -143,21 +148,22 @@ def read_parquet(path: Path, image_shape: tuple[int, ...] | None = None) -> RawD
     source = quoted(path)
     with refusing_damage(source, "a Parquet table", pa.ArrowException):
         with pq.ParquetFile(path) as table:
-            names, label = _check_parquet(table, source)
-        text = [] if label is None else [names[label]]
-        with pq.ParquetFile(path, read_dictionary=text) as table:
+            names, label, further = _check_parquet(table, source)
+        apart = {*further.values(), *([] if label is None else [label])}
+        with pq.ParquetFile(path, read_dictionary=[names[place] for place in sorted(apart)]) as table:
             labels = None if label is None else _parquet_labels(table, source, names[label])
-            data = _parquet_features(table, [name for place, name in enumerate(names) if place != label])
-    return assemble(source, data, labels, image_shape)
+            attributes = {name: Column(_parquet_labels(table, source, names[place])) for name, place in further.items()}
+            data = _parquet_features(table, [name for place, name in enumerate(names) if place not in apart])
+    return assemble(source, data, labels, image_shape, attributes=attributes)
 
 
-def _check_parquet(table: pq.ParquetFile, source: str) -> tuple[list[str], int | None]:
+def _check_parquet(table: pq.ParquetFile, source: str) -> tuple[list[str], int | None, dict[str, int]]:
     metadata, schema = table.metadata, table.schema_arrow
     n_columns = max(metadata.num_columns, len(schema))
     if n_columns > MAX_COLUMNS:
         raise DataError(f"{source} has {n_columns} columns; at most {MAX_COLUMNS} are allowed.")
     names = list(schema.names)
-    label = _label_column(source, names)
+    label, further = _label_columns(source, names)
     _check_names(source, names)
     if len(set(names)) != len(names):
         raise DataError(f"{source} has two columns of the same name.")
@@ -165,12 +171,11 @@ def _check_parquet(table: pq.ParquetFile, source: str) -> tuple[list[str], int |
     n_rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
     check_size(source, "the table", (n_rows, n_columns), 8)
     for place, field in enumerate(schema):
-        what = "features must be real numbers"
-        if place == label:
-            what = "labels must be whole numbers or text"
-        if not (_is_numeric(field.type) or (place == label and _is_text(field.type))):
+        is_label = place == label or place in further.values()
+        what = "labels must be whole numbers or text" if is_label else "features must be real numbers"
+        if not (_is_numeric(field.type) or (is_label and _is_text(field.type))):
             raise DataError(f"{source}: {what}. Column {tidy(field.name)!r} holds {tidy(str(field.type))}.")
-    return names, label
+    return names, label, further
 
 
 def _parquet_labels(table: pq.ParquetFile, source: str, name: str) -> NDArray[Any] | Coded:
@@ -185,7 +190,7 @@ def _parquet_labels(table: pq.ParquetFile, source: str, name: str) -> NDArray[An
     unified = column.unify_dictionaries()
     names = unified.chunk(0).dictionary if unified.num_chunks else []
     if len(names) > MAX_CLASSES:
-        raise DataError(f"{source}: the labels name {len(names)} classes; at most {MAX_CLASSES} are allowed.")
+        raise DataError(f"{source}: the labels in {name!r} name {len(names)} classes; at most {MAX_CLASSES} are allowed.")
     codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in unified.chunks]
     return Coded(np.concatenate([np.empty(0, np.int64), *codes]).astype(np.int64), [str(name) for name in names])
 

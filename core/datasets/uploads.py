@@ -86,6 +86,8 @@ def _write(raw: RawData, target: Path) -> None:
     arrays = {"X": raw.X} if shape is None else {"images": raw.X.reshape(len(raw.X), *shape)}
     if raw.y is not None:
         arrays |= {"labels": raw.y, CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
+    for name, attribute in raw.attributes.items():
+        arrays |= {f"label_{name}": attribute.y, f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
     handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -13,6 +13,7 @@ from core.datasets import Dataset
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.runs import Run
+from pages.ui.columns import columns_table
 from pages.ui.gallery import class_name
 from pages.ui.state import store
 from pages.ui.text import plain
@@ -43,6 +44,7 @@ def codes_view(run: Run, data: Dataset) -> None:
         st.markdown("**Sparsity over all samples**")
         figure = figures.nonzero_shares(codes)
         st.plotly_chart(figure, key=f"sparsity:{run.id}", alt="Share of the entries of the codes that are not zero")
+    columns_table(run)
 
 
 def _layers(run: Run, final: Mapping[str, NDArray]) -> dict[str, NDArray]:

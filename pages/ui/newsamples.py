@@ -23,6 +23,7 @@ from pages.ui.scorecard import WITH_LABELS
 from pages.ui.text import plain
 
 SHOWN, IN_A_ROW = 18, 9
+SEEN = ": a sample that it has seen is its own nearest one, and keeps its cluster."
 
 
 @st.cache_resource(show_spinner="Loading the new samples …", max_entries=3)
@@ -78,8 +79,8 @@ def _choose(run: Run, data: Dataset) -> DataSpec | None:
     seed = draw.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="new_seed", disabled=n is None)
     if name == own:
         st.caption(
-            ":material/info: The run learnt from these data, or from a part of them: a sample that it has seen is its own "
-            "nearest one, and keeps its cluster."
+            ":material/info: The run learnt from these data, or from a part of them"
+            + (", with noise; here they come without it." if run.spec.data.noise else SEEN)
         )
     return DataSpec(str(name), n_samples=None if n is None else int(n), seed=int(seed))
 

@@ -104,7 +104,7 @@ def notes(run: Run) -> None:
     tested = part.n_test is not None
     if paper is not None and tested == cls.published_on_test and part.n_classes is None:
         whole = part == DataSpec(part.name, scaling=part.scaling)
-        if whole or tested:
+        if whole or (tested and not part.noise):
             what = "the held-out part of this data set" if tested else "this data set"
             st.caption(f":material/article: The paper reports ACC {paper:.4f} on {what}, under its own protocol.")
 

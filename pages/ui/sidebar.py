@@ -27,6 +27,6 @@ def _activity() -> None:
     for run in reversed(active):
         progress = run.progress
         total, step = progress.get("total") or 0, progress.get("step") or 0
-        st.caption(f"**{run.spec.method}** on {run.spec.data.name} · {run.status}")
+        st.caption(f"**{run.spec.method}** on {run.spec.data.label} · {run.status}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")

@@ -74,4 +74,4 @@ def run_name(run: Run) -> str:
     when = strftime("%d %b %H:%M:%S", localtime(run.created))
     accuracy = run.result.get("metrics", {}).get("acc")
     score = f" · ACC {accuracy:.3f}" if accuracy is not None else ""
-    return f"{run.spec.method} on {run.spec.data.name} · {when}{score}"
+    return f"{run.spec.method} on {run.spec.data.label} · {when}{score}"

@@ -11,6 +11,7 @@ import streamlit as st
 from core import metrics, registry
 from core.analysis import Answer
 from core.datasets import Dataset
+from core.datasets.raw import class_titles
 from core.execute import MAX_SEED
 from core.plots import figures
 from core.plots.palette import TEN
@@ -30,6 +31,9 @@ SOURCES = {
     "U": "Spectral embedding", "Z": "Final codes", "Y": "Spectral outputs", "Z_pretrained": "Pretrained codes",
     "raw": "Raw samples", "test_Z": "Held-out codes",
 }  # fmt: skip
+BY_CLASS = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
+COLUMN = "label:"
+"""Begins the key of a colouring by an attribute, whatever the attribute is called."""
 KINDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 MATRICES = {"affinity": "Affinity", "C": "Self-expression C", "graph": "Graph through anchors", "prior": "Prior graph"}
 ABOUT = {
@@ -48,9 +52,7 @@ def embedding_view(run: Run, data: Dataset) -> None:
     sources = {name: title for name, title in SOURCES.items() if name == "raw" or name in own & set(stored)}
     if not has_codes(run) and "test_Z" in sources:
         sources["test_Z"] = "Held-out samples"
-    colourings = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
-    if data.y is None:
-        colourings = {"cluster": "Cluster"}
+    colourings = _colourings(data)
     with st.container(horizontal=True):
         source = segments("Of", sources, key="e_source")
         size = code_size(run.id, source)
@@ -76,6 +78,8 @@ def embedding_view(run: Run, data: Dataset) -> None:
         event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
         if len(shown) < part.n_samples:
             st.caption(f"A random {len(shown):,} of {part.n_samples:,} samples.")
+        if colouring.startswith(COLUMN):
+            st.caption(_against(colouring.removeprefix(COLUMN), labels, part))
         chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
         if chosen:
             gallery(part, sorted(set(chosen)), labels)
@@ -104,8 +108,24 @@ def code_size(run_id: str, source: str) -> int | None:
     return None if Z is None else int(Z[0].size)
 
 
+def _colourings(data: Dataset) -> dict[str, str]:
+    """Ways of colouring samples: by cluster, where there are classes by those, and by each attribute."""
+    known = BY_CLASS if data.y is not None else {"cluster": BY_CLASS["cluster"]}
+    titles = class_titles([*known.values(), *data.attributes])[len(known) :]  # an attribute may be called like another title
+    return known | {f"{COLUMN}{name}": plain(title) for name, title in zip(data.attributes, titles, strict=True)}
+
+
+def _against(name: str, labels: np.ndarray, data: Dataset) -> str:
+    """How well the clusters agree with an attribute."""
+    scores = metrics.evaluate(data.attributes[name].y, labels)
+    return f"Clusters against {plain(name)}: NMI {scores['nmi_geometric']:.3f}, ARI {scores['ari']:.3f}."
+
+
 def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarray, list[str]]:
     """Group of each sample and the names of the groups, for one way of colouring."""
+    if colouring.startswith(COLUMN):
+        attribute = data.attributes[colouring.removeprefix(COLUMN)]
+        return attribute.y, plain_names(list(attribute.classes))
     if colouring == "cluster" or data.y is None:
         return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
     if colouring == "class":
