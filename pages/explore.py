@@ -10,6 +10,7 @@ from pages.ui import views
 from pages.ui.anchors import anchors_view
 from pages.ui.atoms import codes_view
 from pages.ui.comparison import comparison_view
+from pages.ui.confusion import confusion_view
 from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
@@ -24,7 +25,7 @@ VIEWS = {
     "Embedding": views.embedding_view,
     "Affinity": views.affinity_view,
     WORKBENCH: views.workbench_view,
-    "Confusion": views.confusion_view,
+    "Confusion": confusion_view,
     "Reconstructions": views.reconstruction_view,
     "Curves": views.curves_view,
     "Retrieval": retrieval_view,

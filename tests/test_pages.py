@@ -155,6 +155,20 @@ def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest
     assert sorted(odd.tolist()) == list(range(1, 48, 2))
 
 
+def test_clusters_are_set_against_every_column_of_labels(visit: Callable[..., AppTest], store: RunStore) -> None:
+    data = described()
+    run = JobQueue(store, immediate=True).submit(execute.make_spec("kmeans", data, overrides={"n_clusters": 2})).id
+    app = visit("explore", run=run, view="Confusion")
+    assert app.session_state["f_column"] == "[x](y)<b>"
+    app.session_state["f_column"] = "Cluster"
+    table = plots(healthy(app.run()))[-1]["data"][0]["customdata"]
+    counts = np.asarray(numbers_of(table))
+    assert counts.sum() == 48 and counts.size == 6  # three values, two clusters
+    scored = app.dataframe[-1].value
+    assert list(scored["Labels"]) == ["[x](y)<b>", "Cluster"] and set(scored["Clusters of"]) == {"the result"}
+    assert scored["ACC"].tolist() == [row["acc"] for row in store.get(run).result["columns"]]
+
+
 def unescaped(app: AppTest) -> str:
     return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", texts(app))
 

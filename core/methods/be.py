@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from core.base import Preset
 from core.clustercoding import LayeredCoding
-from core.methods.tagnet import COIL20, TAGnet
+from core.methods.tagnet import COIL20, COIL20_MML, TAGnet
 from core.registry import register
 
 if TYPE_CHECKING:
     import torch
 
     from core.unrolled import Coder
+
+
+_CHOSEN = "Constants of TAGnet, chosen with the labels."
 
 
 @register
@@ -35,7 +38,8 @@ class BE(LayeredCoding):
     gauges = TAGnet.gauges
     published = {"mnist": 0.6521, "coil20": 0.7645}
     presets = {
-        "coil20": Preset(title="COIL-20", dataset="coil20", params=COIL20, note="Constants of TAGnet, chosen with the labels."),
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=COIL20, note=_CHOSEN),
+        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML}, note=_CHOSEN),
     }
 
     def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:

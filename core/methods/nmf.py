@@ -54,7 +54,7 @@ class Factorization(GroupsCodes):
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
         if float(X.min()) < 0:
-            raise DataError(f"{self.name} needs data without negative values, as with the scaling 'unit'.")
+            raise DataError(f"{self.name} needs data without negative values, as with the scaling 'unit' and no noise.")
 
     def factors(self, X: NDArray, stages: Stages) -> Iterator[Step]:
         """Find ``parts_``; the last step's arrays hold Z."""

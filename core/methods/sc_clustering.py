@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.base import Arrays, Preset
 from core.clustercoding import ClusterCoding
-from core.methods.tagnet import COIL20, TAGnet
+from core.methods.tagnet import COIL20, COIL20_MML, TAGnet
 from core.params import integer
 from core.registry import register
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.unrolled import Coder, Laplacian
+
+
+_CHOSEN = "Constants of TAGnet, chosen with the labels."
 
 
 @register
@@ -46,10 +49,11 @@ class SCClustering(ClusterCoding):
     gauges = TAGnet.gauges
     published = {"mnist": 0.6784, "coil20": 0.8658}
     presets = {
-        "coil20": Preset(
-            title="COIL-20, EML", dataset="coil20", params=COIL20, note="Constants of TAGnet, chosen with the labels."
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, "epochs": 50}, note=_CHOSEN),
+        "coil20-mml": Preset(
+            title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML, "epochs": 50}, note=_CHOSEN
         ),
-    }
+    }  # fmt: skip
 
     iterations: int = integer(
         200, symbol="T_A", low=1, high=100_000, soft=(50, 1000), group="Training",

@@ -43,6 +43,7 @@ COIL20: Mapping[str, Any] = {
     "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
     "start": "codes", "epochs": 150,
 }  # fmt: skip
+COIL20_MML: Mapping[str, Any] = {"loss": "mml", "temperature": 8.0, "balance": 1.5}  # beside those
 _MNIST: Mapping[str, Any] = {
     "alpha": 100.0, "weights": "shared", "n_neighbors": 20, "sweeps": 8, "entropy": 0.1, "balance": 1.0, "agreement": 3.0,
     "start": "cut", "epochs": 10, "train_batch_size": 2048,
@@ -53,21 +54,14 @@ _PAPER: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def _presets(**more: Any) -> dict[str, Preset]:
-    made = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, **more}, note=_CHOSEN),
-        "coil20-mml": Preset(
-            title="COIL-20, MML",
-            dataset="coil20",
-            params={**COIL20, **more, "loss": "mml", "temperature": 8.0, "balance": 1.5},
-            note=_CHOSEN,
-        ),
-        "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params={**_MNIST, **more}, note=_CHOSEN),
-        "mnist_test-mml": Preset(
-            title="MNIST-test, MML", dataset="mnist_test", params={**_MNIST, **more, "loss": "mml"}, note=_CHOSEN
-        ),
-    }
-    return made
+def _presets(coil20: Mapping[str, Any], mnist: Mapping[str, Any]) -> dict[str, Preset]:
+    """With both losses on both data sets."""
+    return {
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=coil20, note=_CHOSEN),
+        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**coil20, **COIL20_MML}, note=_CHOSEN),
+        "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params=mnist, note=_CHOSEN),
+        "mnist_test-mml": Preset(title="MNIST-test, MML", dataset="mnist_test", params={**mnist, "loss": "mml"}, note=_CHOSEN),
+    }  # fmt: skip
 
 
 @register
@@ -92,13 +86,16 @@ class TAGnet(LayeredCoding):
     gauges = {"clusters": "Effective number of clusters"}
     published = {"mnist": 0.6922, "coil20": 0.8991}
     presets = {
-        **_presets(),
+        **_presets(COIL20, _MNIST),
         "coil20-paper": Preset(
             title="COIL-20, literal loss", dataset="coil20", params=_PAPER, source="paper",
             note="Without balance, as printed: clusters die out.",
         ),
         "coil20-nj": Preset(
             title="COIL-20, initialisation only (NJ)", dataset="coil20", params={**COIL20, "epochs": 0}, note=_CHOSEN
+        ),
+        "mnist_test-nj": Preset(
+            title="MNIST-test, initialisation only (NJ)", dataset="mnist_test", params={**_MNIST, "epochs": 0}, note=_CHOSEN
         ),
     }  # fmt: skip
 
@@ -133,10 +130,11 @@ class DTAGnet(TAGnet):
     summary = "TAGnet whose first two layers of codes must fall into clusters too, of their own number."
     objective = r"\min\; C(A, \omega) + \textstyle\sum_{t=1}^{2} c_t\, C(Z_t, \omega_t)"
     published = {}
-    presets = _presets()
+    presets = _presets({**COIL20, "layer_clusters": (8, 20), "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
 
     layer_clusters: tuple[int, ...] = sizes(
-        (10, 10), symbol="K_t", low=2, high=1000, group="Objective", help="Clusters of the codes Z1 and Z2."
+        (10, 10), symbol="K_t", low=2, high=1000, group="Objective",
+        help="Clusters of the codes Z1 and Z2: as many as another column of labels has values, or a guess.",
     )  # fmt: skip
     layer_weight: float = real(
         1.0, symbol="c_t", low=0, high=1e3, soft=(0.01, 1), log=True, group="Objective", help="Weight of their losses."

@@ -126,8 +126,8 @@ def blocks(
     return figure
 
 
-def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str]) -> go.Figure:
-    """Count table of classes (rows) against matched clusters (columns)."""
+def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str], *, of: str = "class") -> go.Figure:
+    """Count table of classes, or of what else a row is, against matched clusters (columns)."""
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     few = max(table.shape) <= 25
     figure = go.Figure(
@@ -139,13 +139,13 @@ def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str]) -
             colorscale="Blues",
             zmin=0,
             zmax=1,
-            colorbar={"title": "share of the class", "tickformat": ".0%"},
-            hovertemplate="class %{y}, cluster %{x}: %{customdata}<extra></extra>",
+            colorbar={"title": f"share of the {of}", "tickformat": ".0%"},
+            hovertemplate=of + " %{y}, cluster %{x}: %{customdata}<extra></extra>",
         )
     )
     figure.update_xaxes(title="cluster", ticktext=list(clusters), tickvals=list(range(len(clusters))), showgrid=False)
     figure.update_yaxes(
-        title="class", ticktext=list(classes), tickvals=list(range(len(classes))), autorange="reversed", showgrid=False
+        title=of, ticktext=list(classes), tickvals=list(range(len(classes))), autorange="reversed", showgrid=False
     )
     figure.update_layout(margin=MARGIN, height=max(420, min(900, 22 * len(classes) + 120)))
     return figure

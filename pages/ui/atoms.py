@@ -13,7 +13,7 @@ from core.datasets import Dataset
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.runs import Run
-from pages.ui.columns import columns_table
+from pages.ui.confusion import columns_table
 from pages.ui.gallery import class_name
 from pages.ui.state import store
 from pages.ui.text import plain

@@ -252,23 +252,6 @@ def _reset_workbench(run_id: str) -> None:
         del st.session_state[key]
 
 
-def confusion_view(run: Run, data: Dataset) -> None:
-    """Classes against clusters after the best one-to-one match."""
-    if data.y is None:
-        st.info("There are no labels to compare with.", icon=":material/info:")
-        return
-    labels = store().arrays(run.id, "final", ["labels"])["labels"]
-    table, rows, clusters = metrics.confusion(data.y, labels)
-    classes = [data.classes[row] for row in rows]
-    figure = figures.confusion(table, plain_names(classes), [str(c) for c in clusters])
-    st.plotly_chart(figure, key="confusion", alt="Confusion matrix of classes and matched clusters")
-    pairs = [(classes[i], str(clusters[j]), int(table[i, j])) for i, j in zip(*np.nonzero(table), strict=True) if i != j]
-    if pairs:
-        st.caption("The largest confusions")
-        worst = sorted(pairs, key=lambda pair: -pair[2])[:10]
-        st.dataframe(pd.DataFrame(worst, columns=["class", "cluster", "samples"]), hide_index=True, alt="Largest confusions")
-
-
 def reconstruction_view(run: Run, data: Dataset) -> None:
     """What the network makes of samples: a draw, or those it does worst."""
     stored = store().arrays(run.id, "final", ("X_hat", "X_hat_rows"))
