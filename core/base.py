@@ -272,6 +272,11 @@ class Clusterer:
         """Memory and parameters for data of the given shape (n, ...); no import of anything heavy."""
         return Cost()
 
+    @classmethod
+    def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
+        """ACC that the paper reports on a data set, set as in `params`; None where it reports none."""
+        return cls.published.get(dataset)
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Train on vectors (n, m) or images (n, h, w[, c]), yielding every step; at the end ``labels_`` is set."""
         raise NotImplementedError  # pragma: no cover

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class ClusterCoding(DictionaryCoding):
     learns = "deep"
     reads = "Z"
     uses_gpu = True
+    published_mml: ClassVar[Mapping[str, float]] = {}  # `published` speaks of EML
 
     net_: Coder = field(init=False, repr=False)
     clusters_: nn.ModuleList = field(init=False, repr=False)
@@ -111,6 +112,12 @@ class ClusterCoding(DictionaryCoding):
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
         """Which layers have clusters: number of the layer to number of clusters and weight; the last one has K."""
         return {-1: (K, 1.0)}
+
+    @classmethod
+    def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
+        if params["epochs"] == 0:
+            return None
+        return (cls.published_mml if params["loss"] == "mml" else cls.published).get(dataset)
 
     # ---- training ----------------------------------------------------------------------------------------------------
 

@@ -199,6 +199,14 @@ def test_the_published_loss_is_a_preset() -> None:
     assert preset.source == "paper" and preset.params["balance"] == 0 and preset.params["optimizer"] == "sgd"
 
 
+def test_the_paper_reports_another_number_for_each_loss() -> None:
+    cls = registry.method("tagnet")
+    for preset, expected in (("coil20", 0.8553), ("coil20-mml", 0.8991), ("coil20-nj", None)):
+        params = execute.make_spec("tagnet", DataSpec("coil20"), preset=preset).params
+        assert cls.reported("coil20", params) == expected
+    assert registry.method("dtagnet").reported("coil20", params | {"epochs": 1}) is None
+
+
 def test_a_method_fitted_to_other_data_starts_from_these() -> None:
     X = digits()
     again = small("tagnet").fit(X[:80]).fit(X)

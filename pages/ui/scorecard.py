@@ -99,7 +99,7 @@ def notes(run: Run) -> None:
     if preset is not None and preset.note:
         changed = ", with changes" if run.spec.modified else ""
         st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}): {preset.note}")
-    paper = cls.published.get(run.spec.data.name)
+    paper = cls.reported(run.spec.data.name, run.spec.params)
     part = run.spec.data
     tested = part.n_test is not None
     if paper is not None and tested == cls.published_on_test and part.n_classes is None:
