@@ -38,11 +38,11 @@ def minimum(drive: Tensor, gram: Tensor, smooth: Smooth, *, lam: float, alpha: f
     smooth
         What the graph does to codes, Z to L Z.
     """
-    N = torch.linalg.eigvalsh(gram)[-1] + LARGEST * alpha
+    N = float(torch.linalg.eigvalsh(gram)[-1]) + LARGEST * alpha
     Z = Y = torch.zeros_like(drive)
     t = 1.0
     for _ in range(iterations):
-        moved = torch.nn.functional.softshrink(Y - (_quadratic(Y, gram, smooth, alpha) - drive) / N, float(lam / N))
+        moved = torch.nn.functional.softshrink(Y - (_quadratic(Y, gram, smooth, alpha) - drive) / N, lam / N)
         if torch.sum((Y - moved) * (moved - Z)) > 0:  # the momentum points uphill (O'Donoghue and Candes 2015)
             t = 1.0
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2

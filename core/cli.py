@@ -287,7 +287,7 @@ def _print_run(run: Run, as_json: bool) -> None:
     for row in run.result.get("columns", []):
         what = f"{row['clusters']} clusters of {row['codes']}" if row["codes"] != "result" else "the result"
         column = f"label column {row['column']}" if row["column"] else "the classes"
-        print(f"    {what} against {column}: ACC {row['acc']:.4f}, NMI {row['nmi_geometric']:.4f}")
+        print(f"    {what} against {column}: ACC {row['acc']:.4f}, NMI (geometric) {row['nmi_geometric']:.4f}")
     best = run.result.get("best")
     if best:
         print(f"    best over the run   {best['acc']:.4f} at {best['stage']} {best['step']} (chosen with the labels)")
@@ -405,6 +405,8 @@ def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
             "bench sensitivity takes a method and a data set, and --over KEY VALUE [VALUE ...]. "
             f"Got {' '.join(options.tasks) or 'nothing'} and --over {' '.join(options.over) or 'nothing'}."
         )
+    if options.draw is not None:
+        _check_target(options.draw)
     (method, dataset), (over, *values) = options.tasks, options.over
     found = bench_sensitivity(
         method, DataSpec(dataset, n_samples=options.n_samples), over, values, preset=options.preset,
@@ -413,15 +415,18 @@ def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     print(f"{method} on {dataset}: mean and deviation over {options.seeds} seeds")
     for row in found:
-        print(
-            f"    {over} = {row['value']!s:<8} ACC {row['acc']:.3f} ± {row['acc_std']:.3f}   NMI {row['nmi']:.3f} ± "
-            f"{row['nmi_std']:.3f}   {row['filled']} of {row['clusters']} clusters hold samples",
-            flush=True,
-        )
+        print(f"    {over} = {row['value']!s:<8} {_sensitivity_words(row)}", flush=True)
         rows.append(row)
     if options.draw is not None:
         print(draw(rows, over, f"{registry.method(method).title} on {dataset}", options.draw))
     return rows
+
+
+def _sensitivity_words(row: dict[str, Any]) -> str:
+    if row["acc"] is None:
+        return "diverged"
+    scores = f"ACC {row['acc']:.3f} ± {row['acc_std']:.3f}   NMI (max) {row['nmi_max']:.3f} ± {row['nmi_max_std']:.3f}"
+    return f"{scores}   {row['filled']} of {row['clusters']} clusters hold samples"
 
 
 # ---- the worker --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ Codes count in units of their mean magnitude at the start, as N makes those of a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base import Arrays, Cost, Stages, Step
-from core.dictionarycoding import DICTIONARY_GROUP, DictionaryCoding
+from core.dictionarycoding import DICTIONARY_GROUP, SHORTER_STEPS, DictionaryCoding
+from core.errors import Diverged
 from core.params import choice, integer, real
 from core.sparsecoding import graph_step
 from core.spectral import embedded_labels, spectral_labels
@@ -45,6 +47,7 @@ class ClusterCoding(DictionaryCoding):
     learns = "deep"
     reads = "Z"
     uses_gpu = True
+    restored_from: ClassVar[tuple[str, ...]] = ("D",)
     published_mml: ClassVar[Mapping[str, float]] = {}  # `published` speaks of EML
 
     net_: Coder = field(init=False, repr=False)
@@ -151,7 +154,9 @@ class ClusterCoding(DictionaryCoding):
         from torch import nn
 
         codes = self._codes(X, L)
-        self.net_.unit.fill_(codes[-1].abs().mean().clamp_min(1e-12))
+        unit = codes[-1].abs().mean().clamp_min(1e-12)
+        _check_finite(float(unit))
+        self.net_.unit.fill_(unit)
         converged = cache(self._converged)  # all layers may ask for it
         made = []
         for layer, (count, _) in self.supervised(K).items():
@@ -175,6 +180,7 @@ class ClusterCoding(DictionaryCoding):
         A = np.zeros((len(data), len(D)))
         for _ in range(CONVERGED):
             A = graph_step(A, data, D, L, lam=self.lam, alpha=self.alpha, N=N)
+        _check_finite(float(np.abs(A).max()))
         return A
 
     def _fitted(self, Z: Tensor, labels: NDArray, K: int) -> nn.Module:
@@ -206,10 +212,7 @@ class ClusterCoding(DictionaryCoding):
         from core.descent import Averages, Pace, descend
         from core.unrolled import Laplacian, effective_clusters
 
-        parameters = [*self.net_.parameters(), *self.clusters_.parameters()]
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(parameters, lr=self.learning_rate)
-        if self.optimizer == "adam":
-            optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        optimizer = self._new_optimizer()
         pace = Pace(optimizer, self.schedule, epochs=self.epochs)
         order = torch.Generator().manual_seed(self.random_state)
 
@@ -228,6 +231,23 @@ class ClusterCoding(DictionaryCoding):
 
         parts = {"net": self.net_, "clusters": self.clusters_, "optimizer": optimizer, "pace": pace, "order": order}
         yield from stages.run("finetune", self.epochs, parts, epoch)
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        """Adam; or plain gradient steps on W, S, theta and on omega for codes as they are.
+
+        What is trained is `Coder.stretch` times those, and omega for codes in units of ``unit``: a gradient is smaller and a
+        step must be longer by the square of that factor, and the other way round for omega.
+        """
+        import torch
+
+        net, clusters = list(self.net_.parameters()), list(self.clusters_.parameters())
+        if self.optimizer == "adam":
+            return torch.optim.Adam([*net, *clusters], lr=self.learning_rate, fused=True)
+        groups = [
+            {"params": net, "lr": self.learning_rate * self.net_.stretch**2},
+            {"params": clusters, "lr": self.learning_rate * float(self.net_.unit) ** 2},
+        ]
+        return torch.optim.SGD(groups)
 
     def _batches(self, n: int, order: torch.Generator) -> Sequence[Tensor | None]:
         """Rows of the batches of an epoch, samples with their neighbours; None: all at once."""
@@ -263,9 +283,8 @@ class ClusterCoding(DictionaryCoding):
 
     def seen(self, X: Tensor, L: Laplacian) -> Arrays:
         """Codes, memberships, atoms."""
-        return {
-            "Z": lambda: self._codes(X, L)[-1], "P": lambda: self.memberships(self._codes(X, L)[-1]), "D": self.atoms_,
-        }  # fmt: skip
+        atoms = {"D": self.atoms_} if self.shows_atoms else {}
+        return {"Z": lambda: self._codes(X, L)[-1], "P": lambda: self.memberships(self._codes(X, L)[-1]), **atoms}
 
     def memberships(self, Z: Tensor, place: int = -1) -> Tensor:
         """p_ij of codes (n, p) to the clusters at that place of ``clusters_``; the last are those of the result."""
@@ -294,7 +313,8 @@ class ClusterCoding(DictionaryCoding):
 
         super().restore(samples, arrays, weights)
         self.take_in(samples)
-        self.atoms_ = arrays["D"]
+        if "D" in arrays:
+            self.atoms_ = arrays["D"]
         L = Laplacian(self.graph_.edges, self.laplacian)
         data = torch.from_numpy(self.samples_)
         self.net_ = self.new_coder(data.shape[1], torch.Generator().manual_seed(self.random_state))
@@ -327,6 +347,12 @@ class ClusterCoding(DictionaryCoding):
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
         """Numbers that the coder learns."""
         raise NotImplementedError  # pragma: no cover
+
+
+def _check_finite(value: float) -> None:
+    """Codes of the start overflow where the step bound leaves out a strong graph."""
+    if not math.isfinite(value):
+        raise Diverged("codes", "start", 1, value, SHORTER_STEPS)
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.orthogonal import NeighborGraph
 
 DICTIONARY_GROUP, GRAPH_GROUP = "Dictionary", "Graph"
+SHORTER_STEPS = "Lower alpha, or take the safe step bound."
 SAME = 1e-3  # between samples of unit norm: nearer ones are taken for the same
 LEARNT_FROM = 5000  # samples at most that the dictionary is learnt from
 
@@ -34,6 +35,7 @@ class DictionaryCoding(Clusterer):
     """A method with a dictionary and a graph of neighbours."""
 
     family = "Graph-regularised"
+    shows_atoms: ClassVar[bool] = True  # whether the atoms are part of what is learnt, and not only behind its start
 
     atoms_: NDArray = field(init=False, repr=False)
     mean_: NDArray = field(init=False, repr=False)
@@ -126,7 +128,7 @@ class DictionaryCoding(Clusterer):
             learner = KSVD(X, self.n_atoms, n_nonzero=self.n_nonzero, random_state=self.random_state)
 
         def sweep(_: int) -> tuple[dict[str, float], Arrays]:
-            return {"reconstruction": learner.sweep()}, {"D": learner.D.astype(np.float32)}
+            return {"reconstruction": learner.sweep()}, {"D": learner.D.astype(np.float32)} if self.shows_atoms else {}
 
         yield from stages.run("dictionary", self.sweeps, {"dictionary": learner}, sweep)
         self.atoms_ = learner.D.astype(np.float32)

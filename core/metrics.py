@@ -166,13 +166,6 @@ def retrieval(Z: NDArray, y: ArrayLike) -> dict[str, float]:
     return {f"map_{k}": float(curve[k - 1]) for k in ranks}
 
 
-def effective_clusters(P: NDArray) -> float:
-    """exp of the entropy of the mean of memberships (n, K): K for clusters of equal size, 1 where one has everything."""
-    share = P.mean(axis=0)
-    share = share[share > 0]
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
 def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random_state: int = 0) -> float | None:
     """Mean silhouette of the codes under the clusters, on at most `max_samples` samples; None for a single cluster."""
     from sklearn.metrics import silhouette_score

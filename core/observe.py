@@ -13,6 +13,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackError
+from scipy.stats import entropy
 
 from core import metrics, projections, spectral
 from core.base import Arrays, Clusterer, to_host
@@ -157,7 +158,7 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."
         found.append(Alarm("empty clusters", text, stage, step))
     P = view.arrays.get("P")
-    if P is not None and (effective := metrics.effective_clusters(P)) < FEW * P.shape[1]:
+    if P is not None and (effective := float(np.exp(entropy(P.mean(axis=0))))) < FEW * P.shape[1]:
         text = (
             f"The memberships gather in few clusters: {effective:.1f} of {P.shape[1]} by the entropy of their mean. "
             "Raise the balance, or lower the learning rate."

@@ -170,8 +170,10 @@ class NeighborGraph:
         Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
         """
         k = self.edges.nearest.shape[1]
-        found = [torch.cdist(part, Z).topk(k, largest=False) for part in new.split(1024)]
-        distances, nearest = torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
+        nearest = torch.cat([torch.cdist(part, Z).topk(k, largest=False).indices for part in new.split(1024)])
+        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)  # cdist's are not exact
+        distances, order = distances.sort(dim=1)
+        nearest = nearest.gather(1, order)
         own_nearest, own_weights = self.edges
         if weights == "heat":
             own = torch.stack([(Z - Z[column]).norm(dim=1) for column in own_nearest.T], dim=1)

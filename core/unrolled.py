@@ -69,9 +69,13 @@ def laplacian_of(W: csr_array, kind: str = "normalized") -> csr_array:
 
 
 class Coder(nn.Module):
-    """Samples and their Laplacian to codes, layer by layer; ``unit`` is the scale in which the codes count."""
+    """Samples and their Laplacian to codes, layer by layer; ``unit`` is the scale in which the codes count.
+
+    What is trained is ``stretch`` times the weights of the paper.
+    """
 
     unit: Tensor
+    stretch = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,11 +101,12 @@ class TAGNet(Coder):
 
     def __init__(self, D: NDArray, n_stages: int, *, lam: float, alpha: float, N: float) -> None:
         super().__init__()
-        atoms = torch.from_numpy(np.asarray(D, dtype=np.float32))
+        atoms = torch.from_numpy(np.array(D, dtype=np.float32))  # a copy: training must leave D alone
         self.W = nn.Parameter(atoms)
         self.gram = nn.Parameter(atoms @ atoms.T)
         self.theta = nn.Parameter(torch.full((len(atoms),), lam))
-        self.n_stages, self.N, self.rho = n_stages, N, alpha / N
+        self.n_stages, self.rho = n_stages, alpha / N
+        self.N = self.stretch = N
 
     def shrink(self, U: Tensor) -> Tensor:
         """h_theta(u) = theta h_1(u / theta): a neuron of threshold 1 between two diagonal scalings (3.6)."""

@@ -76,8 +76,8 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-stored = store().array_names(run.id, "final")  # a run has a graph S, or a dictionary D, or C to work on, or none of them
-own = ANCHORS if "S.row" in stored else CODES if "D" in stored else WORKBENCH
+stored = store().array_names(run.id, "final")  # a run has a graph S, or sparse codes, or C to work on, or none of them
+own = ANCHORS if "S.row" in stored else CODES if {"D", "Z1"} & set(stored) else WORKBENCH
 offered = {name: TITLES.get(name, name) for name in VIEWS if name == own or name not in (WORKBENCH, ANCHORS, CODES)}
 if "view" not in st.session_state and st.query_params.get("view") in TITLES:
     st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles

@@ -165,7 +165,9 @@ def test_clusters_are_set_against_every_column_of_labels(visit: Callable[..., Ap
     counts = np.asarray(numbers_of(table))
     assert counts.sum() == 48 and counts.size == 6  # three values, two clusters
     scored = app.dataframe[-1].value
-    assert list(scored["Labels"]) == ["[x](y)<b>", "Cluster"] and set(scored["Clusters of"]) == {"the result"}
+    assert list(scored["Labels"]) == ["label column [x](y)<b>", "label column Cluster"] and set(scored["Clusters of"]) == {
+        "the result"
+    }
     assert scored["ACC"].tolist() == [row["acc"] for row in store.get(run).result["columns"]]
 
 
@@ -593,12 +595,13 @@ def test_atoms_of_samples_that_are_no_images_are_a_heatmap_and_a_table(
     np.testing.assert_array_equal(table["weight"], store.arrays(run, "final", ["Z"])["Z"][0][table["atom"]])
 
 
-def test_only_a_run_with_a_dictionary_offers_its_codes(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
-    for method, offered in (("gsc", "Codes"), ("nmf", "Workbench"), ("grdnn", "Anchors")):
+def test_only_a_run_with_sparse_codes_offers_them(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
+    for method, offered in (("gsc", "Codes"), ("be", "Codes"), ("nmf", "Workbench"), ("grdnn", "Anchors")):
         app = visit("explore", run=held_out(method, **SPARSE), view="Codes")
         row = next(element for element in app.segmented_control if element.key == "view")
         assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == [offered]
-        assert row.value == ("Codes" if method == "gsc" else "Embedding")
+        assert row.value == ("Codes" if offered == "Codes" else "Embedding")
+        assert ("Dictionary" in texts(app)) == (method == "gsc")
 
 
 # ---- new samples -----------------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from core import execute, registry
+from core import datasets, execute, observe, registry
 from core.base import Stages, to_host
 from core.datasets import DataSpec
+from core.errors import Diverged, ParameterError
 from core.metrics import evaluate
 from core.orthogonal import NeighborGraph
 from core.processes import this_process
@@ -135,18 +136,16 @@ def test_one_cluster_for_all_is_a_worthless_optimum_and_the_gauge_shows_it() -> 
     assert effective_clusters(torch.eye(5)).item() == pytest.approx(5, rel=1e-4)
 
 
-def test_the_literal_loss_empties_clusters_and_balance_keeps_them() -> None:
-    X = digits()
+def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_keeps_them() -> None:
+    data = datasets.load("digits", per_class=12)
+    literal = registry.method("tagnet").presets["coil20-paper"].params
     found = {}
-    for balance in (0.0, 3.0):
-        method = small(
-            "tagnet", balance=balance, start="kmeans", sureness=0.17, epochs=80, learning_rate=0.01, train_batch_size=None,
-            entropy=1.0,
-        )  # fmt: skip
-        steps = [step for step in steps_of(method, X) if step.stage == "finetune"]
-        found[balance] = float(steps[-1].scalars["clusters"]), np.unique(method.labels_).size
-    assert found[0.0][0] < 0.8 * found[3.0][0] and found[0.0][1] < 10
-    assert found[3.0] == (pytest.approx(10, rel=0.1), 10)
+    balanced = {"balance": 3.0, "optimizer": "adam", "learning_rate": 1e-3}
+    for name, changes in (("literal", {"learning_rate": 0.1}), ("balanced", balanced)):
+        method = small("tagnet", **{**literal, "epochs": 60, "train_batch_size": None, **changes})
+        last = steps_of(method, data.samples)[-1]
+        found[name] = {alarm.kind for alarm in observe.alarms(observe.look(method, data, last.arrays), 10, "final", 1)}
+    assert "empty clusters" in found["literal"] and found["balanced"] == set()
 
 
 # ---- start, labels, new samples --------------------------------------------------------------------------------------
@@ -194,17 +193,33 @@ def test_new_samples_go_through_the_graph_too() -> None:
     assert not np.allclose(method.embed(new), without.embed(new))
 
 
-def test_the_published_loss_is_a_preset() -> None:
-    preset = registry.method("tagnet").presets["coil20-paper"]
-    assert preset.source == "paper" and preset.params["balance"] == 0 and preset.params["optimizer"] == "sgd"
-
-
 def test_the_paper_reports_another_number_for_each_loss() -> None:
     cls = registry.method("tagnet")
     for preset, expected in (("coil20", 0.8553), ("coil20-mml", 0.8991), ("coil20-nj", None)):
         params = execute.make_spec("tagnet", DataSpec("coil20"), preset=preset).params
         assert cls.reported("coil20", params) == expected
     assert registry.method("dtagnet").reported("coil20", params | {"epochs": 1}) is None
+
+
+def test_training_leaves_the_dictionary_that_it_starts_from_alone() -> None:
+    method = small("tagnet", learning_rate=1e-2)
+    steps = steps_of(method, digits())
+    learnt = [to_host(step.arrays)["D"] for step in steps if step.stage == "dictionary"][-1]
+    trained: Any = method
+    np.testing.assert_array_equal(trained.atoms_, learnt)
+    assert not np.allclose(trained.net_.W.detach(), learnt)
+
+
+@pytest.mark.parametrize("layer_clusters", [(4, 4, 4), (400, 4)])
+def test_inner_clusters_that_do_not_fit_are_refused(layer_clusters: tuple[int, ...]) -> None:
+    with pytest.raises(ParameterError, match=r"'layer_clusters'.*at most 2 .*less than .* 120.*Got"):
+        small("dtagnet", layer_clusters=layer_clusters).fit(digits())
+
+
+@pytest.mark.parametrize("start", ["codes", "kmeans"])
+def test_a_start_that_overflows_says_so(start: str) -> None:
+    with pytest.raises(Diverged, match=r"'codes'.*safe step bound"):
+        small("tagnet", start=start, bound="paper", alpha=1e5, n_stages=10).fit(digits())
 
 
 def test_a_method_fitted_to_other_data_starts_from_these() -> None:

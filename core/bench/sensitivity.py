@@ -6,6 +6,7 @@ With alpha, ``n_classes`` and ``noise`` of TAGnet these are figures 4 to 6 of it
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from core import execute, metrics, registry
 from core.datasets import DataSpec
-from core.errors import ParameterError, UnknownName
+from core.errors import Diverged, ParameterError, UnknownName
 from core.runs import RunSpec, atomic_write
 
 OF_DATA = {"n_classes": int, "n_samples": int, "noise": float}
@@ -42,8 +43,8 @@ def bench_sensitivity(
     Yields
     ------
     dict
-        ``value``, ``acc``, ``acc_std``, ``nmi``, ``nmi_std``, ``filled`` (fewest clusters that hold samples), ``clusters``
-        (how many there are), ``seeds``.
+        ``value``, ``acc``, ``acc_std``, ``nmi_max``, ``nmi_max_std``, ``filled`` (fewest clusters that hold samples),
+        ``clusters`` (how many there are), ``seeds``; the scores are None, and ``filled`` 0, where training diverged.
 
     Raises
     ------
@@ -78,19 +79,17 @@ def _at(method: str, data: DataSpec, over: str, text: str, preset: str, changes:
 
 
 def _summary(value: Any, spec: RunSpec, seeds: Sequence[int]) -> dict[str, Any]:
-    scores, filled, clusters = [], [], 0
-    for seed in seeds:
-        prepared = execute.prepare(dataclasses.replace(spec, seed=seed))
-        labels, clusters = prepared.method.fit(prepared.data.samples).labels_, prepared.method.clusters(prepared.data.X)
-        assert prepared.data.y is not None
-        found = metrics.evaluate(prepared.data.y, labels)
-        scores.append((found["acc"], found["nmi_max"]))
-        filled.append(int(np.unique(labels).size))
-    (acc, nmi), (acc_std, nmi_std) = np.mean(scores, axis=0), np.std(scores, axis=0)
-    return {
-        "value": value, "acc": float(acc), "acc_std": float(acc_std), "nmi": float(nmi), "nmi_std": float(nmi_std),
-        "filled": min(filled), "clusters": clusters, "seeds": len(seeds),
-    }  # fmt: skip
+    ready = [execute.prepare(dataclasses.replace(spec, seed=seed)) for seed in seeds]
+    row = {"value": value, "clusters": ready[0].method.clusters(ready[0].data.X), "seeds": len(seeds)}
+    try:
+        found = [prepared.method.fit(prepared.data.samples).labels_ for prepared in ready]
+    except Diverged:
+        return {**row, **dict.fromkeys(("acc", "acc_std", "nmi_max", "nmi_max_std")), "filled": 0}
+    scores = [metrics.evaluate(np.asarray(ready[0].data.y), labels) for labels in found]
+    for name in ("acc", "nmi_max"):
+        values = [score[name] for score in scores]
+        row |= {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
+    return {**row, "filled": min(int(np.unique(labels).size) for labels in found)}
 
 
 def draw(rows: Sequence[Mapping[str, Any]], over: str, title: str, file: Path) -> Path:
@@ -100,10 +99,8 @@ def draw(rows: Sequence[Mapping[str, Any]], over: str, title: str, file: Path) -
     figure = Figure(figsize=(4.6, 3.4), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(rows))
-    for name, shown in (("acc", "ACC"), ("nmi", "NMI")):
-        axes.errorbar(
-            places, [row[name] for row in rows], [row[f"{name}_std"] for row in rows], marker="o", capsize=3, label=shown
-        )
+    for name, shown in (("acc", "ACC"), ("nmi_max", "NMI (max)")):
+        axes.errorbar(places, _or_gaps(rows, name), _or_gaps(rows, f"{name}_std"), marker="o", capsize=3, label=shown)
     axes.set_xticks(places, [f"{row['value']:g}" if isinstance(row["value"], float) else str(row["value"]) for row in rows])
     axes.set(xlabel=over, ylim=(0, 1.02))
     axes.set_title(title, fontsize=11)
@@ -112,3 +109,8 @@ def draw(rows: Sequence[Mapping[str, Any]], over: str, title: str, file: Path) -
     with atomic_write(file) as target:
         figure.savefig(target, format="svg", metadata={"Date": None})
     return file
+
+
+def _or_gaps(rows: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """Values of the rows; none where training diverged."""
+    return [math.nan if row[name] is None else row[name] for row in rows]

@@ -1,7 +1,8 @@
 """BE, the baseline encoder that TAGnet is compared with: dense rectified layers under the same clustering loss.
 
-It has as many layers as TAGnet has shrinkages and no graph inside; start, losses and training are those of
-`core.clustercoding`. (The paper says that it has as many parameters, which holds only without the weights that TAGnet shares.)
+It has as many layers as TAGnet has shrinkages and no graph inside. Start, losses and training are those of
+`core.clustercoding`, so sparse coding and graph have a say in its first clusters; with ``start="kmeans"`` they have none. (The
+paper says that it has as many parameters, which holds only without the weights that TAGnet shares.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.base import Preset
 from core.clustercoding import LayeredCoding
-from core.methods.tagnet import COIL20, COIL20_MML, TAGnet
+from core.methods.tagnet import CHOSEN_FOR_TAGNET, COIL20, COIL20_MML, TAGnet
 from core.registry import register
 
 if TYPE_CHECKING:
@@ -22,25 +23,24 @@ if TYPE_CHECKING:
     from core.unrolled import Coder
 
 
-_CHOSEN = "Constants of TAGnet, chosen with the labels."
-
-
 @register
 class BE(LayeredCoding):
     """Dense layers trained by a clustering loss."""
 
     name = "be"
     title = "BE"
-    summary = "Three dense layers trained by how clearly their codes form clusters: TAGnet without sparse coding and graph."
+    summary = "Three dense layers trained by how clearly their codes form clusters: TAGnet's start and losses, other layers."
     paper = "Wang, Chang, Zhou, Wang and Huang, SDM 2016, as a baseline"
     objective = r"\min\; C(A, \omega),\quad A = r(W_3\, r(W_2\, r(W_1 x))),\; r(u) = \max(u, 0)"
+    restored_from = ()
+    shows_atoms = False
     symbols = TAGnet.symbols
     gauges = TAGnet.gauges
     published = {"mnist": 0.5401, "coil20": 0.7441}
     published_mml = {"mnist": 0.6521, "coil20": 0.7645}
     presets = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=COIL20, note=_CHOSEN),
-        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML}, note=_CHOSEN),
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=COIL20, note=CHOSEN_FOR_TAGNET),
+        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML}, note=CHOSEN_FOR_TAGNET),
     }
 
     def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base import Arrays, Cost, Preset, Stages, Step
-from core.dictionarycoding import DictionaryCoding
+from core.dictionarycoding import SHORTER_STEPS, DictionaryCoding
 from core.errors import Diverged
 from core.grouping import GroupsCodes
 from core.params import integer, real
@@ -32,7 +32,6 @@ from core.registry import register
 from core.sparsecoding import graph_step, objective, optimality, soft_threshold
 
 NEW_ITERATIONS = 300  # of a new sample, whatever its batch
-ADVICE = "Lower alpha, or take the safe step bound."
 RISEN = 100.0  # times its lowest value: an objective that high does not come down again
 
 
@@ -95,7 +94,7 @@ class GSC(DictionaryCoding, GroupsCodes):
             value = objective(A, data, D, L, **weights)
             lowest = min(lowest, value)
             if value > RISEN * lowest:  # only the paper's N can do that
-                raise Diverged("objective", "codes", iteration + 1, value, ADVICE)
+                raise Diverged("objective", "codes", iteration + 1, value, SHORTER_STEPS)
             scalars = {"objective": value, "optimality": violation}
             yield Step("codes", iteration + 1, self.max_iter, scalars, {"Z": A, "D": self.atoms_})
             if violation <= self.tolerance or stages.stopping:

@@ -5,7 +5,7 @@ r"""SC-EML and SC-MML: dictionary, sparse codes and clusters learnt together (Wa
 Where TAGnet runs a few iterations of the inner problem and learns their weights, this solves it in every step and learns the
 atoms alone, through the derivative of the minimum (`core.bilevel`). Start, losses and training are those of
 `core.clustercoding`; the terms for balance and agreement are ours here too. That needs some hundred iterations where TAGnet
-needs three.
+needs three, and with a strong graph even these end near the minimum, not at it.
 
 New samples are coded by the same problem, joined to the codes of their nearest training samples, which stay as they are.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.base import Arrays, Preset
 from core.clustercoding import ClusterCoding
-from core.methods.tagnet import COIL20, COIL20_MML, TAGnet
+from core.methods.tagnet import CHOSEN_FOR_TAGNET, COIL20, COIL20_MML, TAGnet
 from core.params import integer
 from core.registry import register
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.unrolled import Coder, Laplacian
-
-
-_CHOSEN = "Constants of TAGnet, chosen with the labels."
 
 
 @register
@@ -50,9 +47,9 @@ class SCClustering(ClusterCoding):
     published = {"mnist": 0.6550, "coil20": 0.8225}
     published_mml = {"mnist": 0.6784, "coil20": 0.8658}
     presets = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, "epochs": 50}, note=_CHOSEN),
+        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, "epochs": 50}, note=CHOSEN_FOR_TAGNET),
         "coil20-mml": Preset(
-            title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML, "epochs": 50}, note=_CHOSEN
+            title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML, "epochs": 50}, note=CHOSEN_FOR_TAGNET
         ),
     }  # fmt: skip
 

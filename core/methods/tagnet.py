@@ -9,9 +9,8 @@ There is no program of the authors. What the paper leaves open, and how it is se
 - The Laplacian acts from the left on rows, with a minus sign. With the paper's N, which leaves the graph out, the iteration
   diverges for a strong graph; ``bound="safe"`` adds alpha lmax(L).
 - A batch gets the Laplacian of the edges inside it, and holds samples with their neighbours.
-- Both losses have worthless optima. ``balance`` and ``agreement`` keep clusters alive and are ours; with both 0 (and
-  ``optimizer="sgd"``, learning rate .01) it is the published loss, which empties clusters: the curve of effective clusters
-  shows it.
+- Both losses have worthless optima. ``balance`` and ``agreement`` keep clusters alive and are ours. The preset coil20-paper
+  has neither, the paper's N and its plain gradient steps: it empties clusters, and the curve of effective clusters shows it.
 - omega "by minimising the loss over the codes" has the same worthless optima. It is fitted to labels that come from the model
   or the graph: see ``start``. ``epochs=0`` stops there, which is the paper's baseline NJ.
 - Samples are centred and of unit norm, see `core.dictionarycoding`.
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from core.base import Arrays, Preset
 from core.clustercoding import LayeredCoding
+from core.errors import ParameterError
 from core.params import real, sizes
 from core.registry import register
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from core.unrolled import Coder, Laplacian
 
 _CHOSEN = "Constants chosen with the labels."
+CHOSEN_FOR_TAGNET = "Constants of TAGnet, chosen with the labels."
 COIL20: Mapping[str, Any] = {
     "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
     "start": "codes", "epochs": 150,
@@ -49,8 +50,8 @@ _MNIST: Mapping[str, Any] = {
     "start": "cut", "epochs": 10, "train_batch_size": 2048,
 }  # fmt: skip
 _PAPER: Mapping[str, Any] = {
-    "balance": 0.0, "start": "kmeans", "optimizer": "sgd", "learning_rate": 0.01, "schedule": "constant",
-    "train_batch_size": 128,
+    "bound": "paper", "balance": 0.0, "start": "kmeans", "sureness": 0.8, "optimizer": "sgd",
+    "learning_rate": 0.01, "schedule": "constant", "train_batch_size": 128,
 }  # fmt: skip
 
 
@@ -134,15 +135,25 @@ class DTAGnet(TAGnet):
     presets = _presets({**COIL20, "layer_clusters": (8, 20), "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
 
     layer_clusters: tuple[int, ...] = sizes(
-        (10, 10), symbol="K_t", low=2, high=1000, group="Objective",
-        help="Clusters of the codes Z1 and Z2: as many as another column of labels has values, or a guess.",
+        (4, 4), symbol="K_t", low=2, high=1000, group="Objective",
+        help="Clusters of the codes Z1 and Z2: as many as another column of labels has values, or a guess. With as many as the "
+        "data have, they are those of the last layer.",
     )  # fmt: skip
     layer_weight: float = real(
         1.0, symbol="c_t", low=0, high=1e3, soft=(0.01, 1), log=True, group="Objective", help="Weight of their losses."
     )  # fmt: skip
 
+    def check_data(self, X: NDArray) -> None:
+        super().check_data(X)
+        most = min(2, self.n_stages)
+        if len(self.layer_clusters) > most or max(self.layer_clusters) >= len(X):
+            raise ParameterError(
+                f"The 'layer_clusters' parameter of {self.name} must list at most {most} numbers with {self.n_stages} stages, "
+                f"each less than the number of samples, {len(X)}. Got {self.layer_clusters} instead."
+            )
+
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
-        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.layer_clusters[: self.n_stages])}
+        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.layer_clusters)}
         return {**layers, **super().supervised(K)}
 
     def seen(self, X: Tensor, L: Laplacian) -> Arrays:
@@ -158,5 +169,5 @@ class DTAGnet(TAGnet):
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
-        own = sum(params["layer_clusters"][: params["n_stages"]]) * params["n_atoms"]
+        own = sum(params["layer_clusters"]) * params["n_atoms"]
         return super().coder_parameters(n_features, params) + own

@@ -225,18 +225,18 @@ def atom_values(atoms: NDArray) -> go.Figure:
     return figure
 
 
-def code_bars(codes: Mapping[str, NDArray]) -> go.Figure:
+def code_bars(codes: Mapping[str, NDArray], *, unit: str = "atom") -> go.Figure:
     """Bars of the codes of one sample, name to (p,), one chart below the other on the same scale, with the share of zeros."""
     titles = [f"{name}: {np.mean(code == 0):.0%} zeros" for name, code in codes.items()]
     figure = make_subplots(len(codes), 1, shared_xaxes=True, shared_yaxes="all", vertical_spacing=0.1, subplot_titles=titles)
     for row, code in enumerate(codes.values(), start=1):
-        hover = "atom %{x}: %{y:.3g}<extra></extra>"
+        hover = unit + " %{x}: %{y:.3g}<extra></extra>"
         bars = go.Bar(x=np.arange(len(code), dtype=np.int32), y=code.astype(np.float32), hovertemplate=hover)
         figure.add_trace(bars.update(marker={"color": TEN[0], "line": {"width": 0}}), row, 1)
     top = max(float(np.abs(code).max(initial=0)) for code in codes.values()) or 1.0
     size = max(len(code) for code in codes.values())
     figure.update_xaxes(range=[-1, size], showgrid=False)
-    figure.update_xaxes(title="atom", row=len(codes))
+    figure.update_xaxes(title=unit, row=len(codes))
     figure.update_yaxes(range=[-1.05 * top, 1.05 * top], zeroline=True, nticks=5)
     figure.update_layout(margin=MARGIN, height=90 + 130 * len(codes), showlegend=False, bargap=0.1)
     return figure

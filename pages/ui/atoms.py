@@ -27,15 +27,19 @@ def codes_view(run: Run, data: Dataset) -> None:
     """The atoms, the codes and memberships of a sample, and how sparse the codes of all samples are."""
     final = store().arrays(run.id, "final", ("D", "P", "labels", *LAYERS))
     codes = _layers(run, final)
+    D = final.get("D")
     left, right = st.columns(2, gap="large")
-    with left:
-        _dictionary(final["D"], data, trained="Z1" in final)
-    with right:
+    with right if D is not None else left:
         sample = int(st.number_input("Sample", 0, data.n_samples - 1, key=f"c_sample:{run.id}", width=180))
-        _sample(data, sample, final["Z"][sample], final["D"])
+        _sample(data, sample)
+        if D is not None:
+            _atoms_of(data, sample, final["Z"][sample], D)
+    if D is not None:
+        with left:
+            _dictionary(D, data, trained="Z1" in final)
     st.markdown(f"**Codes of sample {sample}**")
-    figure = figures.code_bars({title: Z[sample] for title, Z in codes.items()})
-    st.plotly_chart(figure, key=f"codes:{run.id}", alt=f"Codes of sample {sample} over the atoms")
+    figure = figures.code_bars({title: Z[sample] for title, Z in codes.items()}, unit="atom" if D is not None else "unit")
+    st.plotly_chart(figure, key=f"codes:{run.id}", alt=f"Codes of sample {sample}, unit by unit")
     places = iter(st.columns(2, gap="large"))
     if "P" in final:
         with next(places):
@@ -76,20 +80,22 @@ def _atom_images(atoms: NDArray, data: Dataset) -> NDArray[np.uint8]:
     return np.stack(grey).reshape(len(atoms), *data.image_shape)
 
 
-def _sample(data: Dataset, sample: int, code: NDArray, D: NDArray) -> None:
-    """A sample, and the atoms that weigh most in its last code."""
-    used = np.argsort(-np.abs(code), kind="stable")[: min(MOST_USED, np.count_nonzero(code))]
+def _sample(data: Dataset, sample: int) -> None:
     of = f" of class {plain(class_name(data, sample))}" if data.y is not None else ""
-    words = f"Sample {sample}{of}, and the {len(used)} atoms with the largest weights in its code A"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if data.image_shape:
+            st.image(montage(data.images([sample]), 1, min_side=96), width=96, alt=f"Sample {sample}")
+        st.caption(f"Sample {sample}{of}")
+
+
+def _atoms_of(data: Dataset, sample: int, code: NDArray, D: NDArray) -> None:
+    """The atoms that weigh most in the last code of a sample."""
+    used = np.argsort(-np.abs(code), kind="stable")[: min(MOST_USED, np.count_nonzero(code))]
+    st.caption(f"The {len(used)} atoms with the largest weights in its code A: number and weight")
     if not data.image_shape:
-        st.caption(words)
         table = pd.DataFrame({"atom": used, "weight": code[used]})
         st.dataframe(table, hide_index=True, alt=f"The atoms that sample {sample} uses most")
-        return
-    picture, about = st.columns([1, 2], vertical_alignment="center")
-    picture.image(montage(data.images([sample]), 1, min_side=96), width=96, alt=f"Sample {sample}")
-    about.caption(f"{words}: number and weight")
-    if len(used):
+    elif len(used):
         st.image(
             [montage(image[None], 1, min_side=64) for image in _atom_images(D[used], data)], width=70,
             caption=[f"{atom}: {code[atom]:.2g}" for atom in used],

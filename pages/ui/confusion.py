@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core import metrics
 from core.datasets import Dataset
+from core.datasets.raw import class_titles
 from core.plots import figures
 from core.runs import Run
 from pages.ui.forms import segments
@@ -26,7 +27,8 @@ def confusion_view(run: Run, data: Dataset) -> None:
         return
     column = columns[0]
     if len(columns) > 1:
-        column = segments("Against", {name: plain(name) or "Classes" for name in columns}, key="f_column")
+        titles = class_titles([name or "Classes" for name in columns])  # a column may be called like that, too
+        column = segments("Against", {name: plain(title) for name, title in zip(columns, titles, strict=True)}, key="f_column")
     y, values = _labels(data, column)
     labels = store().arrays(run.id, "final", ["labels"])["labels"]
     table, rows, clusters = metrics.confusion(y, labels)
@@ -58,7 +60,7 @@ def columns_table(run: Run) -> None:
     shown = {
         "Clusters of": [OF[row["codes"]] for row in rows],
         "how many": [row["clusters"] for row in rows],
-        "Labels": [row["column"] or "classes" for row in rows],
+        "Labels": ["the classes" if row["column"] is None else f"label column {row['column']}" for row in rows],
         "ACC": [row["acc"] for row in rows],
         "NMI": [row["nmi_geometric"] for row in rows],
     }
