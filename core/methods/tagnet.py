@@ -15,6 +15,10 @@ There is no program of the authors. What the paper leaves open, and how it is se
   or the graph: see ``start``. ``epochs=0`` stops there, which is the paper's baseline NJ.
 - Samples are centred and of unit norm, see `core.dictionarycoding`.
 
+What mattered, in this order: clusters that start from a strong graph (alpha of some hundreds with the normalised L, weights
+by shared neighbours), through k-means on converged codes or through the cut; a start that is sure of itself, without which
+clusters die; agreement of neighbours, which does most of what training adds; equal sizes. Entropy or margin alone add little.
+
 New samples go through the same layers, joined to the codes of their nearest training samples at each.
 """
 
