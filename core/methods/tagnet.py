@@ -17,7 +17,8 @@ There is no program of the authors. What the paper leaves open, and how it is se
 
 What mattered, in this order: clusters that start from a strong graph (alpha of some hundreds with the normalised L, weights
 by shared neighbours), through k-means on converged codes or through the cut; a start that is sure of itself, without which
-clusters die; agreement of neighbours, which does most of what training adds; equal sizes. Entropy or margin alone add little.
+clusters die; agreement of neighbours, without which training undoes part of the start; equal sizes. From such a start the
+paper's own loss adds nothing that could be measured.
 
 New samples go through the same layers, joined to the codes of their nearest training samples at each.
 """
