@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
@@ -271,6 +271,11 @@ class Clusterer:
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         """Memory and parameters for data of the given shape (n, ...); no import of anything heavy."""
         return Cost()
+
+    @classmethod
+    def by_columns(cls, params: Mapping[str, Any], columns: Sequence[int], n_classes: int | None) -> dict[str, Any]:
+        """Hyperparameters that `params` leave to the data, from how many values each further column of labels has; few do."""
+        return {}
 
     @classmethod
     def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:

@@ -103,6 +103,8 @@ def prepare(spec: RunSpec) -> Prepared:
     params = dict(spec.params)
     if params.get("n_clusters") is None:
         params["n_clusters"] = data.n_classes
+    columns = [len(attribute.classes) for attribute in data.attributes.values()]
+    params |= registry.method(spec.method).by_columns(params, columns, data.n_classes)
     device = resolve_device(spec.device, registry.method(spec.method))
     method = registry.build(spec.method, **params, random_state=spec.seed, device=device)
     method.clusters(data.X)

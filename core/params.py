@@ -177,7 +177,7 @@ def choice(default: str, *, symbol: str, help: str, choices: Sequence[str], **fa
     return _declare("choice", default, symbol=symbol, help=help, choices=tuple(choices), **facts)
 
 
-def sizes(default: tuple[int, ...], *, symbol: str, help: str, low: int, high: int, **facts: Any) -> Any:
+def sizes(default: tuple[int, ...] | None, *, symbol: str, help: str, low: int, high: int, **facts: Any) -> Any:
     """Declare a short list of integers, such as the channels of a network."""
     return _declare("sizes", default, symbol=symbol, help=help, low=low, high=high, **facts)
 

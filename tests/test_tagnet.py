@@ -232,7 +232,7 @@ def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: Run
     X = digits()
     columns = {None: np.arange(len(X)) // 12, "half": np.arange(len(X)) % 2}
     np.savez(tmp_path / "mine.npz", images=X, labels=columns[None], label_half=columns["half"])
-    changes = {"layer_clusters": (2, 3), "n_atoms": 24, "sweeps": 1, "epochs": 2}
+    changes = {"n_atoms": 24, "sweeps": 1, "epochs": 2}
     spec = execute.make_spec("dtagnet", DataSpec(str(tmp_path / "mine.npz")), overrides=changes)
     run = execute.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
@@ -242,4 +242,8 @@ def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: Run
     for row in rows:
         expected = evaluate(columns[row["column"]], clusterings[row["codes"]])
         assert (row["acc"], row["nmi_geometric"]) == (expected["acc"], expected["nmi_geometric"])
-    assert final["P1"].shape == (120, 2) and final["P2"].shape == (120, 3)
+    assert run.result["params"]["layer_clusters"] == [2, 10], "as many as label_half and the classes have values"
+    assert final["P1"].shape == (120, 2) and final["P2"].shape == (120, 10)
+    chosen = {"layer_clusters": (5,), "n_stages": 1}
+    assert registry.method("dtagnet").by_columns({**run.spec.params, **chosen}, [2], 10) == {}
+    assert registry.method("dtagnet").by_columns({**run.spec.params, "n_stages": 1}, [2, 7], 10) == {"layer_clusters": (2,)}

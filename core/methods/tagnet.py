@@ -25,7 +25,7 @@ New samples go through the same layers, joined to the codes of their nearest tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from core.unrolled import Coder, Laplacian
 
 _CHOSEN = "Constants chosen with the labels."
+SURROGATE = (4, 4)  # clusters of Z1 and Z2 for data without further columns of labels
 CHOSEN_FOR_TAGNET = "Constants of TAGnet, chosen with the labels."
 COIL20: Mapping[str, Any] = {
     "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
@@ -137,28 +138,42 @@ class DTAGnet(TAGnet):
     summary = "TAGnet whose first two layers of codes must fall into clusters too, of their own number."
     objective = r"\min\; C(A, \omega) + \textstyle\sum_{t=1}^{2} c_t\, C(Z_t, \omega_t)"
     published = published_mml = {}
-    presets = _presets({**COIL20, "layer_clusters": (8, 20), "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
+    presets = _presets({**COIL20, "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
 
-    layer_clusters: tuple[int, ...] = sizes(
-        (4, 4), symbol="K_t", low=2, high=1000, group="Objective",
-        help="Clusters of the codes Z1 and Z2: as many as another column of labels has values, or a guess. With as many as the "
-        "data have, they are those of the last layer.",
+    layer_clusters: tuple[int, ...] | None = sizes(
+        None, symbol="K_t", low=2, high=1000, group="Objective", optional=True, none_means="by the label columns",
+        help="Clusters of the codes Z1 and Z2; none takes as many as the further columns of labels have values, and then the "
+        f"classes, or {SURROGATE[0]} each where there is no such column. With as many as the data have, they are those of the "
+        "last layer.",
     )  # fmt: skip
     layer_weight: float = real(
         1.0, symbol="c_t", low=0, high=1e3, soft=(0.01, 1), log=True, group="Objective", help="Weight of their losses."
     )  # fmt: skip
 
+    @classmethod
+    def by_columns(cls, params: Mapping[str, Any], columns: Sequence[int], n_classes: int | None) -> dict[str, Any]:
+        counts = [count for count in columns if count > 1]
+        if params["layer_clusters"] is not None or not counts:
+            return {}
+        counts += [n_classes] if n_classes else []
+        return {"layer_clusters": tuple(counts[: min(2, params["n_stages"])])}
+
+    @property
+    def inner_clusters(self) -> tuple[int, ...]:
+        """K_1 and K_2, as far as there are such layers."""
+        return self.layer_clusters or SURROGATE[: self.n_stages]
+
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
         most = min(2, self.n_stages)
-        if len(self.layer_clusters) > most or max(self.layer_clusters) >= len(X):
+        if len(self.inner_clusters) > most or max(self.inner_clusters) >= len(X):
             raise ParameterError(
                 f"The 'layer_clusters' parameter of {self.name} must list at most {most} numbers with {self.n_stages} stages, "
-                f"each less than the number of samples, {len(X)}. Got {self.layer_clusters} instead."
+                f"each less than the number of samples, {len(X)}. Got {self.inner_clusters} instead."
             )
 
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
-        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.layer_clusters)}
+        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.inner_clusters)}
         return {**layers, **super().supervised(K)}
 
     def seen(self, X: Tensor, L: Laplacian) -> Arrays:
@@ -174,5 +189,5 @@ class DTAGnet(TAGnet):
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
-        own = sum(params["layer_clusters"]) * params["n_atoms"]
+        own = sum(params["layer_clusters"] or SURROGATE) * params["n_atoms"]
         return super().coder_parameters(n_features, params) + own

@@ -53,7 +53,8 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
     if param.kind == "choice":
         return st.selectbox(options=param.choices, index=param.choices.index(value), **about)
     if param.kind == "sizes":
-        return st.text_input(value="-".join(map(str, value)), **about)
+        text = None if value is None else "-".join(map(str, value))
+        return st.text_input(value=text, placeholder=param.none_means if param.optional else None, **about)
     if param.optional:
         number: Any = int if param.kind == "integer" else float
         return st.number_input(
