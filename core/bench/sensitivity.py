@@ -79,17 +79,22 @@ def _at(method: str, data: DataSpec, over: str, text: str, preset: str, changes:
 
 
 def _summary(value: Any, spec: RunSpec, seeds: Sequence[int]) -> dict[str, Any]:
-    ready = [execute.prepare(dataclasses.replace(spec, seed=seed)) for seed in seeds]
-    row = {"value": value, "clusters": ready[0].method.clusters(ready[0].data.X), "seeds": len(seeds)}
+    row: dict[str, Any] = {"value": value, "clusters": execute.prepare(spec).method.n_clusters, "seeds": len(seeds)}
     try:
-        found = [prepared.method.fit(prepared.data.samples).labels_ for prepared in ready]
+        found = [_scores(dataclasses.replace(spec, seed=seed)) for seed in seeds]
     except Diverged:
         return {**row, **dict.fromkeys(("acc", "acc_std", "nmi_max", "nmi_max_std")), "filled": 0}
-    scores = [metrics.evaluate(np.asarray(ready[0].data.y), labels) for labels in found]
     for name in ("acc", "nmi_max"):
-        values = [score[name] for score in scores]
+        values = [scores[name] for scores in found]
         row |= {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
-    return {**row, "filled": min(int(np.unique(labels).size) for labels in found)}
+    return {**row, "filled": min(int(scores["filled"]) for scores in found)}
+
+
+def _scores(spec: RunSpec) -> dict[str, float]:
+    ready = execute.prepare(spec)
+    assert ready.data.y is not None
+    labels = ready.method.fit(ready.data.samples).labels_
+    return {**metrics.evaluate(ready.data.y, labels), "filled": np.unique(labels).size}
 
 
 def draw(rows: Sequence[Mapping[str, Any]], over: str, title: str, file: Path) -> Path:
