@@ -15,6 +15,7 @@ from core.plots.montage import montage
 from pages.ui.navigation import through_app
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
 from pages.ui.text import plain, plain_names
+from pages.ui.uploading import stored_upload
 
 SCALING_NAMES = {
     "unit": "0 to 1",
@@ -143,17 +144,11 @@ def upload() -> None:
 
 def take_upload() -> None:
     """Store what was uploaded and choose it; a callback, so that the select box starts from it."""
-    file = st.session_state["upload_file"]
-    if file is None:
-        return
     rows, columns = st.session_state["upload_height"], st.session_state["upload_width"]
-    try:
-        path = datasets.store_upload(file.name, file.getvalue(), image_shape=(rows, columns) if rows and columns else None)
-    except InvalidInput as error:
-        st.session_state["upload_problem"] = str(error)
-        return
-    st.session_state["data_name"] = path.stem
-    choose_data(DataSpec(path.stem))
+    name = stored_upload("upload_file", "upload_problem", (rows, columns) if rows and columns else None)
+    if name is not None:
+        st.session_state["data_name"] = name
+        choose_data(DataSpec(name))
 
 
 through_app()

@@ -201,6 +201,8 @@ def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Ca
 
 def test_a_bad_upload_is_refused_in_words_and_nothing_is_kept(visit: Callable[..., AppTest], lab_home: Path) -> None:
     app = visit("data")
+    button(app, "Read the file").click().run()
+    assert "no file yet" in healthy(app).error[0].value
     app.file_uploader[0].upload("broken.npz", b"this is no archive")
     button(app, "Read the file").click().run()
     assert "broken.npz" in healthy(app).error[0].value

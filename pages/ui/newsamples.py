@@ -21,6 +21,7 @@ from pages.ui.forms import segments
 from pages.ui.gallery import class_name
 from pages.ui.scorecard import WITH_LABELS
 from pages.ui.text import plain
+from pages.ui.uploading import stored_upload
 
 SHOWN, IN_A_ROW = 18, 9
 SEEN = ": a sample that it has seen is its own nearest one, and keeps its cluster."
@@ -95,13 +96,9 @@ def _same_shape(data: Dataset) -> list[str]:
 
 
 def _take_upload(image_shape: tuple[int, ...] | None) -> None:
-    file = st.session_state["new_file"]
-    if file is None:
-        return
-    try:
-        st.session_state["new_name"] = datasets.store_upload(file.name, file.getvalue(), image_shape=image_shape).stem
-    except InvalidInput as error:
-        st.session_state["new_problem"] = str(error)
+    name = stored_upload("new_file", "new_problem", image_shape)
+    if name is not None:
+        st.session_state["new_name"] = name
 
 
 def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:

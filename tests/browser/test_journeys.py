@@ -192,6 +192,7 @@ def test_pause_one_step_stop_and_a_second_tab(page: Page, server: Server, store:
 
     other = page.context.new_page()  # somebody else looks at the same run and takes one step
     other.goto(f"{server.url}/train?run={own_run(store).id}")
+    settle(other)
     other.get_by_role("button", name="One step").click()
     wait_until(lambda: own_run(store).progress["seq"] == held + 1, 30)
     wait_until(lambda: own_run(store).status == Status.PAUSED, 30)
@@ -200,6 +201,10 @@ def test_pause_one_step_stop_and_a_second_tab(page: Page, server: Server, store:
 
     page.get_by_role("button", name="Resume").click()
     wait_until(lambda: own_run(store).progress["seq"] > held + 2, 30)
+    expect(
+        page.get_by_role("button", name="Pause")
+    ).to_be_visible()  # Streamlit may lose a click on a panel that is being redrawn
+    settle(page)
     page.get_by_role("button", name="Stop").click()
     wait_until(lambda: own_run(store).over, 60)
     assert own_run(store).status == Status.STOPPED
@@ -224,7 +229,8 @@ def test_an_upload_with_hostile_names_is_what_is_trained_on(page: Page, server: 
     page.goto(server.url)
     settle(page)
     page.get_by_text("Bring your own data").click()
-    page.locator("input[type=file]").set_input_files(tmp_path / "mine.npz")
+    with page.expect_response(lambda response: response.request.method == "PUT"):  # the name is there before the content is
+        page.locator("input[type=file]").set_input_files(tmp_path / "mine.npz")
     expect(page.get_by_text("mine.npz").first).to_be_visible()
     page.get_by_role("button", name="Read the file").click()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("60")
