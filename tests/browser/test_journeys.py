@@ -36,7 +36,7 @@ def launch(page: Page, server: Server, *, per_class: int) -> None:
     """Choose a part of digits and launch the method that is chosen at first, UDLL."""
     page.goto(server.url)
     page.get_by_text("Take a part, or rescale").click()
-    field = page.get_by_label("Samples per class")
+    field = page.get_by_role("spinbutton", name="Samples per class")
     field.fill(str(per_class))
     field.press("Enter")
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(f"{10 * per_class:,}")
