@@ -184,28 +184,33 @@ def watch_a_long_run(page: Page, server: Server, store: RunStore, epochs: int) -
     wait_until(lambda: own_run(store).progress.get("seq", 0) > 2, 60)
 
 
+def press(page: Page, name: str, took: Callable[[], bool]) -> None:
+    """Click until it takes: Streamlit may lose a click on a panel that is being redrawn."""
+    for _ in range(4):
+        page.get_by_role("button", name=name).click()
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            if took():
+                return
+            time.sleep(0.1)
+    raise AssertionError(f"{name} was clicked four times and did nothing")
+
+
 def test_pause_one_step_stop_and_a_second_tab(page: Page, server: Server, store: RunStore) -> None:
     watch_a_long_run(page, server, store, epochs=100_000)  # more than any machine gets through here
-    page.get_by_role("button", name="Pause").click()
-    wait_until(lambda: own_run(store).status == Status.PAUSED, 30)
+    press(page, "Pause", lambda: own_run(store).status == Status.PAUSED)
     held = own_run(store).progress["seq"]
 
     other = page.context.new_page()  # somebody else looks at the same run and takes one step
     other.goto(f"{server.url}/train?run={own_run(store).id}")
-    settle(other)
-    other.get_by_role("button", name="One step").click()
-    wait_until(lambda: own_run(store).progress["seq"] == held + 1, 30)
+    expect(other.get_by_role("button", name="One step")).to_be_enabled()
+    press(other, "One step", lambda: own_run(store).progress["seq"] > held)
     wait_until(lambda: own_run(store).status == Status.PAUSED, 30)
     assert own_run(store).progress["seq"] == held + 1
     other.close()
 
-    page.get_by_role("button", name="Resume").click()
-    wait_until(lambda: own_run(store).progress["seq"] > held + 2, 30)
-    expect(
-        page.get_by_role("button", name="Pause")
-    ).to_be_visible()  # Streamlit may lose a click on a panel that is being redrawn
-    settle(page)
-    page.get_by_role("button", name="Stop").click()
+    press(page, "Resume", lambda: own_run(store).progress["seq"] > held + 2)
+    press(page, "Stop", lambda: own_run(store).over or own_run(store).request is not None)
     wait_until(lambda: own_run(store).over, 60)
     assert own_run(store).status == Status.STOPPED
 
