@@ -139,13 +139,16 @@ def test_one_cluster_for_all_is_a_worthless_optimum_and_the_gauge_shows_it() -> 
 def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_keeps_them() -> None:
     data = datasets.load("digits", per_class=12)
     literal = registry.method("tagnet").presets["coil20-paper"].params
-    found = {}
+    found, effective = {}, {}
     balanced = {"balance": 3.0, "optimizer": "adam", "learning_rate": 1e-3}
-    for name, changes in (("literal", {"learning_rate": 0.1}), ("balanced", balanced)):
+    for name, changes in (("literal", {"learning_rate": 1.0}), ("balanced", balanced)):
         method = small("tagnet", **{**literal, "epochs": 60, "train_batch_size": None, **changes})
-        last = steps_of(method, data.samples)[-1]
+        steps = steps_of(method, data.samples)
+        last, trained = steps[-1], [step for step in steps if step.stage == "finetune"]
+        effective[name] = float(trained[-1].scalars["clusters"])
         found[name] = {alarm.kind for alarm in observe.alarms(observe.look(method, data, last.arrays), 10, "final", 1)}
-    assert "empty clusters" in found["literal"] and found["balanced"] == set()
+    assert found == {"literal": {"few clusters", "empty clusters"}, "balanced": set()}
+    assert effective["literal"] < 0.8 * effective["balanced"] and effective["balanced"] == pytest.approx(10, rel=0.1)
 
 
 # ---- start, labels, new samples --------------------------------------------------------------------------------------
