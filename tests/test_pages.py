@@ -240,6 +240,17 @@ def test_bounds_are_checked_on_the_server(visit: Callable[..., AppTest], store: 
     assert store.runs() == []
 
 
+def test_a_list_that_is_emptied_again_is_left_to_the_data(visit: Callable[..., AppTest], store: RunStore) -> None:
+    app = visit("train", method="dtagnet", data=DataSpec("digits", per_class=14).to_dict())
+    key = next(e.key for e in app.text_input if e.key and e.key.endswith(":layer_clusters"))
+    for typed, expected in (("3-5", [3, 5]), ("", None)):
+        app.text_input(key=key).set_value(typed)
+        button(app, "Launch").click().run()
+        assert not errors(healthy(app))
+        found = store.runs(references=False)[0].spec.params["layer_clusters"]
+        assert (found and list(found)) == expected
+
+
 def test_fewer_samples_than_clusters_leaves_no_record(visit: Callable[..., AppTest], store: RunStore) -> None:
     app = visit("train", method="ridge", draft={"preset": "defaults", "params": {"n_clusters": 48}})
     button(app, "Launch").click().run()
