@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import registry
-from core.autoencoding import Autoencoding
+from core import methods
+from core.common import UnknownName
 from core.datasets import DataSpec
-from core.errors import UnknownName
-from core.pretrained import Pretrained, PretrainedStore
-from core.runs import Run
+from core.methods.parts.pretrained import Autoencoding
+from core.runs import Pretrained, PretrainedStore, Run
 from pages.ui.live import reconstruction_sheet
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_data, choose_run, run_name, store
 from pages.ui.text import plain
 
 SHEET, LISTED = 12, 10
-LAYER_BY_LAYER = "layer by layer"  # the recipe of `core.deepcoding`
+LAYER_BY_LAYER = "layer by layer"  # the recipe of `core.methods.graph_regularised.family`
 
 
 def kept_networks() -> PretrainedStore:
@@ -127,7 +126,7 @@ def show(kept: Pretrained, used: list[Run]) -> None:
 
 
 def title(method: str) -> str:
-    known = registry.methods()
+    known = methods.registered()
     return known[method].title if method in known else method
 
 
@@ -135,7 +134,7 @@ def starting_params(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The methods that can start from a network of that recipe, each with the hyperparameters that make it do so."""
     params = {name: value for name, value in recipe.items() if name != "random_state"}
     if recipe["network"] != LAYER_BY_LAYER:
-        return {name: params for name, cls in registry.methods().items() if issubclass(cls, Autoencoding)}
+        return {name: params for name, cls in methods.registered().items() if issubclass(cls, Autoencoding)}
     params |= {"recipe": "layer-wise", "activation": "sigmoid", "corruption": recipe["mask"]}
     if "method" in recipe:  # its own penalty shaped the network
         return {recipe["method"]: params}

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from core import datasets
+from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
-from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.montage import montage
 from pages.ui.navigation import through_app

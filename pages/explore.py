@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import InvalidInput
+from core.common import InvalidInput
 from core.runs import Status
 from pages.ui import views
 from pages.ui.anchors import anchors_view

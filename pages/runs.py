@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import AffinityLabError
+from core.common import AffinityLabError
 from core.runs import Run, Status
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app

@@ -7,12 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from core import execute, registry
-from core.base import Clusterer
+from core import methods, runs
+from core.common import InvalidInput
 from core.datasets import Dataset
-from core.errors import InvalidInput
-from core.estimates import estimate
-from core.runs import RunSpec
+from core.methods import Clusterer
+from core.runs import RunSpec, estimate
 from pages.ui.forms import parameter_form
 from pages.ui.live import live_panel, scope_words
 from pages.ui.navigation import through_app
@@ -25,9 +24,9 @@ CARDS_IN_A_ROW = 3
 def method_cards(chosen: str) -> None:
     """All methods: what each is, whose it is, and what it minimises."""
     families: dict[str, list[type[Clusterer]]] = {}
-    for cls in registry.methods().values():
+    for cls in methods.registered().values():
         families.setdefault(cls.family, []).append(cls)
-    tabs = st.tabs(list(families), default=registry.method(chosen).family)
+    tabs = st.tabs(list(families), default=methods.method_class(chosen).family)
     for tab, known in zip(tabs, families.values(), strict=True):
         with tab:
             for start in range(0, len(known), CARDS_IN_A_ROW):
@@ -61,7 +60,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
     """Preset, hyperparameters and launch form; the checked spec, or None with the reason on the page."""
     draft = st.session_state.get("draft") or {}
     presets = ["defaults", *cls.presets]
-    own = draft.get("preset") or registry.preset_for(cls.name, data.name)[0]
+    own = draft.get("preset") or methods.preset_for(cls.name, data.name)[0]
     preset = st.selectbox(
         "Preset",
         presets,
@@ -86,7 +85,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
         given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
         with st.expander("Run", expanded=True):
             seed = st.number_input(
-                "$s$ seed", 0, execute.MAX_SEED, draft.get("seed", 0), help="Seed of every random number of the run."
+                "$s$ seed", 0, runs.MAX_SEED, draft.get("seed", 0), help="Seed of every random number of the run."
             )
             devices = ["auto", "cpu", *(["cuda"] if queue().gpu_available() else [])]
             wanted = draft.get("device", "auto")
@@ -96,9 +95,9 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             )
             looks = int(draft.get("snapshots", 5))
             meaning = "How often clusters are read off and scored in each stage."
-            snapshots = st.slider("Looks while training", 1, execute.MAX_SNAPSHOTS, looks, help=meaning)
+            snapshots = st.slider("Looks while training", 1, runs.MAX_SNAPSHOTS, looks, help=meaning)
     try:
-        spec = execute.make_spec(
+        spec = runs.make_spec(
             cls.name, chosen_data(), preset=preset, overrides=given, seed=int(seed), device=device, snapshots=snapshots
         )
     except InvalidInput as error:
@@ -112,7 +111,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
 def start(spec: RunSpec) -> None:
     """Check the spec against the data once more, then queue it; a bad one leaves no record."""
     try:
-        execute.prepare(replace(spec, device="cpu"))
+        runs.prepare(replace(spec, device="cpu"))
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return
@@ -175,7 +174,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")
 name = st.session_state.setdefault("method", "udll")
-method = registry.method(name)
+method = methods.method_class(name)
 fresh = not store().runs(references=False)  # cards are open until there is something to watch
 with st.expander(f"Method: {method.title}", expanded=fresh, icon=":material/category:", key=f"methods:{fresh}"):
     method_cards(name)

@@ -13,9 +13,9 @@ from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
 from core.bench.sensitivity import bench_sensitivity
 from core.bench.sensitivity import draw as draw_sensitivity
+from core.common import InvalidInput, ParameterError, UnknownName
 from core.datasets import DataSpec
-from core.errors import InvalidInput, ParameterError, UnknownName
-from core.finetuning import FineTuning
+from core.methods.deep_subspace.family import FineTuning
 
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
 

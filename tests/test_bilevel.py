@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.base import to_host
-from core.bilevel import SparseCoder
-from core.sparsecoding import optimality
-from core.unrolled import Laplacian, laplacian_of
+from core.graphs import laplacian_of
+from core.graphs.batches import Laplacian
+from core.solvers import optimality
+from core.solvers.bilevel import SparseCoder
+from core.training import to_host
 from tests.test_contract import digits, small, steps_of
 from tests.test_tagnet import graph_of, normals
 

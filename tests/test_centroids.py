@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from core import losses
-from core.base import Stages, to_host
-from core.methods.dec import divergence, soft_assignments, target_distribution
-from core.methods.dkm import soft_distances
+from core.methods.deep_centroids.dec import divergence, soft_assignments, target_distribution
+from core.methods.deep_centroids.dkm import soft_distances
 from core.nets import Centroids
+from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
 
 FAMILY = ["dec", "idec", "dcn", "dkm"]

@@ -18,9 +18,7 @@ import torch
 
 from core import cli
 from core.datasets import DataSpec, load
-from core.execute import make_spec
-from core.processes import this_process
-from core.runs import RunStore, Status
+from core.runs import RunStore, Status, make_spec, this_process
 from tests.conftest import last_json, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +107,8 @@ def test_an_interrupt_in_the_middle_ends_with_130_and_a_stopped_run(
 
 def test_a_run_that_fails_ends_with_1_and_says_why(command: Callable, tmp_path: Path) -> None:
     (tmp_path / "t_failing.py").write_text(
-        "from core.base import Clusterer, Step\nfrom core.registry import register\n\n\n@register\nclass Failing(Clusterer):\n"
+        "from core.methods import Clusterer, register\nfrom core.training import Step\n\n\n"
+        "@register\nclass Failing(Clusterer):\n"
         "    name = 't_failing'\n\n    def iter_fit(self, X, stages=None):\n"
         "        yield Step('finetune', 1, 2, {'loss': float('nan')})\n"
     )

@@ -16,19 +16,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from core import datasets, registry
-from core.base import Clusterer, Stages, Step, to_host
-from core.deepcoding import DeepCoding
-from core.errors import ParameterError, UnknownName
-from core.execute import make_spec
-from core.outcome import load_checkpoint, save_checkpoint
-from core.params import check_all
-from core.recording import Recorder
-from core.runs import RunStore
+from core import datasets, methods
+from core.common import ParameterError, UnknownName, check_all
+from core.methods import Clusterer
+from core.methods.graph_regularised.family import DeepCoding
+from core.runs import RunStore, make_spec
+from core.runs.outcome import load_checkpoint, save_checkpoint
+from core.runs.recorder import Recorder
+from core.training import Stages, Step, to_host
 
 ROOT = Path(__file__).resolve().parent.parent
-METHODS = list(registry.methods())
-DEEP = [name for name, cls in registry.methods().items() if cls.learns == "deep"]
+METHODS = list(methods.registered())
+DEEP = [name for name, cls in methods.registered().items() if cls.learns == "deep"]
 NOT_BY_SAMPLE = {"anchors", "H", "centroids", "D"}
 COUNTERS = {"edges", "residual", "converged", "changed"}
 SMALL: Mapping[str, Any] = {
@@ -69,9 +68,9 @@ DATA: Mapping[str, Callable[[], NDArray[np.float32]]] = {"digits": digits, "vect
 
 def small(name: str, kind: str = "digits", **params: Any) -> Clusterer:
     """A method that trains in a moment."""
-    declared = registry.method(name).declared()
+    declared = methods.method_class(name).declared()
     chosen = {key: value for key, value in SMALL.items() if key in declared} | {"n_clusters": 10 if kind == "digits" else 3}
-    return registry.build(name, **{**chosen, **params})
+    return methods.build(name, **{**chosen, **params})
 
 
 def steps_of(method: Clusterer, X: NDArray, stages: Stages | None = None) -> list[Step]:
@@ -112,7 +111,7 @@ def test_labels_affinity_and_losses_are_what_the_contract_says(name: str, kind: 
 @pytest.mark.parametrize("name", DEEP)
 def test_the_losses_of_deep_methods_have_symbols_and_move(name: str) -> None:
     steps = [step for params in SWITCHES.get(name, ({},)) for step in steps_of(small(name, **params), digits())]
-    method = registry.method(name)
+    method = methods.method_class(name)
     named = {key for step in steps for key in step.scalars} - COUNTERS - set(method.gauges)
     assert named and named == set(method.symbols)
     assert all(symbol and symbol.count("{") == symbol.count("}") for symbol in method.symbols.values())
@@ -191,20 +190,20 @@ def test_clone_and_get_params_reproduce_the_method(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_defaults_and_large_numbers_can_be_cloned_too(name: str) -> None:
-    method = registry.build(name, random_state=123_456, n_clusters=321)
+    method = methods.build(name, random_state=123_456, n_clusters=321)
     assert clone(method).get_params() == method.get_params()
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_says_what_it_is(name: str) -> None:
-    cls = registry.method(name)
+    cls = methods.method_class(name)
     for text in (cls.title, cls.summary, cls.paper, cls.objective, cls.__doc__ or ""):
         assert text.strip()
     assert cls.summary.endswith(".") and re.search(r"\d{4}", cls.paper)
     assert cls.reads in {"Z", "C", "A"} and cls.learns in {"instant", "deep"}
 
 
-@pytest.mark.parametrize(("name", "param"), [(n, p) for n in METHODS for p in registry.method(n).declared().values()],
+@pytest.mark.parametrize(("name", "param"), [(n, p) for n in METHODS for p in methods.method_class(n).declared().values()],
                          ids=lambda v: getattr(v, "name", v))  # fmt: skip
 def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, param: Any) -> None:
     assert param.symbol.strip() and param.group and param.help.endswith(".") and len(param.help) > 10
@@ -218,18 +217,18 @@ def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, par
         assert not param.log or low > 0, "a slider in powers of ten cannot show 0"
         for outside in (param.low - 1, param.high + 1, math.nan):
             with pytest.raises(ParameterError, match=re.escape(repr(param.name))):
-                registry.build(name, **{param.name: outside})
+                methods.build(name, **{param.name: outside})
     elif param.kind == "choice":
         assert len(set(param.choices)) >= 2
     elif param.kind == "sizes":
         for outside in ((), (param.low - 1,), (param.high + 1,)):
             with pytest.raises(ParameterError, match=re.escape(repr(param.name))):
-                registry.build(name, **{param.name: outside})
+                methods.build(name, **{param.name: outside})
 
 
-@pytest.mark.parametrize(("name", "key"), [(n, k) for n in METHODS for k in registry.method(n).presets])
+@pytest.mark.parametrize(("name", "key"), [(n, k) for n in METHODS for k in methods.method_class(n).presets])
 def test_a_preset_fits_the_declarations_and_names_a_data_set(name: str, key: str) -> None:
-    cls = registry.method(name)
+    cls = methods.method_class(name)
     preset = cls.presets[key]
     assert preset.title and preset.params and preset.source in {"paper", "code", "ours"}
     assert check_all(cls.declared(), preset.params, name) == dict(preset.params)
@@ -241,9 +240,9 @@ def test_a_preset_fits_the_declarations_and_names_a_data_set(name: str, key: str
 @pytest.mark.parametrize("name", METHODS)
 def test_unusable_requests_are_refused_by_name(name: str) -> None:
     with pytest.raises(UnknownName, match="bogus"):
-        registry.build(name, bogus=1)
+        methods.build(name, bogus=1)
     with pytest.raises(ParameterError, match="n_clusters"):
-        registry.build(name).fit(digits())
+        methods.build(name).fit(digits())
     with pytest.raises(ParameterError, match=r"n_clusters.*10"):
         small(name).fit(digits()[:10])
 
@@ -260,7 +259,7 @@ def test_the_announced_cost_is_that_of_the_network(name: str, kind: str) -> None
 
 @pytest.mark.parametrize("name", METHODS)
 def test_more_samples_never_cost_less(name: str) -> None:
-    cls = registry.method(name)
+    cls = methods.method_class(name)
     params = {key: param.default for key, param in cls.declared().items()}
     few, many = cls.cost((100, 8, 8), params), cls.cost((1000, 8, 8), params)
     assert many.bytes >= few.bytes >= 0 and many.parameters >= few.parameters
@@ -287,9 +286,9 @@ def test_gradients_stay_on_between_steps(name: str) -> None:
 
 def last_stage(name: str) -> str:
     """The stage of a deep method that comes last."""
-    if issubclass(registry.method(name), DeepCoding):
+    if issubclass(methods.method_class(name), DeepCoding):
         return "joint"
-    declared = registry.method(name).declared()
+    declared = methods.method_class(name).declared()
     return "finetune" if "epochs" in declared else "head" if "head_epochs" in declared else "pretrain"
 
 
@@ -373,7 +372,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(
     store: RunStore, name: str, stage: str, step: int, params: dict[str, Any]
 ) -> None:
     X = digits()
-    declared = registry.method(name).declared()
+    declared = methods.method_class(name).declared()
     longer = {key: value for key, value in (("pretrain_epochs", 4), ("epochs", 5)) if key in declared} | params
     whole, whole_stages = small(name, **longer), Stages()
     expected = steps_of(whole, X, whole_stages)
@@ -389,7 +388,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(
     assert rest == done[at:], "exactly the steps that were missing are made"
     np.testing.assert_array_equal(resumed.labels_, whole.labels_)
     ours, theirs = to_host(steps[-1].arrays), to_host(expected[-1].arrays)
-    assert set(ours) == set(theirs) and ("C" in ours) == (registry.method(name).reads == "C")
+    assert set(ours) == set(theirs) and ("C" in ours) == (methods.method_class(name).reads == "C")
     for key, value in ours.items():
         np.testing.assert_array_equal(*(v.toarray() if hasattr(v, "tocoo") else v for v in (value, theirs[key])), err_msg=key)
         assert key not in ("C", "Z", "X_hat", "Z_pretrained") or np.any(value), key

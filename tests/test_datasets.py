@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from core import datasets
+from core.common import DataError, UnknownName
 from core.datasets import Dataset, DataSpec, RawData, load, load_like
 from core.datasets.rotated import rotated
 from core.datasets.turntable import pose
-from core.errors import DataError, UnknownName
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from core import registry
-from core.base import Stages
-from core.methods.deep_semi_nmf import error, product, start, update, update_codes
-from core.metrics import evaluate
+from core import methods
+from core.evaluation import evaluate
+from core.methods.graph_regularised.deep_semi_nmf import error, product, start, update, update_codes
+from core.training import Stages
 from tests.test_contract import digits, small, steps_of
 
 
@@ -131,7 +131,7 @@ def test_semi_nmf_starts_from_clusters() -> None:
 
 def test_a_planted_factorisation_is_found() -> None:
     X, y = planted()
-    method: Any = registry.build("deep_semi_nmf", n_clusters=4, widths=(10,), max_iter=2000)
+    method: Any = methods.build("deep_semi_nmf", n_clusters=4, widths=(10,), max_iter=2000)
     steps = steps_of(method, X.astype(np.float32))
     assert X.min() < 0 and evaluate(y, method.labels_)["acc"] == 1
     found = [step.scalars["reconstruction"] for step in steps if step.stage == "finetune"]
@@ -195,7 +195,7 @@ def test_a_stop_ends_with_what_there_is(stage: str, at: int, wide: int) -> None:
 
 def test_layers_are_no_wider_than_the_data() -> None:
     X = planted()[0][:, :5].astype(np.float32)
-    method: Any = registry.build(
-        "deep_semi_nmf", n_clusters=4, widths=(100,), n_components=50, pretrain_iter=5, max_iter=5
-    ).fit(X)
+    method: Any = methods.build("deep_semi_nmf", n_clusters=4, widths=(100,), n_components=50, pretrain_iter=5, max_iter=5).fit(
+        X
+    )
     assert method.embedding_.shape == (120, 5) and np.isfinite(method.embedding_).all()

@@ -12,14 +12,14 @@ from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 from torch.nn.functional import binary_cross_entropy_with_logits, linear
 
-from core import execute, graphs, losses, registry
-from core.base import Stages, to_host
+from core import graphs, losses, methods, runs
+from core.common import DataError, ParameterError
 from core.datasets import DataSpec
-from core.errors import DataError, ParameterError
-from core.paths import EarlyStopping, Pair, Path, Rows
-from core.processes import this_process
-from core.runs import RunStore, Status
-from core.stagewise import Trainer
+from core.nets import Pair, Path, Rows
+from core.runs import RunStore, Status, this_process
+from core.training import Stages, to_host
+from core.training.stopping import EarlyStopping
+from core.training.trainer import Trainer
 from tests.test_contract import LAYERED, digits, small, steps_of
 
 
@@ -65,7 +65,7 @@ def test_the_contraction_is_the_norm_of_each_layers_jacobian(activation: Any) ->
 
 def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
     X = digits()
-    method: Any = registry.build("lae", n_clusters=10, widths=(12, 6), n_neighbors=3, lambda_=0.7, validation=0)
+    method: Any = methods.build("lae", n_clusters=10, widths=(12, 6), n_neighbors=3, lambda_=0.7, validation=0)
     trainer = method.begin(X, Stages())
     list(method.prepare(X, trainer))
     flat = X.reshape(len(X), -1)
@@ -82,9 +82,9 @@ def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
 
 
 def test_masking_erases_a_share_of_the_inputs_and_nothing_else() -> None:
-    method: Any = registry.build("ddae", n_clusters=10, corruption=0.3, widths=(12, 6))
+    method: Any = methods.build("ddae", n_clusters=10, corruption=0.3, widths=(12, 6))
     trainer = method.begin(digits(), Stages())
-    assert method.mask == 0.3 and registry.build("dae").mask == 0  # type: ignore[attr-defined]
+    assert method.mask == 0.3 and methods.build("dae").mask == 0  # type: ignore[attr-defined]
     x = torch.rand(200, 100, generator=generator()) + 0.1
     masked = trainer.masked(x, method.mask)
     kept = masked != 0
@@ -95,7 +95,7 @@ def test_masking_erases_a_share_of_the_inputs_and_nothing_else() -> None:
 def test_the_graph_term_is_the_weighted_cross_entropy_above_its_floor() -> None:
     """Against SciPy: eta (1/b) sum_ij KL(s_ij || sigmoid(logit_ij)) for the rows of a batch."""
     X = digits()
-    method: Any = registry.build("grdnn", n_clusters=10, eta=0.7, widths=(12, 6), graph_widths=(10,), n_neighbors=7)
+    method: Any = methods.build("grdnn", n_clusters=10, eta=0.7, widths=(12, 6), graph_widths=(10,), n_neighbors=7)
     trainer = method.begin(X, Stages())
     list(method.prepare(X, trainer))
     rows = torch.arange(3, 90, 4)
@@ -323,9 +323,9 @@ def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore)
     quick = {"widths": (12, 6), "layer_epochs": 2, "path_epochs": 2, "epochs": 2, "batch_size": 32, "graph_widths": (10,)}
 
     def run(home: RunStore, name: str) -> Any:
-        own = {key: value for key, value in quick.items() if key in registry.method(name).declared()}
-        spec = execute.make_spec(name, data, preset="defaults", overrides={**own, **LAYERED})
-        done = execute.execute(home, home.create(spec, owner=this_process()).id)
+        own = {key: value for key, value in quick.items() if key in methods.method_class(name).declared()}
+        spec = runs.make_spec(name, data, preset="defaults", overrides={**own, **LAYERED})
+        done = runs.execute(home, home.create(spec, owner=this_process()).id)
         assert done.status == Status.DONE, done.error
         return done
 

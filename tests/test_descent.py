@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from core.descent import SMALLEST_RATE, Averages, Pace, descend
+from core.training.descent import Averages, descend
+from core.training.schedules import SMALLEST_RATE, Pace
 
 
 def optimizer(rate: float = 0.1) -> torch.optim.Optimizer:

@@ -11,22 +11,20 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from core import observe, outofsample, registry
-from core.base import Stages, to_host
+from core import methods, runs
+from core.affinity import spectral_labels
+from core.common import ParameterError
 from core.datasets import DataSpec
-from core.dual import halved
-from core.dualnets import DualAutoEncoder
-from core.errors import ParameterError
-from core.execute import execute, make_spec
-from core.information import CHANCE
-from core.methods.dscdan import DSCDAN
-from core.metrics import clustering_accuracy
-from core.orthogonal import NeighborGraph
-from core.processes import this_process
-from core.recording import Recorder
-from core.runs import RunStore
-from core.spectral import spectral_labels
-from core.spectralheads import Rivals, side_by_side
+from core.evaluation import clustering_accuracy
+from core.graphs.batches import NeighborGraph
+from core.losses import CHANCE
+from core.methods.deep_spectral.dscdan import DSCDAN
+from core.methods.deep_spectral.dual import halved
+from core.methods.deep_spectral.family import Rivals, side_by_side
+from core.nets import DualAutoEncoder
+from core.runs import RunStore, execute, looks, make_spec, this_process
+from core.runs.recorder import Recorder
+from core.training import Stages, to_host
 from tests.test_contract import SMALL, digits, small, steps_of, vectors
 
 
@@ -135,7 +133,7 @@ ROWS: list[tuple[dict[str, bool], set[str]]] = [
 def test_the_switches_are_the_rows_of_the_ablation(switches: dict[str, bool], terms: set[str]) -> None:
     steps = steps_of(small("dscdan", spectral_stage=False, labels="kmeans", **switches), digits())
     assert {step.stage for step in steps} == {"pretrain", "spectral"}
-    assert set(steps[0].scalars) & set(registry.method("dscdan").symbols) == terms
+    assert set(steps[0].scalars) & set(methods.method_class("dscdan").symbols) == terms
     stages = [step.stage for step in steps_of(small("dscdan", **switches), digits())]
     assert list(dict.fromkeys(stages)) == ["pretrain", "head", "finetune", "spectral"]
 
@@ -254,13 +252,13 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_network_learns_the_spectral_embedding() -> None:
     X, y = blobs()
-    method = registry.build(
+    method = methods.build(
         "spectralnet", n_clusters=3, features="samples", head_widths=(64, 64), head_epochs=100, train_batch_size=200,
         n_neighbors=5, weights="shared",
     )  # fmt: skip
     steps = steps_of(method, X)
     assert clustering_accuracy(y, method.labels_) > 0.98
-    assert clustering_accuracy(y, registry.build("kmeans", n_clusters=3).fit_predict(X)) < 0.8
+    assert clustering_accuracy(y, methods.build("kmeans", n_clusters=3).fit_predict(X)) < 0.8
     Y = to_host(steps[-1].arrays)["Y"]
     assert np.abs(Y.T @ Y / len(Y) - np.eye(3)).max() < 1e-4
     losses = [float(step.scalars["spectral"]) for step in steps if step.stage == "head"]
@@ -273,7 +271,7 @@ def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
         "n_clusters": 3, "features": "samples", "head_widths": (8,), "head_epochs": 4, "head_output": "softmax",
         "labels": "argmax", "n_neighbors": 5, "weights": "shared",
     }  # fmt: skip
-    method: Any = registry.build("spectralnet", **params, head_starts=5)
+    method: Any = methods.build("spectralnet", **params, head_starts=5)
     last = [step for step in steps_of(method, X) if step.stage == "head"][-1]
     Z = torch.from_numpy(X)
     heads = [method.new_head(6, 3, random) for random in [generator()] for _ in range(5)]
@@ -281,7 +279,7 @@ def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
     method.join(graph, Z)
     losses = {}
     for number, head in enumerate(heads):  # each on its own, from the same start
-        alone: Any = registry.build("spectralnet", **params)
+        alone: Any = methods.build("spectralnet", **params)
         head.standardize(Z)
 
         def terms(rows: Tensor, alone: Any = alone, head: Any = head) -> Any:
@@ -320,7 +318,7 @@ def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
     again.restore(record.state())
     assert again.history_alarms({"acc": 0.7}, "final", 1) == [rescued, worse]
     assert record.facts()["rescued"] == 5
-    assert observe.history_alarms(0, None, {}, "final", 1) == []
+    assert looks.history_alarms(0, None, {}, "final", 1) == []
 
 
 def test_a_dead_head_is_rescued_and_counted() -> None:
@@ -370,14 +368,14 @@ def test_a_method_fitted_again_without_a_head_forgets_it() -> None:
     [("dscdan", {}), ("dscdan", {"labels": "spectral"}), ("spectralnet", {}), ("spectralnet", {"features": "samples"})],
 )
 def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:
-    small_params = {key: value for key, value in SMALL.items() if key in registry.method(name).declared()} | params
+    small_params = {key: value for key, value in SMALL.items() if key in methods.method_class(name).declared()} | params
     spec = make_spec(name, DataSpec("digits", per_class=12), overrides=small_params, preset="defaults")
     run = execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == "done", run.error
-    found = outofsample.label_new(store, run.id, DataSpec("digits", per_class=12))
+    found = runs.label_new(store, run.id, DataSpec("digits", per_class=12))
     np.testing.assert_array_equal(found.labels, store.arrays(run.id, "final", ["labels"])["labels"])
-    other = outofsample.label_new(store, run.id, DataSpec("digits", per_class=5, seed=9))
-    expected = registry.build(name, **run.result["params"]).fit(digits()).predict(other.data.samples)
+    other = runs.label_new(store, run.id, DataSpec("digits", per_class=5, seed=9))
+    expected = methods.build(name, **run.result["params"]).fit(digits()).predict(other.data.samples)
     np.testing.assert_array_equal(other.labels, expected)
 
 
@@ -406,7 +404,7 @@ def test_a_compiled_loss_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("name", ["dscdan", "spectralnet"])
 def test_every_gauge_is_reported(name: str) -> None:
     steps = steps_of(small(name), digits())
-    assert set(registry.method(name).gauges) <= {key for step in steps for key in step.scalars}
+    assert set(methods.method_class(name).gauges) <= {key for step in steps for key in step.scalars}
 
 
 def test_the_spread_of_codes_and_of_their_noise_are_two_things() -> None:

@@ -16,17 +16,25 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core import cli, execute, observe, registry
-from core.base import Clusterer, Stages, Step
+from core import cli, methods, runs
+from core.common import DataError, DeviceError, InvalidInput, ParameterError, UnknownName, choice, integer, real
 from core.datasets import DataSpec
-from core.errors import DataError, DeviceError, InvalidInput, ParameterError, UnknownName
-from core.estimates import estimate
-from core.execute import make_spec, prepare, resolve_device
-from core.observe import View, alarms
-from core.params import choice, integer, real
-from core.processes import claim_for_this_process
-from core.registry import register
-from core.runs import Run, RunSpec, RunStore, Status
+from core.methods import Clusterer, register, registry
+from core.runs import (
+    Run,
+    RunSpec,
+    RunStore,
+    Status,
+    claim_for_this_process,
+    estimate,
+    execution,
+    looks,
+    make_spec,
+    prepare,
+    resolve_device,
+)
+from core.runs.looks import View, alarms
+from core.training import Stages, Step
 from tests.conftest import wait_until
 
 DIGITS = DataSpec("digits", per_class=8)
@@ -36,7 +44,7 @@ TINY = {"pretrain_epochs": 4, "epochs": 6, "channels": "4-3", "kernel_sizes": "3
 @pytest.fixture(autouse=True)
 def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     """Methods that misbehave on purpose, known for one test only."""
-    registry.methods()
+    methods.registered()
     monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
 
     @register
@@ -113,7 +121,7 @@ def started(store: RunStore, spec: RunSpec) -> str:
 
 def run(store: RunStore, method: str, data: DataSpec = DIGITS, *, seed: int = 0, snapshots: int = 12, **params: Any) -> Run:
     spec = make_spec(method, data, preset="defaults", overrides=params, seed=seed, snapshots=snapshots, device="cpu")
-    return execute.execute(store, started(store, spec))
+    return runs.execute(store, started(store, spec))
 
 
 def write_csv(path: Path, X: NDArray, y: NDArray | None = None) -> str:
@@ -212,7 +220,7 @@ def test_an_interrupt_is_recorded_as_a_stop_and_passed_on(store: RunStore) -> No
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute.execute(store, run_id, on_step=interrupt)
+        runs.execute(store, run_id, on_step=interrupt)
     stopped = store.get(run_id)
     assert stopped.status == Status.STOPPED and stopped.result["n_samples"] == 80 and stopped.error is None
 
@@ -220,7 +228,7 @@ def test_an_interrupt_is_recorded_as_a_stop_and_passed_on(store: RunStore) -> No
 def test_the_clock_charges_every_stage_and_the_total_covers_them(store: RunStore) -> None:
     spec = make_spec("t_patient", DIGITS, overrides={"pause": 0.02, "epochs": 10})
     prepared = prepare(spec)
-    done = execute.execute(store, started(store, spec), prepared=prepared)
+    done = runs.execute(store, started(store, spec), prepared=prepared)
     seconds = done.result["seconds"]
     assert seconds["load"] == prepared.seconds > 0
     assert seconds["finetune"] >= 0.2 and seconds["pretrain"] == 0
@@ -237,7 +245,7 @@ def test_an_estimate_scales_each_stage_of_the_latest_run_on_as_many_samples(stor
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu")
     unknown = estimate(store, spec, (80, 8, 8))
     assert unknown.seconds is None and unknown.measured_on is None and unknown.cost.parameters > 80**2
-    done = execute.execute(store, started(store, spec))
+    done = runs.execute(store, started(store, spec))
     seconds = done.result["seconds"]
     same = estimate(store, spec, (80, 8, 8))
     assert same.measured_on == done.id and same.seconds == pytest.approx(seconds["total"])
@@ -303,7 +311,7 @@ def test_a_learning_rate_that_kills_the_network_is_noticed(store: RunStore) -> N
 
 def test_a_look_at_nothing_gives_no_labels_and_no_scores(store: RunStore) -> None:
     ready = prepare(make_spec("udll", DIGITS, preset="defaults", overrides=TINY))
-    view = observe.look(ready.method, ready.data, {"C": np.zeros((80, 80)), "Z": np.ones((80, 3))})
+    view = looks.look(ready.method, ready.data, {"C": np.zeros((80, 80)), "Z": np.ones((80, 3))})
     assert view.labels is None and view.affinity is None and view.scores == {}
 
 
@@ -317,7 +325,7 @@ def in_a_thread(store: RunStore) -> Iterator[Callable[[RunSpec], str]]:
 
     def begin(spec: RunSpec) -> str:
         run_id = started(store, spec)
-        thread = threading.Thread(target=execute.execute, args=(store, run_id))
+        thread = threading.Thread(target=runs.execute, args=(store, run_id))
         threads.append((run_id, thread))
         thread.start()
         return run_id
@@ -380,7 +388,7 @@ def test_a_stop_in_the_middle_keeps_codes_and_c_as_they_were_reached(store: RunS
         if step.stage == "finetune" and step.step == 5:
             store.request(run_id, "stop")
 
-    stopped = execute.execute(store, run_id, on_step=stop)
+    stopped = runs.execute(store, run_id, on_step=stop)
     assert stopped.status == Status.STOPPED and stopped.error is None
     arrays = store.arrays(run_id, "final")
     assert arrays["labels"].shape == (80,) and np.abs(arrays["C"]).max() > 0
@@ -392,7 +400,7 @@ def test_a_stop_before_there_is_anything_to_cut_ends_without_labels(store: RunSt
     run_id = started(
         store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"pretrain_epochs": 100_000}, device="cpu")
     )
-    stopped = execute.execute(store, run_id, on_step=lambda step, _: store.request(run_id, "stop") if step.step == 2 else None)
+    stopped = runs.execute(store, run_id, on_step=lambda step, _: store.request(run_id, "stop") if step.step == 2 else None)
     assert stopped.status == Status.STOPPED and stopped.error is None
     assert stopped.result["metrics"] == {} and "labels" not in store.arrays(run_id, "final")
 
@@ -407,8 +415,8 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
 ) -> None:
     whole = run(store, "udll", **TINY)
     shutil.rmtree(store.home / "pretrained")  # the second run has to pretrain too
-    monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_PAUSE", 0.0)
     run_id = started(store, make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu"))
     calls: list[tuple[str, int]] = []
 
@@ -418,13 +426,13 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
             raise PowerCut
 
     with pytest.raises(PowerCut):
-        execute.execute(store, run_id, on_step=cut)
+        runs.execute(store, run_id, on_step=cut)
     assert store.get(run_id).status == Status.RUNNING and (store.folder(run_id) / "checkpoint.pt").exists()
     store.mark_lost(run_id)
     store.requeue(run_id)
     claim_for_this_process(store, run_id)
     calls.clear()
-    resumed = execute.execute(store, run_id, on_step=lambda step, _: calls.append((step.stage, step.step)))
+    resumed = runs.execute(store, run_id, on_step=lambda step, _: calls.append((step.stage, step.step)))
     assert resumed.status == Status.DONE, resumed.error
     trained = [call for call in calls if call[0] == at[0]]
     assert trained[0] == at, "it starts with the step that was lost, not from the beginning"
@@ -435,7 +443,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
     assert resumed.result["metrics"] == whole.result["metrics"]
 
     def losses(of: str) -> list[Any]:
-        known = set(registry.method("udll").symbols)
+        known = set(methods.method_class("udll").symbols)
         rows = store.history(of)
         return [(r.stage, r.step, {k: v for k, v in r.scalars.items() if k in known}) for r in rows if r.stage != "graph"]
 
@@ -488,14 +496,14 @@ def test_a_gpu_that_is_not_there_is_refused(method: str) -> None:
     spec = make_spec(method, DIGITS, device="cuda")
     with pytest.raises(DeviceError, match="cuda"):
         prepare(spec)
-    assert resolve_device("auto", registry.method(method)) == "cpu" == resolve_device("cpu", registry.method(method))
+    assert resolve_device("auto", methods.method_class(method)) == "cpu" == resolve_device("cpu", methods.method_class(method))
 
 
 # ---- specs -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_spec_takes_defaults_then_the_preset_then_what_was_set() -> None:
-    cls = registry.method("ridge")
+    cls = methods.method_class("ridge")
     spec = make_spec("ridge", DIGITS, overrides={"power": "2"})
     assert spec.preset == "digits" and spec.modified and spec.params["power"] == 2.0
     assert not make_spec("ridge", DIGITS, overrides={"n_clusters": 3, "power": 6}).modified

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import expression
+from core import losses
+from core.losses import expression
 
 N, M, D = 9, 11, 4
 KINDS, FLAGS = ("symmetric", "random_walk"), (True, False)
@@ -44,7 +45,7 @@ def written_out(C: Tensor, X: Tensor, Xr: Tensor, kind: str, loops: bool) -> Ten
 def test_relation_is_eq_6_with_its_gradients(kind: str, loops: bool) -> None:
     C, X, Xr = random(N, N).requires_grad_(), random(N, M, seed=1), random(N, M, seed=2).requires_grad_()
     expected = written_out(C, X, Xr, kind, loops)
-    value = expression.relation(C, X, Xr, kind=kind, self_loops=loops, through=True)
+    value = losses.relation(C, X, Xr, kind=kind, self_loops=loops, through=True)
     assert float(value.detach()) == pytest.approx(float(expected.detach()))
     for ours, theirs in zip(torch.autograd.grad(value, (C, Xr)), torch.autograd.grad(expected, (C, Xr)), strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -53,7 +54,7 @@ def test_relation_is_eq_6_with_its_gradients(kind: str, loops: bool) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_constant_graph_gives_the_same_value_and_no_gradient_to_c(kind: str) -> None:
     C, X, Xr = random(N, N).requires_grad_(), random(N, M, seed=1), random(N, M, seed=2).requires_grad_()
-    through, stopped = (expression.relation(C, X, Xr, kind=kind, through=flag) for flag in FLAGS)
+    through, stopped = (losses.relation(C, X, Xr, kind=kind, through=flag) for flag in FLAGS)
     assert float(through.detach()) == float(stopped.detach())
     to_C, to_Xr = torch.autograd.grad(stopped, (C, Xr), allow_unused=True)
     assert to_C is None
@@ -68,8 +69,8 @@ def test_the_identity_that_bounds_the_relation_below(loops: bool) -> None:
         S_n = torch.eye(N, dtype=C.dtype) - laplacian(C, "symmetric", loops)
         T = S_n @ X
         square = (Xr - T).square().sum() + X.square().sum() - T.square().sum()
-        assert float(expression.relation(C, X, Xr, self_loops=loops)) == pytest.approx(float(square))
-        assert float(expression.relation(C, X, T, self_loops=loops)) >= -1e-9
+        assert float(losses.relation(C, X, Xr, self_loops=loops)) == pytest.approx(float(square))
+        assert float(losses.relation(C, X, T, self_loops=loops)) >= -1e-9
         assert float(torch.linalg.matrix_norm(S_n, 2)) <= 1 + 1e-9
 
 
@@ -77,16 +78,16 @@ def test_the_laplacian_kills_what_is_constant_over_the_graph() -> None:
     """L_n D^{1/2} 1 = 0: for X = D^{1/2} 1 the relation is what the reconstruction error alone would be."""
     C, Xr = random(N, N), random(N, 1, seed=3)
     X = graph(C, True).sum(1).sqrt()[:, None]
-    assert float(expression.relation(C, X, Xr)) == pytest.approx(float((X - Xr).square().sum()))
+    assert float(losses.relation(C, X, Xr)) == pytest.approx(float((X - Xr).square().sum()))
     ones = torch.ones(N, 1, dtype=C.dtype)
-    assert float(expression.relation(C, ones, ones, kind="random_walk")) == pytest.approx(0, abs=1e-9)
+    assert float(losses.relation(C, ones, ones, kind="random_walk")) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_sample_without_relations_is_left_alone() -> None:
     C = random(N, N)
     C[2], C[:, 2] = 0, 0
     X, Xr = random(N, M, seed=1), random(N, M, seed=2).requires_grad_()
-    value = expression.relation(C.requires_grad_(), X, Xr, self_loops=False, through=True)
+    value = losses.relation(C.requires_grad_(), X, Xr, self_loops=False, through=True)
     to_C, to_Xr = torch.autograd.grad(value, (C, Xr))
     assert torch.isfinite(to_C).all()
     torch.testing.assert_close(to_Xr[2], 2 * Xr[2].detach())
@@ -94,9 +95,9 @@ def test_a_sample_without_relations_is_left_alone() -> None:
 
 def test_the_graph_is_built_in_the_memory_it_is_given() -> None:
     C, out = random(N, N), torch.empty(N, N, dtype=torch.float64)
-    assert expression.absolute_graph(C, False, out) is out
+    assert losses.absolute_graph(C, False, out) is out
     torch.testing.assert_close(out, graph(C, False))
-    torch.testing.assert_close(expression.absolute_graph(C, True), graph(C, True))
+    torch.testing.assert_close(losses.absolute_graph(C, True), graph(C, True))
 
 
 @pytest.mark.parametrize(("norm", "doubled", "raw"), list(product(("l1", "l2"), FLAGS, (None, "gram", "samples"))))
@@ -108,7 +109,7 @@ def test_express_is_what_it_says_with_its_gradients(norm: str, doubled: bool, ra
     expected = (C @ Z).pow(3).sum() + 0.7 * penalty + 1.3 * error
 
     given = {None: None, "gram": X @ X.T, "samples": X}[raw]
-    Z_hat, ours, residual = expression.express(C, Z, norm=norm, doubled=doubled, raw=given, gram=raw == "gram")
+    Z_hat, ours, residual = losses.express(C, Z, norm=norm, doubled=doubled, raw=given, gram=raw == "gram")
     torch.testing.assert_close(Z_hat, C @ Z)
     assert float(ours.detach()) == pytest.approx(float(penalty.detach()))
     assert float(residual.detach()) == pytest.approx(float(error.detach()))
@@ -119,19 +120,19 @@ def test_express_is_what_it_says_with_its_gradients(norm: str, doubled: bool, ra
 
 def test_products_keep_the_order_of_the_codes() -> None:
     C, Z = random(N, N), random(D, N, seed=1).T
-    for Z_hat in (expression.combine(C, Z), expression.express(C, Z)[0]):
+    for Z_hat in (losses.combine(C, Z), losses.express(C, Z)[0]):
         torch.testing.assert_close(Z_hat, C @ Z)
         assert Z_hat.stride() == Z.stride()
-    assert torch.autograd.gradcheck(expression.combine, (C.requires_grad_(), Z.requires_grad_()))
+    assert torch.autograd.gradcheck(losses.combine, (C.requires_grad_(), Z.requires_grad_()))
 
 
 def test_half_precision_products_are_close_and_only_for_float32() -> None:
     A, B = random(40, 60).float(), random(60, 30, seed=1).float()
-    half = expression.product(A, B, "bfloat16")
+    half = losses.product(A, B, "bfloat16")
     assert half.dtype == torch.float32
     error = float((half - A @ B).norm() / (A @ B).norm())
     assert 0 < error < 0.01
-    assert torch.equal(expression.product(A.double(), B.double(), "bfloat16"), A.double() @ B.double())
+    assert torch.equal(losses.product(A.double(), B.double(), "bfloat16"), A.double() @ B.double())
 
 
 def test_rows_of_images_share_their_memory() -> None:
@@ -139,6 +140,6 @@ def test_rows_of_images_share_their_memory() -> None:
 
     for shape in ((5, 3, 4), (5, 3, 4, 2)):
         images = batch_last(random(*shape))
-        rows = expression.flat(images)
+        rows = losses.flat(images)
         assert rows.shape == (5, images[0].numel()) and rows.data_ptr() == images.data_ptr()
         torch.testing.assert_close(rows.square().sum(1), images.flatten(1).square().sum(1))

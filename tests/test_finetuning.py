@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from core import datasets, execute, registry
-from core.base import Stages, Step, to_host
+from core import datasets, methods, runs
+from core.common import ParameterError
 from core.datasets import DataSpec
-from core.errors import ParameterError
-from core.finetuning import DeepSelfExpressive
-from core.processes import this_process
-from core.representation import ridge_representation
-from core.runs import RunStore, Status
+from core.methods.deep_subspace.family import DeepSelfExpressive
+from core.runs import RunStore, Status, this_process
+from core.solvers import ridge_representation
+from core.training import Stages, Step, to_host
 from tests.test_contract import digits, small, steps_of
 
-DEEP = [name for name, cls in registry.methods().items() if issubclass(cls, DeepSelfExpressive)]
+DEEP = [name for name, cls in methods.registered().items() if issubclass(cls, DeepSelfExpressive)]
 FORBIDS: dict[str, dict[str, Any]] = {
     "rgrl": {"diagonal": "zero"}, "dsc": {"zero_diagonal": True, "norm": "l1"}, "udll": {"zero_diagonal": True},
 }  # fmt: skip
@@ -123,8 +122,8 @@ def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store:
     short = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "scope": "subset", "subset_size": 50}
     used = {}
     for how in ("random", "classes"):
-        made = execute.make_spec("rgrl", spec, preset="defaults", overrides={**short, "subset_by": how})
-        run = execute.execute(store, store.create(made, owner=this_process()).id)
+        made = runs.make_spec("rgrl", spec, preset="defaults", overrides={**short, "subset_by": how})
+        run = runs.execute(store, store.create(made, owner=this_process()).id)
         assert run.status == Status.DONE, run.error
         used[how] = run.result["used_labels"]
         rows = store.arrays(run.id, "final", ["rows"])["rows"]
@@ -135,10 +134,10 @@ def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store:
 
 def test_labels_reach_a_method_only_if_it_asks_for_them() -> None:
     for overrides in ({}, {"subset_by": "classes"}, {"scope": "subset", "subset_size": 100}):
-        prepared = execute.prepare(execute.make_spec("rgrl", DataSpec("digits"), overrides=overrides))
+        prepared = runs.prepare(runs.make_spec("rgrl", DataSpec("digits"), overrides=overrides))
         assert prepared.method.true_labels is None
     asking = {"subset_by": "classes", "scope": "subset", "subset_size": 100}
-    prepared = execute.prepare(execute.make_spec("rgrl", DataSpec("digits"), overrides=asking))
+    prepared = runs.prepare(runs.make_spec("rgrl", DataSpec("digits"), overrides=asking))
     assert prepared.method.true_labels is not None
     with pytest.raises(ParameterError, match="'subset_by' parameter of rgrl must be 'random' for data without labels"):
         small("rgrl", **asking).fit(digits())

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import NMF as Solver
 
-from core import registry
-from core.errors import DataError
-from core.methods.gnmf import binary_neighbors, objective, update
+from core import methods
+from core.common import DataError
+from core.methods.graph_regularised.gnmf import binary_neighbors, objective, update
 from tests.test_contract import digits, small, steps_of
 
 
@@ -87,4 +87,4 @@ def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name:
 @pytest.mark.parametrize("name", ["nmf", "gnmf"])
 def test_negative_data_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="without negative values"):
-        registry.build(name, n_clusters=3).fit(digits() - 0.5)
+        methods.build(name, n_clusters=3).fit(digits() - 0.5)

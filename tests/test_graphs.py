@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from core.errors import DataError, ParameterError
+from core.common import DataError, ParameterError
 from core.graphs import adaptive, adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, symmetrized_graph
 
 

@@ -12,11 +12,10 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
-from core import execute, heldout, metrics, registry
+from core import evaluation, methods, runs
+from core.common import DataError
 from core.datasets import DataSpec, load
-from core.errors import DataError
-from core.processes import this_process
-from core.runs import RunStore, Status
+from core.runs import RunStore, Status, heldout, this_process
 from tests.test_contract import METHODS, small
 
 
@@ -33,9 +32,9 @@ def test_every_method_encodes_and_labels_samples_it_has_not_seen(name: str) -> N
     assert arrays["test_labels"].shape == (90,) and 0 <= arrays["test_labels"].min() <= arrays["test_labels"].max() < 10
     assert np.unique(arrays["test_labels"]).size > 1 and arrays["test_Z"].std(axis=0).max() > 0
     np.testing.assert_array_equal(arrays["test_y"], data.test.y)
-    expected = metrics.evaluate(data.test.y, arrays["test_labels"])
+    expected = evaluation.evaluate(data.test.y, arrays["test_labels"])
     assert {key: scores[f"test_{key}"] for key in expected} == expected
-    assert scores["test_map_20"] == pytest.approx(metrics.mean_average_precision(arrays["test_Z"], data.test.y, 20))
+    assert scores["test_map_20"] == pytest.approx(evaluation.mean_average_precision(arrays["test_Z"], data.test.y, 20))
     assert all(len(values) == heldout.TEST_SEEDS for values in repeats.values())
     assert all(values[0] == scores[key] for key, values in repeats.items())
 
@@ -50,19 +49,19 @@ def test_codes_are_grouped_by_themselves_and_other_labels_come_from_the_nearest_
     oracle = KNeighborsClassifier(1, algorithm="brute").fit(cutting.embedding_, cutting.labels_)
     np.testing.assert_array_equal(arrays["test_labels"], oracle.predict(arrays["test_Z"]))
     assert not repeats, "no seed has a say in them"
-    assert not registry.method("lsc").groups_test, "it cuts a graph, it groups no samples"
+    assert not methods.method_class("lsc").groups_test, "it cuts a graph, it groups no samples"
 
 
 def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
     data = DataSpec("digits", per_class=12, n_test=60)
     own = {"widths": (12, 6), "epochs": 3}
-    spec = execute.make_spec("ddae", data, preset="defaults", overrides=own)
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec("ddae", data, preset="defaults", overrides=own)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     arrays = store.arrays(run.id, "final", ("test_Z", "test_labels", "test_y", "Z"))
     assert arrays["test_Z"].shape == (60, 6) and arrays["Z"].shape == (120, 6)
     assert run.result["n_test"] == 60 and run.result["n_samples"] == 120
-    assert run.result["metrics"]["test_acc"] == metrics.evaluate(arrays["test_y"], arrays["test_labels"])["acc"]
+    assert run.result["metrics"]["test_acc"] == evaluation.evaluate(arrays["test_y"], arrays["test_labels"])["acc"]
     spread = run.result["spread"]["test_acc"]
     assert spread["n"] == 20 and spread["min"] <= run.result["metrics"]["test_acc"] <= spread["max"]
     assert "test_map_20" in run.result["metrics"] and "map_20" not in run.result["metrics"]
@@ -70,10 +69,10 @@ def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
 
 def test_fewer_held_out_samples_than_clusters_are_refused_before_training() -> None:
     """k-means could not group them: better to say so than to lose what was trained."""
-    spec = execute.make_spec("kmeans", DataSpec("digits", per_class=12, n_test=8))
+    spec = runs.make_spec("kmeans", DataSpec("digits", per_class=12, n_test=8))
     with pytest.raises(DataError, match=r"n_test must be at least the number of clusters, 10, for kmeans.* Got 8"):
-        execute.prepare(spec)
-    assert execute.prepare(execute.make_spec("ridge", DataSpec("digits", per_class=12, n_test=8))).data.test is not None
+        runs.prepare(spec)
+    assert runs.prepare(runs.make_spec("ridge", DataSpec("digits", per_class=12, n_test=8))).data.test is not None
 
 
 def test_the_command_line_holds_samples_out(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:

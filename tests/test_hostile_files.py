@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from core import datasets
+from core.common import DataError
 from core.datasets import load, raw
-from core.errors import DataError
 
 RANDOM = np.random.default_rng(0)
 GOOD = RANDOM.normal(size=(12, 5))

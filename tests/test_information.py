@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
-from core import information
-from core.dualnets import perceptron
+from core import losses
+from core.nets import perceptron
 
 
 def normals(*shape: int, seed: int = 0) -> Tensor:
@@ -40,8 +40,8 @@ def test_the_bound_of_the_best_discriminator_is_the_divergence_of_gaussians(rho:
     n = 200_000
     x, e, other = normals(3, n)
     z = rho * x + math.sqrt(1 - rho**2) * e
-    loss = information.jensen_shannon_loss(log_ratio(x, z, rho), log_ratio(x, other, rho))
-    expected = information.CHANCE - 2 * divergence_by_quadrature(rho)
+    loss = losses.jensen_shannon_loss(log_ratio(x, z, rho), log_ratio(x, other, rho))
+    expected = losses.CHANCE - 2 * divergence_by_quadrature(rho)
     assert loss.item() == pytest.approx(expected, abs=4 / math.sqrt(n))  # each summand has a deviation below 2
 
 
@@ -49,28 +49,28 @@ def test_no_discriminator_is_better_than_the_best_and_one_that_learns_comes_near
     rho, generator = 0.9, torch.Generator().manual_seed(0)
     judge = perceptron([2, 32, 32, 1], generator)
     optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3)
-    best = information.CHANCE - 2 * divergence_by_quadrature(rho)
-    losses = []
+    best = losses.CHANCE - 2 * divergence_by_quadrature(rho)
+    seen = []
     for step in range(400):
         x, e, other = normals(3, 2000, seed=step).float()
         z = rho * x + math.sqrt(1 - rho**2) * e
-        loss = information.jensen_shannon_loss(judge(torch.stack([x, z], 1)), judge(torch.stack([x, other], 1)))
+        loss = losses.jensen_shannon_loss(judge(torch.stack([x, z], 1)), judge(torch.stack([x, other], 1)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    assert losses[0] == pytest.approx(information.CHANCE, rel=0.1)
-    assert best - 0.02 < np.mean(losses[-50:]) < best + 0.06
+        seen.append(loss.item())
+    assert seen[0] == pytest.approx(losses.CHANCE, rel=0.1)
+    assert best - 0.02 < np.mean(seen[-50:]) < best + 0.06
 
 
 def test_a_silent_discriminator_is_at_chance_and_huge_logits_stay_finite() -> None:
     silent = torch.zeros(7, 3)
-    assert information.jensen_shannon_loss(silent, silent).item() == pytest.approx(information.CHANCE)
-    assert information.discriminator_accuracy(silent, silent).item() == pytest.approx(0.5)
+    assert losses.jensen_shannon_loss(silent, silent).item() == pytest.approx(losses.CHANCE)
+    assert losses.discriminator_accuracy(silent, silent).item() == pytest.approx(0.5)
     huge = torch.full((5,), 1e4)
-    assert information.jensen_shannon_loss(-huge, huge).item() == pytest.approx(2e4)
-    assert information.jensen_shannon_loss(huge, -huge).item() == 0
-    assert information.discriminator_accuracy(huge, -huge).item() == 1
+    assert losses.jensen_shannon_loss(-huge, huge).item() == pytest.approx(2e4)
+    assert losses.jensen_shannon_loss(huge, -huge).item() == 0
+    assert losses.discriminator_accuracy(huge, -huge).item() == 1
 
 
 def gaussians(b: int = 6, d: int = 4) -> tuple[Tensor, Tensor, Independent]:
@@ -81,8 +81,8 @@ def gaussians(b: int = 6, d: int = 4) -> tuple[Tensor, Tensor, Independent]:
 def test_the_prior_is_the_divergence_from_a_standard_normal_distribution() -> None:
     mean, log_variance, codes = gaussians()
     expected = kl_divergence(codes, Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 1)).mean()
-    assert information.kl_to_normal(mean, log_variance).item() == pytest.approx(expected.item())
-    by_dimension = information.kl_by_dimension(mean, log_variance)
+    assert losses.kl_to_normal(mean, log_variance).item() == pytest.approx(expected.item())
+    by_dimension = losses.kl_by_dimension(mean, log_variance)
     assert by_dimension.shape == (4,) and by_dimension.sum().item() == pytest.approx(expected.item())
 
 
@@ -93,27 +93,27 @@ def test_the_class_prior_is_the_mean_divergence_from_the_gaussians_of_the_classe
         (posterior[:, k] * kl_divergence(codes, Independent(Normal(m.expand(6, 4), torch.ones(6, 4)), 1))).mean()
         for k, m in enumerate(centres)
     )
-    assert information.kl_to_classes(mean, log_variance, centres, posterior).item() == pytest.approx(float(expected))
+    assert losses.kl_to_classes(mean, log_variance, centres, posterior).item() == pytest.approx(float(expected))
 
 
 def test_the_entropy_terms_are_divergences_from_equal_shares() -> None:
     posterior = normals(6, 5, seed=3).softmax(1)
     uniform = Categorical(torch.full((6, 5), 0.2, dtype=torch.float64))
     expected = kl_divergence(Categorical(posterior), uniform).mean()
-    assert information.kl_to_uniform(posterior).item() == pytest.approx(expected.item())
+    assert losses.kl_to_uniform(posterior).item() == pytest.approx(expected.item())
     whole = kl_divergence(Categorical(posterior.mean(0)), Categorical(torch.full((5,), 0.2, dtype=torch.float64)))
-    assert information.imbalance(posterior).item() == pytest.approx(whole.item())
+    assert losses.imbalance(posterior).item() == pytest.approx(whole.item())
     decided = torch.eye(5, dtype=torch.float64)
-    assert information.imbalance(decided).item() == pytest.approx(0, abs=1e-9)
-    assert information.imbalance(decided[:1].expand(5, 5)).item() == pytest.approx(math.log(5))
+    assert losses.imbalance(decided).item() == pytest.approx(0, abs=1e-9)
+    assert losses.imbalance(decided[:1].expand(5, 5)).item() == pytest.approx(math.log(5))
 
 
 def test_neighbours_agree_where_they_are_decided_and_alike() -> None:
     nearest, weights = torch.tensor([[1], [0], [3], [2]]), torch.ones(4, 1)
     alike, apart = torch.eye(2)[[0, 0, 1, 1]], torch.eye(2)[[0, 1, 0, 1]]
-    assert information.disagreement(alike, nearest, weights).item() == pytest.approx(0, abs=1e-5)
-    assert information.disagreement(apart, nearest, weights).item() > 10
-    assert information.disagreement(torch.full((4, 2), 0.5), nearest, weights).item() == pytest.approx(math.log(2), abs=1e-5)
+    assert losses.disagreement(alike, nearest, weights).item() == pytest.approx(0, abs=1e-5)
+    assert losses.disagreement(apart, nearest, weights).item() > 10
+    assert losses.disagreement(torch.full((4, 2), 0.5), nearest, weights).item() == pytest.approx(math.log(2), abs=1e-5)
     half = torch.tensor([[1.0], [1.0], [0.0], [0.0]])  # an edge that weighs nothing has no say
     mixed = torch.cat([alike[:2], apart[:2]])
-    assert information.disagreement(mixed, nearest, half).item() == pytest.approx(0, abs=1e-5)
+    assert losses.disagreement(mixed, nearest, half).item() == pytest.approx(0, abs=1e-5)

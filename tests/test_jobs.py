@@ -16,14 +16,12 @@ import numpy as np
 import psutil
 import pytest
 
-from core import analysis, execute, jobs
+from core import explore, jobs, runs
+from core.common import RunConflict
 from core.datasets import DataSpec
-from core.errors import RunConflict
-from core.execute import make_spec
+from core.evaluation import clustering_accuracy
 from core.jobs import Analyst, JobQueue
-from core.metrics import clustering_accuracy
-from core.processes import claim_for_this_process, has_worker, settle_lost
-from core.runs import Run, RunSpec, RunStore, Status
+from core.runs import Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
 from tests.conftest import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +34,9 @@ METHODS = '''
 
 import time
 
-from core.base import Clusterer, Step
-from core.registry import register
+from core.methods import Clusterer
+from core.training import Step
+from core.methods import register
 
 
 @register
@@ -77,7 +76,7 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
 @pytest.fixture
 def no_references(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a submitted run asks for besides, where it is not what the test is about."""
-    monkeypatch.setattr(Analyst, "ask", lambda *_, **__: analysis.Answer(pending=True))
+    monkeypatch.setattr(Analyst, "ask", lambda *_, **__: explore.Answer(pending=True))
 
 
 def own_workers() -> list[psutil.Process]:
@@ -158,7 +157,7 @@ def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 400}, seed=2, device="cpu")
     whole = store.create(spec)
     claim_for_this_process(store, whole.id)
-    assert execute.execute(store, whole.id).status == Status.DONE
+    assert runs.execute(store, whole.id).status == Status.DONE
 
     queue = make_queue()
     run = queue.submit(spec).id
@@ -198,7 +197,7 @@ def test_no_worker_outlives_the_process_that_owns_the_queue(store: RunStore, wor
     code = """
         import sys, time
         from core.datasets import DataSpec
-        from core.execute import make_spec
+        from core.runs.execution import make_spec
         from core.jobs import JobQueue
         from core.runs import RunStore
         queue = JobQueue(RunStore())
@@ -232,7 +231,7 @@ def test_what_goes_wrong_in_a_worker_is_in_the_record_and_the_queue_goes_on(
     folder.mkdir()
     (folder / "t_bad.py").write_text(METHODS)
     monkeypatch.setenv("AFFINITY_LAB_METHODS", str(folder))  # for the workers; this process does not know them
-    monkeypatch.setattr(jobs, "STOP_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("core.jobs.queue.STOP_GRACE_SECONDS", 0.5)
     queue = make_queue(cpu_jobs=2)
     specs = [RunSpec(method=name, data=DIGITS, params={}) for name in ("t_deaf", "no_such_method", "t_buggy")]
     deaf, unknown, buggy = (queue.submit(spec).id for spec in specs)
@@ -257,15 +256,15 @@ def test_references_are_run_once_for_all_runs_on_the_same_data(store: RunStore, 
     mine = [queue.submit(make_spec("kmeans", DIGITS, seed=seed), tags="mine") for seed in (0, 1)]
     assert all(run.status == Status.DONE and run.tags == "mine" and not run.reference for run in mine)
     references = [run for run in store.runs() if run.reference]
-    assert sorted(run.spec.method for run in references) == sorted(analysis.REFERENCES)
+    assert sorted(run.spec.method for run in references) == sorted(explore.REFERENCES)
     assert all(run.status == Status.DONE and run.spec.data == DIGITS for run in references)
     assert {run.id for run in store.runs(references=False)} == {run.id for run in mine}
-    found = [analysis.reference_runs(store, run) for run in mine]
+    found = [explore.reference_runs(store, run) for run in mine]
     assert {name: run.id for name, run in found[0].items()} == {name: run.id for name, run in found[1].items()}
 
     queue.submit(make_spec("kmeans", DIGITS, overrides={"n_clusters": 4}))
     queue.submit(make_spec("kmeans", DataSpec("digits", per_class=8, seed=1)))
-    assert len([run for run in store.runs() if run.reference]) == 3 * len(analysis.REFERENCES)
+    assert len([run for run in store.runs() if run.reference]) == 3 * len(explore.REFERENCES)
 
 
 def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
@@ -291,7 +290,7 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 40}, device="cpu")
     run = store.create(spec).id
     claim_for_this_process(store, run)
-    assert execute.execute(store, run).status == Status.DONE
+    assert runs.execute(store, run).status == Status.DONE
     final = store.arrays(run, "final")
     names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
     constants = {name: spec.params[name] for name in names}
@@ -312,7 +311,7 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None
         # slow projections have a process of their own beside the one for matrices
         assert len([worker for worker in own_workers() if "--analyst" in worker.cmdline()]) == 2
 
-        def ask(task: str) -> analysis.Answer | None:
+        def ask(task: str) -> explore.Answer | None:
             answer = analyst.ask(task, **questions[task])
             return None if answer.pending else answer
 
@@ -348,7 +347,7 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None
 def test_questions_that_have_no_answer_are_answered_in_words(store: RunStore) -> None:
     run = store.create(make_spec("kmeans", DIGITS)).id
     claim_for_this_process(store, run)
-    execute.execute(store, run)
+    runs.execute(store, run)
     analyst = Analyst(store, immediate=True)
     codes = {"source": "Z_pretrained", "kind": "pca", "n_components": 2, "options": {}, "random_state": 0}
     cases: list[tuple[str, dict[str, Any], str]] = [

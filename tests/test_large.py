@@ -10,30 +10,30 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array, issparse
 
-from core import analysis, datasets, execute, metrics, observe, registry, spectral
-from core.base import to_host
+from core import affinity, datasets, evaluation, explore, methods, runs
+from core.affinity import cut
+from core.common import DataError, ParameterError
 from core.datasets import DataSpec
-from core.errors import DataError, ParameterError
-from core.graphs import anchor_graph, anchor_weights, find_anchors
+from core.evaluation import clustering_accuracy
+from core.explore import tasks
+from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors
 from core.jobs import JobQueue
-from core.metrics import clustering_accuracy
-from core.neighbours import nearest_neighbors
-from core.outofsample import label_new
+from core.methods.parts.readout import FULL_LIMIT, SelfExpressive
 from core.plots.blocks import block_mean, factor_block_mean
-from core.representation import ridge_representation
-from core.representation.large import (
+from core.runs import RunSpec, RunStore, Status, label_new, looks
+from core.solvers import (
     anchored_ridge,
     expression_residual,
     largest_product,
     neighbors_representation,
     neighbors_ridge,
+    ridge_representation,
 )
-from core.runs import RunSpec, RunStore, Status
-from core.selfexpressive import FULL_LIMIT, SelfExpressive
+from core.training import to_host
 
 SCOPED = [
     (name, scope)
-    for name, cls in registry.methods().items()
+    for name, cls in methods.registered().items()
     if issubclass(cls, SelfExpressive)
     for scope in cls.declared()["scope"].choices
 ]
@@ -114,11 +114,11 @@ def test_anchor_graphs_take_equal_far_and_few_samples_and_refuse_what_makes_no_s
 
 def test_the_embedding_through_anchors_is_that_of_the_graph_it_stands_for() -> None:
     W = anchor_graph(blobs(spread=4.0)[0], 30, 4, random_state=1).weights
-    B = spectral.anchor_factor(W)
+    B = affinity.anchor_factor(W)
     A = (B @ B.T).toarray()
     np.testing.assert_allclose(A.sum(axis=1), 1)
     values, vectors = np.linalg.eigh(A - 1 / len(A))
-    E = spectral.anchor_embedding(W, 3)
+    E = affinity.anchor_embedding(W, 3)
     np.testing.assert_allclose(np.linalg.norm(E, axis=1), 1)
     leading = vectors[:, ::-1][:, :3] * np.square(values[::-1][:3])
     expected = leading / np.linalg.norm(leading, axis=1, keepdims=True)
@@ -130,14 +130,14 @@ def test_the_embedding_through_anchors_is_that_of_the_graph_it_stands_for() -> N
 def test_lsc_finds_separated_blobs(sizes: tuple[int, ...], anchors: str) -> None:
     X, y = blobs(sizes)
     for seed in range(3):
-        method = registry.build("lsc", n_clusters=len(sizes), n_anchors=40, anchors=anchors, random_state=seed)
+        method = methods.build("lsc", n_clusters=len(sizes), n_anchors=40, anchors=anchors, random_state=seed)
         assert clustering_accuracy(y, method.fit_predict(X)) == 1
 
 
 def test_lsc_reaches_its_mark_on_ten_thousand_digits(benchmark_data: Any) -> None:
     data = datasets.load("mnist_test")
     assert data.y is not None
-    labels = registry.build("lsc", n_clusters=10).fit_predict(data.samples)
+    labels = methods.build("lsc", n_clusters=10).fit_predict(data.samples)
     assert clustering_accuracy(data.y, labels) >= 0.75
 
 
@@ -156,8 +156,8 @@ def test_neighbours_are_the_nearest_others(k: int) -> None:
 def test_beyond_the_exact_limit_nearly_all_neighbours_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(0).normal(size=(6000, 6))
     exact = nearest_neighbors(X, 10)
-    monkeypatch.setattr("core.neighbours.EXACT_LIMIT", 1000)
-    monkeypatch.setattr("core.neighbours._CELL", 200)
+    monkeypatch.setattr("core.graphs.neighbors.EXACT_LIMIT", 1000)
+    monkeypatch.setattr("core.graphs.neighbors._CELL", 200)
     found = nearest_neighbors(X, 10)
     assert (found != np.arange(6000)[:, None]).all()
     assert all(len(set(row)) == 10 for row in found.tolist())
@@ -222,23 +222,23 @@ def test_sparse_and_dense_magnitudes_agree() -> None:
     X, y = planes()
     C = neighbors_ridge(X, nearest_neighbors(X, 12), 0.01)
     C.setdiag(np.linspace(0, 1, len(X)))
-    sparse = spectral.affinity_from_magnitudes(C)
-    dense = spectral.affinity_from_magnitudes(C.toarray())
+    sparse = affinity.affinity_from_magnitudes(C)
+    dense = affinity.affinity_from_magnitudes(C.toarray())
     assert issparse(sparse)
     np.testing.assert_allclose(sparse.toarray(), dense, atol=1e-6)
-    assert metrics.block_diagonality(sparse, y) == pytest.approx(metrics.block_diagonality(dense, y), abs=1e-6)
-    assert metrics.diagonal_mass(C) == pytest.approx(metrics.diagonal_mass(C.toarray()))
+    assert evaluation.block_diagonality(sparse, y) == pytest.approx(evaluation.block_diagonality(dense, y), abs=1e-6)
+    assert evaluation.diagonal_mass(C) == pytest.approx(evaluation.diagonal_mass(C.toarray()))
 
 
 @pytest.mark.parametrize("assign_labels", ["discretize", "cluster_qr", "kmeans"])
 def test_sparse_and_dense_cuts_agree(assign_labels: Any) -> None:
     X, y = planes(60)
-    A = spectral.affinity_from_magnitudes(neighbors_ridge(X, nearest_neighbors(X, 12), 0.01))
-    sparse = spectral.spectral_labels(A, 3, assign_labels=assign_labels)
-    dense = spectral.spectral_labels(A.toarray(), 3, assign_labels=assign_labels)
+    A = affinity.affinity_from_magnitudes(neighbors_ridge(X, nearest_neighbors(X, 12), 0.01))
+    sparse = affinity.spectral_labels(A, 3, assign_labels=assign_labels)
+    dense = affinity.spectral_labels(A.toarray(), 3, assign_labels=assign_labels)
     assert sparse.dtype == np.int64 and clustering_accuracy(sparse, dense) > 0.99
     assert clustering_accuracy(y, sparse) > 0.95
-    np.testing.assert_array_equal(sparse, spectral.spectral_labels(A, 3, assign_labels=assign_labels))
+    np.testing.assert_array_equal(sparse, affinity.spectral_labels(A, 3, assign_labels=assign_labels))
 
 
 @pytest.mark.parametrize("assign_labels", ["discretize", "cluster_qr", "kmeans"])
@@ -252,7 +252,7 @@ def test_a_sparse_graph_may_fall_into_components(assign_labels: Any, K: int) -> 
         parts.append(np.maximum(block, block.T) if size > 1 else np.zeros((1, 1)))
     A = csr_array(block_diag(parts))
     y = np.repeat(np.arange(7), (80, 50, 70, 40, 2, 1, 1))
-    labels = spectral.spectral_labels(A, K, assign_labels=assign_labels)
+    labels = affinity.spectral_labels(A, K, assign_labels=assign_labels)
     assert labels.shape == y.shape and labels.min() >= 0 and labels.max() < K
     if K == 4:
         assert clustering_accuracy(y[:240], labels[:240]) == 1
@@ -263,22 +263,22 @@ def test_a_sparse_graph_may_fall_into_components(assign_labels: Any, K: int) -> 
 @pytest.mark.parametrize("A", [csr_array((30, 30)), csr_array(np.kron(np.eye(15), 1 - np.eye(2)))])
 def test_dust_is_cut_without_a_crash(A: csr_array) -> None:
     for assign_labels in ("discretize", "cluster_qr", "kmeans"):
-        labels = spectral.spectral_labels(A, 3, assign_labels=assign_labels)  # type: ignore[arg-type]
+        labels = affinity.spectral_labels(A, 3, assign_labels=assign_labels)  # type: ignore[arg-type]
         assert labels.shape == (30,) and set(labels) <= {0, 1, 2}
     with pytest.raises(ParameterError, match="n_clusters"):
-        spectral.spectral_labels(A, 31)
+        affinity.spectral_labels(A, 31)
 
 
 def test_anchored_weights_are_cut_like_the_graph_they_stand_for() -> None:
     X, y = blobs()
     C = anchored_ridge(X, find_anchors(X, 24, random_state=0), 0.01)
-    assert clustering_accuracy(y, spectral.anchor_labels(C, 4)) > 0.98
-    W = spectral.anchor_affinities(C)
-    assert W.shape == C.shape and np.diff(W.indptr).max() == spectral.ANCHORS_KEPT
+    assert clustering_accuracy(y, affinity.anchor_labels(C, 4)) > 0.98
+    W = affinity.anchor_affinities(C)
+    assert W.shape == C.shape and np.diff(W.indptr).max() == affinity.ANCHORS_KEPT
     np.testing.assert_allclose(W.sum(axis=1), 1)
     C[3] = 0
-    np.testing.assert_allclose(spectral.anchor_affinities(C).sum(axis=1), 1)
-    np.testing.assert_array_equal(spectral.anchor_labels(csr_array(C), 4), spectral.anchor_labels(csr_array(C), 4))
+    np.testing.assert_allclose(affinity.anchor_affinities(C).sum(axis=1), 1)
+    np.testing.assert_array_equal(affinity.anchor_labels(csr_array(C), 4), affinity.anchor_labels(csr_array(C), 4))
 
 
 def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> None:
@@ -293,14 +293,14 @@ def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> N
                     factor_block_mean(factor, order, pixels), block_mean(B @ B.T, order, pixels), atol=1e-5
                 )
     y = rng.integers(0, 3, 57)
-    assert metrics.factor_block_diagonality(csr_array(B), y) == pytest.approx(metrics.block_diagonality(B @ B.T, y))
+    assert evaluation.factor_block_diagonality(csr_array(B), y) == pytest.approx(evaluation.block_diagonality(B @ B.T, y))
 
 
 # ---- scopes ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_scope_is_chosen_by_the_number_of_samples_and_said_in_words() -> None:
-    ridge, deep = registry.method("ridge"), registry.method("udll")
+    ridge, deep = methods.method_class("ridge"), methods.method_class("udll")
     assert issubclass(ridge, SelfExpressive) and issubclass(deep, SelfExpressive)
     for cls in (ridge, deep):
         assert cls.scope_for(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
@@ -315,7 +315,7 @@ def test_the_scope_is_chosen_by_the_number_of_samples_and_said_in_words() -> Non
 
 
 def test_the_cost_is_that_of_the_scope() -> None:
-    cls = registry.method("ridge")
+    cls = methods.method_class("ridge")
     defaults = {name: param.default for name, param in cls.declared().items()}
     bytes_of = {s: cls.cost((20_000, 28, 28), {**defaults, "scope": s}).bytes for s in cls.declared()["scope"].choices}
     assert bytes_of["full"] > 4 * 20_000**2
@@ -326,22 +326,22 @@ def test_the_cost_is_that_of_the_scope() -> None:
 @pytest.mark.parametrize(("name", "scope"), SCOPED)
 def test_every_scope_of_every_method_keeps_the_contract(name: str, scope: str) -> None:
     X = datasets.load("digits", per_class=12).samples
-    declared = registry.method(name).declared()
+    declared = methods.method_class(name).declared()
     params = {key: value for key, value in TINY.items() if key in declared}
-    method = registry.build(name, n_clusters=10, scope=scope, **params)
+    method = methods.build(name, n_clusters=10, scope=scope, **params)
     last = list(method.iter_fit(X))[-1]
     arrays = to_host(last.arrays)
-    form, C = spectral.form(arrays["C"]), arrays["C"]
+    form, C = affinity.form(arrays["C"]), arrays["C"]
     assert method.labels_.shape == (120,) and method.labels_.dtype == np.int64
     assert {"auto": "dense", "full": "dense", "subset": "dense", "neighbors": "sparse", "anchors": "anchors"}[scope] == form
-    affinity = getattr(method, "affinity_matrix_", None)
+    A = getattr(method, "affinity_matrix_", None)
     if scope == "anchors":
-        assert affinity is None and C.shape == (120, 40)
+        assert A is None and C.shape == (120, 40)
         return
     size = 60 if scope == "subset" else 120
-    assert C.shape == affinity.shape == (size, size)
-    values = affinity.toarray() if issparse(affinity) else affinity
-    assert issparse(affinity) == (scope == "neighbors") and (values >= 0).all() and values.max() > 0
+    assert C.shape == A.shape == (size, size)
+    values = A.toarray() if issparse(A) else A
+    assert issparse(A) == (scope == "neighbors") and (values >= 0).all() and values.max() > 0
     np.testing.assert_array_equal(values, values.T)
     if scope == "neighbors":
         assert C.nnz <= 120 * 9 and not C.diagonal().any()
@@ -350,7 +350,7 @@ def test_every_scope_of_every_method_keeps_the_contract(name: str, scope: str) -
         assert rows.shape == (60,) and nearest.shape == (120,) and (np.diff(rows) > 0).all()
         np.testing.assert_array_equal(nearest[rows], np.arange(60))
         assigner: Any = method.assign_labels
-        cut = spectral.spectral_labels(affinity, 10, assign_labels=assigner, random_state=method.random_state)
+        cut = affinity.spectral_labels(A, 10, assign_labels=assigner, random_state=method.random_state)
         np.testing.assert_array_equal(method.labels_[rows], cut)
         np.testing.assert_array_equal(method.labels_, method.labels_[rows][nearest])
 
@@ -359,9 +359,9 @@ def test_every_scope_of_every_method_keeps_the_contract(name: str, scope: str) -
 
 
 def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
-    declared = registry.method(method).declared()
+    declared = methods.method_class(method).declared()
     quick = {name: value for name, value in TINY.items() if name in declared}
-    spec: RunSpec = execute.make_spec(method, DataSpec("digits", per_class=12), overrides=quick | overrides, device="cpu")
+    spec: RunSpec = runs.make_spec(method, DataSpec("digits", per_class=12), overrides=quick | overrides, device="cpu")
     run = store.get(JobQueue(store, immediate=True).submit(spec).id)
     assert run.status == Status.DONE, run.error
     return run
@@ -380,10 +380,10 @@ def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -
     assert {"rest_acc", "rest_nmi_geometric", "acc"} <= set(run.result["spread"])
     frame = store.arrays(run.id, "live")
     assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120
-    arrays, _ = analysis.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
+    arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
     np.testing.assert_array_equal(arrays["groups"], np.sort(final["y"][final["rows"]]))
     constants = {name: run.spec.params[name] for name in ("threshold", "dim", "power", "unit_diagonal", "symmetrize")}
-    again, facts = analysis.recluster(
+    again, facts = explore.recluster(
         store, run=run.id, n_clusters=10, assign_labels=run.spec.params["assign_labels"], random_state=0, pixels=50, **constants
     )
     assert again["labels"].shape == (120,) and facts["scores"]["acc"] == pytest.approx(scores["acc"], abs=0.05)
@@ -397,19 +397,19 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
     run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
     final = store.arrays(run.id, "final")
     assert "C" not in final and len(final["C.val"]) == 120 * 9 and final["C.row"].dtype == np.int32
-    C = analysis._representation(str(store.home), run.id)
+    C = tasks._representation(str(store.home), run.id)
     X = datasets.load("digits", per_class=12).X.astype(np.float64)
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     np.testing.assert_allclose(C.toarray(), neighbors_ridge(X, nearest_neighbors(X, 9), run.spec.params["strength"]).toarray())
     scores = run.result["metrics"]
-    A = spectral.affinity_from_magnitudes(C)
-    assert scores["block_diagonality"] == pytest.approx(metrics.block_diagonality(A, final["labels"]))
+    A = affinity.affinity_from_magnitudes(C)
+    assert scores["block_diagonality"] == pytest.approx(evaluation.block_diagonality(A, final["labels"]))
     assert scores["diagonal_mass"] == 0
     for which, expected in (("C", abs(C)), ("affinity", A)):
-        arrays, _ = analysis.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
+        arrays, _ = explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
         np.testing.assert_allclose(arrays["blocks"], block_mean(expected.toarray(), arrays["order"], 50), atol=1e-6)
     with pytest.raises(DataError, match="sparse"):
-        analysis.recluster(
+        explore.recluster(
             store, run=run.id, n_clusters=10, assign_labels="kmeans", random_state=0, pixels=50, threshold=0.1, dim=2,
             power=2, symmetrize="signed", unit_diagonal=False,
         )  # fmt: skip
@@ -419,33 +419,33 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
 def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
     run = run_of(store, method, **params)
     final = store.arrays(run.id, "final")
-    W = analysis._stored(store, run.id, "W")
+    W = tasks._stored(store, run.id, "W")
     if W is None:
-        W = spectral.anchor_affinities(final["C"])
+        W = affinity.anchor_affinities(final["C"])
     assert W.shape == (120, 40)
-    B = spectral.anchor_factor(W)
-    arrays, _ = analysis.matrix(store, run=run.id, which="graph", order="cluster", pixels=50)
+    B = affinity.anchor_factor(W)
+    arrays, _ = explore.matrix(store, run=run.id, which="graph", order="cluster", pixels=50)
     np.testing.assert_allclose(arrays["blocks"], block_mean((B @ B.T).toarray(), arrays["order"], 50), atol=1e-6)
     score = run.result["metrics"]["block_diagonality"]
-    assert score == pytest.approx(metrics.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
+    assert score == pytest.approx(evaluation.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
     assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.arrays(run.id, "live")
     for which in ("C", "affinity"):
         with pytest.raises(DataError):
-            analysis.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
+            explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
 
 
 def test_magnitudes_are_shown_where_they_were_cut(store: RunStore) -> None:
     run = run_of(store, "ridge", affinity_by="magnitudes", threshold=0.9)
     C = store.arrays(run.id, "final")["C"]
-    arrays, _ = analysis.matrix(store, run=run.id, which="affinity", order="cluster", pixels=200)
-    expected = spectral.affinity_from_magnitudes(C, threshold=0.9)
+    arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="cluster", pixels=200)
+    expected = affinity.affinity_from_magnitudes(C, threshold=0.9)
     np.testing.assert_allclose(arrays["blocks"], expected[np.ix_(arrays["order"], arrays["order"])], atol=1e-6)
 
 
 def test_the_embedding_behind_a_cut_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = planes(60)
-    method = registry.build("ridge", n_clusters=3, scope="neighbors", strength=0.01).fit(X)
-    monkeypatch.setattr(spectral, "sparse_cut", lambda *_: pytest.fail("the known embedding serves every seed"))
+    method = methods.build("ridge", n_clusters=3, scope="neighbors", strength=0.01).fit(X)
+    monkeypatch.setattr(cut, "sparse_cut", lambda *_: pytest.fail("the known embedding serves every seed"))
     arrays = {"C": method.representation_matrix_}  # type: ignore[attr-defined]
     for seed in range(3):
         labels = method.assign(arrays, method.affinity_matrix_, random_state=seed)  # type: ignore[attr-defined]
@@ -454,14 +454,14 @@ def test_the_embedding_behind_a_cut_is_worked_out_once(monkeypatch: pytest.Monke
 
 def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:
     data = datasets.load("digits", per_class=12)
-    method = registry.build("ridge", n_clusters=10)
-    view = observe.look(method, data, {"C": csr_array((120, 120))})
+    method = methods.build("ridge", n_clusters=10)
+    view = looks.look(method, data, {"C": csr_array((120, 120))})
     assert view.labels is None and view.failure is None
 
 
 def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = run_of(store, "ridge")
-    monkeypatch.setattr("core.outcome.MAX_VALUES", 100)
+    monkeypatch.setattr("core.runs.outcome.MAX_VALUES", 100)
     run = run_of(store, "ridge")
     assert "Z" in store.array_names(stored.id, "final") and "Z" not in store.array_names(run.id, "final")
     labels = store.arrays(run.id, "final", ["labels"])["labels"]
@@ -470,16 +470,16 @@ def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStor
 
 def test_spectral_clustering_of_many_samples_is_sparse_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     X = datasets.load("digits", per_class=40).X
-    dense = registry.build("spectral", n_clusters=10).fit(X)
-    monkeypatch.setattr("core.methods.spectral.FULL_LIMIT", 100)
-    sparse = registry.build("spectral", n_clusters=10).fit(X)
+    dense = methods.build("spectral", n_clusters=10).fit(X)
+    monkeypatch.setattr("core.methods.baselines.spectral.FULL_LIMIT", 100)
+    sparse = methods.build("spectral", n_clusters=10).fit(X)
     assert issparse(sparse.affinity_matrix_) and not issparse(dense.affinity_matrix_)
     np.testing.assert_array_equal(sparse.affinity_matrix_.toarray(), dense.affinity_matrix_)
-    assert metrics.clustering_accuracy(dense.labels_, sparse.labels_) > 0.95
-    few, many = (registry.method("spectral").cost((n, 64), sparse.get_params()) for n in (100, 101))
+    assert evaluation.clustering_accuracy(dense.labels_, sparse.labels_) > 0.95
+    few, many = (methods.method_class("spectral").cost((n, 64), sparse.get_params()) for n in (100, 101))
     assert many.bytes < few.bytes
     with pytest.raises(ParameterError, match="'graph' parameter of spectral must be 'knn' above 100 samples"):
-        registry.build("spectral", n_clusters=10, graph="rbf").check_data(X)
+        methods.build("spectral", n_clusters=10, graph="rbf").check_data(X)
 
 
 @pytest.mark.parametrize(("name", "params"), [("ssc", {}), ("ssc", {"per_sample": True}), ("ensc", {"l1_ratio": 0.6})])
@@ -487,8 +487,8 @@ def test_sparse_coding_over_all_neighbours_is_sparse_coding(name: str, params: d
     """The weights of the penalty mean the same in both solvers."""
     X = datasets.load("digits", per_class=6).X
     tight = {"n_clusters": 10, "alpha": 8.0, "tolerance": 1e-6, "max_iter": 5000, **params}
-    full = registry.build(name, **tight).fit(X)
-    near = registry.build(name, **tight, scope="neighbors", n_candidates=len(X) - 1).fit(X)
+    full = methods.build(name, **tight).fit(X)
+    near = methods.build(name, **tight, scope="neighbors", n_candidates=len(X) - 1).fit(X)
     assert issparse(near.representation_matrix_)
     np.testing.assert_allclose(near.representation_matrix_.toarray(), full.representation_matrix_, atol=2e-3)
 
@@ -500,9 +500,9 @@ def small_digits() -> NDArray[np.float32]:
 def test_a_sample_of_zeros_does_not_switch_the_penalty_off() -> None:
     X = small_digits()
     X = X.reshape(len(X), -1).copy()
-    whole = registry.build("ssc", n_clusters=10, scope="neighbors").fit(X).representation_matrix_.nnz
+    whole = methods.build("ssc", n_clusters=10, scope="neighbors").fit(X).representation_matrix_.nnz
     X[5] = 0
-    method = registry.build("ssc", n_clusters=10, scope="neighbors").fit(X)
+    method = methods.build("ssc", n_clusters=10, scope="neighbors").fit(X)
     assert 0.8 * whole < method.representation_matrix_.nnz < 1.2 * whole
 
 
@@ -516,7 +516,7 @@ def test_a_sample_of_zeros_does_not_switch_the_penalty_off() -> None:
     ],
 )
 def test_a_subset_that_cannot_do_is_refused_before_anything_starts(name: str, params: dict[str, Any], message: str) -> None:
-    method = registry.build(name, scope="subset", subset_size=10, **params)
+    method = methods.build(name, scope="subset", subset_size=10, **params)
     with pytest.raises(ParameterError, match=message):
         next(iter(method.iter_fit(small_digits())))
 
@@ -524,6 +524,6 @@ def test_a_subset_that_cannot_do_is_refused_before_anything_starts(name: str, pa
 def test_a_class_balanced_subset_may_hold_everything_and_is_not_called_random() -> None:
     y = np.repeat(np.arange(4), 10)
     arrays = {"rows": np.arange(40)}
-    assert observe.against_classes(y, arrays, y) == metrics.evaluate(y, y)
-    words = registry.method("ridge").scope_words(100, {"scope": "subset", "subset_size": 20, "subset_by": "classes"})
+    assert looks.against_classes(y, arrays, y) == evaluation.evaluate(y, y)
+    words = methods.method_class("ridge").scope_words(100, {"scope": "subset", "subset_size": 20, "subset_by": "classes"})
     assert "random" not in words and "first of each class" in words

@@ -11,32 +11,35 @@ from pathlib import Path
 
 import pytest
 
-import core
-
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "sklearn", "umap"}
 PAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "pages").rglob("*.py"))
 UI_MODULES = [".".join(path.with_suffix("").parts) for path in PAGES if path.parent.name == "ui"]
 
 
-def layer_table() -> dict[str, int]:
-    """Module of core to layer, as the docstring of the package lists them."""
-    table: dict[str, int] = {}
-    layer = -1
-    for line in (core.__doc__ or "").splitlines():
-        number = re.match(r"\d+(?=\s)", line)
-        layer = int(number[0]) if number else layer
-        if number or (layer >= 0 and line.startswith("   ")):
-            names = re.findall(r"``(\w+)``", line[:68])
-            assert not set(names) & set(table), f"listed twice: {names}"
-            table |= dict.fromkeys(names, layer)
-    return table
+MAP = ROOT / "core" / "README.md"
 
 
-def modules_of_core() -> set[str]:
-    """The top-level modules and packages in core/."""
-    paths = [path for path in (ROOT / "core").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
-    return {path.stem for path in paths} - {"__init__"}
+def allowed_imports() -> dict[str, set[str]]:
+    """Room to the rooms that it may use, as the table of the map lists them."""
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", MAP.read_text(), flags=re.MULTILINE)
+    return {room: {name.strip() for name in used.split(",") if name.strip()} for room, used in rows}
+
+
+def rooms() -> set[str]:
+    """The folders of core/; no module stands beside them."""
+    return {path.name for path in (ROOT / "core").iterdir() if (path / "__init__.py").exists()}
+
+
+def room_imports() -> Iterator[tuple[Path, int, str, str]]:
+    """Every import of one room in another: file, line, room, room that is imported."""
+    for path in sorted((ROOT / "core").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        package = ".".join(parts if path.name == "__init__.py" else parts[:-1])
+        for name, line in imported(ast.parse(path.read_text()), package):
+            target = name.split(".")[1] if name.startswith("core.") else ""
+            if target in rooms() and parts[1] in rooms() and target != parts[1]:
+                yield path.relative_to(ROOT), line, parts[1], target
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[tuple[str, int]]:
@@ -64,31 +67,44 @@ def at_module_level(tree: ast.Module) -> list[ast.stmt]:
     return found
 
 
-def test_every_module_of_core_has_a_layer() -> None:
-    assert set(layer_table()) == modules_of_core()
+def test_the_map_lists_every_room_and_nothing_stands_outside_a_room() -> None:
+    assert set(allowed_imports()) == rooms()
+    loose = {path.name for path in (ROOT / "core").glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py"}
 
 
-def test_imports_in_core_point_down_only() -> None:
-    table, seen, wrong = layer_table(), 0, []
-    for path in sorted((ROOT / "core").rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        package = ".".join(parts if path.name == "__init__.py" else parts[:-1])
-        here = parts[1]
-        for name, line in imported(ast.parse(path.read_text()), package):
-            target = name.split(".")[1] if name.startswith("core.") else None
-            if target is None or target not in table or here == "__init__":
-                continue
-            seen += 1
-            if table[target] > table[here]:
-                wrong.append(f"{path.relative_to(ROOT)}:{line} (layer {table[here]}) imports {target} ({table[target]})")
-    assert seen > 50, "the walk finds no imports any more"
+def test_the_map_is_sorted_from_the_ground_up_so_no_circle_fits_in() -> None:
+    below: set[str] = set()
+    for room, used in allowed_imports().items():
+        assert used <= below, f"{room} may use {used - below}, which stand above it"
+        below.add(room)
+
+
+def test_rooms_import_what_the_map_allows_and_use_all_of_it() -> None:
+    table, used = allowed_imports(), {room: set() for room in rooms()}
+    wrong = []
+    for path, line, here, target in room_imports():
+        used[here].add(target)
+        if target not in table[here]:
+            wrong.append(f"{path}:{line}: {here} may not use {target}")
+    assert sum(map(len, used.values())) > 30, "the walk finds no imports any more"
     assert not wrong, "\n".join(wrong)
+    assert table == used, "the map allows what nobody uses"
+
+
+@pytest.mark.parametrize("room", sorted(rooms()))
+def test_a_room_says_what_it_holds_and_lists_its_public_names(room: str) -> None:
+    tree = ast.parse((ROOT / "core" / room / "__init__.py").read_text())
+    doc = ast.get_docstring(tree) or ""
+    assert len(doc.splitlines()) >= 3 and "ses " in doc, "what it holds, and what it may use"
+    named = {ast.unparse(target) for node in tree.body for target in getattr(node, "targets", [getattr(node, "target", node)])}
+    assert "__all__" in named
 
 
 def test_core_knows_neither_streamlit_nor_the_pages() -> None:
     for path in (ROOT / "core").rglob("*.py"):
         tops = {name.split(".")[0] for name, _ in imported(ast.parse(path.read_text()), "core")}
-        assert not tops & {"streamlit", "pages", "app"}, path
+        assert not tops & {"streamlit", "pages", "app", "tests"}, path
 
 
 @pytest.mark.parametrize("path", PAGES, ids=str)
@@ -116,8 +132,8 @@ def loaded_after(code: str, env: dict[str, str]) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        "import core.registry\nassert len(core.registry.methods()) >= 5",
-        "import core.runs, core.params",
+        "import core.methods.registry\nassert len(core.methods.registry.registered()) >= 5",
+        "import core.runs, core.common.params",
         "import core.jobs",
         "import core.cli",
     ],

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import losses
 from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
-from core.losses import sparse_tensor
+from core.graphs.tensors import sparse_tensor
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

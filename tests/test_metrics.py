@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from core import metrics
+from core import evaluation
+from core.common import DataError
 from core.datasets import load
-from core.errors import DataError
-from core.metrics import (
+from core.evaluation import (
     average_precisions,
     block_diagonality,
     clustering_accuracy,
@@ -317,5 +317,5 @@ def test_reconstruction_error_is_the_mean_square_of_each_sample(shape: tuple[int
     rng = np.random.default_rng(0)
     X, X_hat = rng.random(shape), rng.random(shape)
     expected = [np.mean([(a - b) ** 2 for a, b in zip(x.ravel(), x_hat.ravel())]) for x, x_hat in zip(X, X_hat)]
-    np.testing.assert_allclose(metrics.reconstruction_error(X, X_hat), expected)
+    np.testing.assert_allclose(evaluation.reconstruction_error(X, X_hat), expected)
     assert not reconstruction_error(X, X).any()

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.errors import ParameterError
+from core.common import ParameterError
 from core.nets import ConvAutoEncoder, MLPAutoEncoder, autoencoder_for, batch_last
 
 ARCHITECTURES = [

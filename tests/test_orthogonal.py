@@ -8,15 +8,8 @@ import torch
 from sklearn.neighbors import kneighbors_graph
 from torch import Tensor
 
-from core.orthogonal import (
-    Edges,
-    NeighborGraph,
-    batch_edges,
-    heat_weights,
-    orthonormalize,
-    shared_weights,
-    spectral_loss,
-)
+from core.graphs.batches import Edges, NeighborGraph, batch_edges, heat_weights, shared_weights
+from core.losses import orthonormalize, spectral_loss
 
 
 def normals(*shape: int, seed: int = 0) -> Tensor:

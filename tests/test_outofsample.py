@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from core import datasets, execute, outofsample, registry
-from core.base import Clusterer
+from core import datasets, methods, runs
+from core.common import DataError, NotFitted
 from core.datasets import DataSpec, load_like
-from core.errors import DataError, NotFitted
-from core.processes import this_process
-from core.runs import Run, RunSpec, RunStore, Status
+from core.methods import Clusterer
+from core.runs import Run, RunSpec, RunStore, Status, this_process
 from tests.test_contract import DATA, METHODS, SMALL, digits, small
 
 
 def run_of(store: RunStore, spec: RunSpec) -> Run:
-    return execute.execute(store, store.create(spec, owner=this_process()).id)
+    return runs.execute(store, store.create(spec, owner=this_process()).id)
 
 
 @pytest.mark.parametrize("kind", list(DATA))
@@ -57,34 +56,36 @@ SPECIAL: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("name", "params"), [(name, {}) for name in METHODS] + SPECIAL)
 def test_a_stored_run_labels_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:
     spec = DataSpec("digits", per_class=10)
-    declared = registry.method(name).declared()
+    declared = methods.method_class(name).declared()
     own = {key: value for key, value in SMALL.items() if key in declared} | params
-    run = run_of(store, execute.make_spec(name, spec, preset="defaults", overrides=own))
+    run = run_of(store, runs.make_spec(name, spec, preset="defaults", overrides=own))
     assert run.status == Status.DONE, run.error
-    same = outofsample.label_new(store, run.id, spec)
+    same = runs.label_new(store, run.id, spec)
     np.testing.assert_array_equal(same.labels, store.arrays(run.id, "final", ["labels"])["labels"])
     np.testing.assert_array_equal(same.labels[same.nearest], same.labels)
     assert same.distances.max() < 1e-2 * np.linalg.norm(store.arrays(run.id, "final", ["Z"])["Z"], axis=1).max()
     assert same.scores()["acc"] == pytest.approx(run.result["metrics"]["acc"])
 
-    new = outofsample.label_new(store, run.id, DataSpec("digits", n_samples=50, seed=4))
-    by_itself = registry.method(name).label_codes is not Clusterer.label_codes  # then it may name a cluster without samples
+    new = runs.label_new(store, run.id, DataSpec("digits", n_samples=50, seed=4))
+    by_itself = (
+        methods.method_class(name).label_codes is not Clusterer.label_codes
+    )  # then it may name a cluster without samples
     assert new.labels.shape == (50,) and set(new.labels) <= set(range(10) if by_itself else same.labels)
-    lines = list(csv.DictReader(io.StringIO(outofsample.to_csv(new.labels, new.nearest, new.distances))))
+    lines = list(csv.DictReader(io.StringIO(runs.to_csv(new.labels, new.nearest, new.distances))))
     assert [int(line["cluster"]) for line in lines] == new.labels.tolist()
 
 
 def test_new_samples_of_another_shape_are_refused(store: RunStore, tmp_path: Path) -> None:
     np.savez(tmp_path / "wide.npz", X=np.random.default_rng(0).random((20, 30)))
-    run = run_of(store, execute.make_spec("kmeans", DataSpec("digits", n_samples=50)))
+    run = run_of(store, runs.make_spec("kmeans", DataSpec("digits", n_samples=50)))
     with pytest.raises(DataError, match=r"must be images of 8 x 8, like those of 'digits'. Got vectors of 30"):
-        outofsample.label_new(store, run.id, DataSpec(str(tmp_path / "wide.npz")))
+        runs.label_new(store, run.id, DataSpec(str(tmp_path / "wide.npz")))
 
 
 def test_a_run_without_clusters_labels_nothing(store: RunStore) -> None:
-    run = store.create(execute.make_spec("kmeans", DataSpec("digits", n_samples=50)))
+    run = store.create(runs.make_spec("kmeans", DataSpec("digits", n_samples=50)))
     with pytest.raises(DataError, match="has no clusters"):
-        outofsample.fitted(store, run.id)
+        runs.fitted(store, run.id)
 
 
 @pytest.mark.parametrize("scaling", ["unit", "standard", "l2", "none"])
@@ -105,7 +106,7 @@ def test_a_centred_method_takes_the_mean_of_its_training_samples_from_new_ones(s
     alone = [int(method.predict(X[i : i + 1])[0]) for i in range(0, len(X), 7)]
     np.testing.assert_array_equal(alone, method.labels_[::7])
 
-    run = run_of(store, execute.make_spec("ssc_omp", DataSpec("digits", per_class=10), overrides={"center": True}))
-    restored = outofsample.fitted(store, run.id)
+    run = run_of(store, runs.make_spec("ssc_omp", DataSpec("digits", per_class=10), overrides={"center": True}))
+    restored = runs.fitted(store, run.id)
     samples = datasets.load(run.spec.data).samples
     np.testing.assert_array_equal([restored.predict(samples[i : i + 1])[0] for i in (3, 50, 99)], restored.labels_[[3, 50, 99]])

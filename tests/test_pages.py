@@ -15,12 +15,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import datasets, execute, registry
+from core import datasets, methods, runs
+from core.common import InvalidInput
 from core.datasets import DataSpec
-from core.errors import InvalidInput
 from core.jobs import JobQueue
-from core.pretrained import PretrainedStore
-from core.runs import Run, RunSpec, RunStore, Status
+from core.runs import PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
 from pages.ui.text import breakable
 from tests.conftest import ROOT
@@ -72,9 +71,9 @@ def errors(app: AppTest) -> str:
 
 
 def quick_spec(method: str, **overrides: Any) -> RunSpec:
-    declared = registry.method(method).declared()
+    declared = methods.method_class(method).declared()
     quick = {name: value for name, value in QUICK.items() if name in declared}
-    return execute.make_spec(method, SMALL, overrides=quick | overrides, device="cpu")
+    return runs.make_spec(method, SMALL, overrides=quick | overrides, device="cpu")
 
 
 @pytest.fixture
@@ -137,7 +136,7 @@ def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callab
     assert healthy(app).session_state["data"]["noise"] == 0.25
     app.switch_page("pages/train.py").run()
     assert "with noise 0.25" in texts(healthy(app))
-    spec = execute.make_spec("kmeans", DataSpec.from_dict(app.session_state["data"]))
+    spec = runs.make_spec("kmeans", DataSpec.from_dict(app.session_state["data"]))
     run = JobQueue(store, immediate=True).submit(spec).id
     app = new_samples(visit, run)
     assert "with noise 0.25" in texts(app) and "here they come without it" in texts(app)
@@ -146,7 +145,7 @@ def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callab
 
 def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest], store: RunStore) -> None:
     data = described()
-    spec = execute.make_spec("kmeans", data, overrides={"n_clusters": 2})
+    spec = runs.make_spec("kmeans", data, overrides={"n_clusters": 2})
     run = JobQueue(store, immediate=True).submit(spec).id
     app = visit("explore", run=run, view="Embedding", e_source="raw", e_colour="label:[x](y)<b>")
     assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI" in unescaped(app)
@@ -157,7 +156,7 @@ def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest
 
 def test_clusters_are_set_against_every_column_of_labels(visit: Callable[..., AppTest], store: RunStore) -> None:
     data = described()
-    run = JobQueue(store, immediate=True).submit(execute.make_spec("kmeans", data, overrides={"n_clusters": 2})).id
+    run = JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", data, overrides={"n_clusters": 2})).id
     app = visit("explore", run=run, view="Confusion")
     assert app.session_state["f_column"] == "[x](y)<b>"
     app.session_state["f_column"] = "Cluster"
@@ -186,7 +185,7 @@ def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Ca
     name = app.session_state["data"]["name"]
     assert name.startswith("mine-")
 
-    spec = execute.make_spec("kmeans", DataSpec(name), overrides={"n_clusters": 2})
+    spec = runs.make_spec("kmeans", DataSpec(name), overrides={"n_clusters": 2})
     run = store.get(JobQueue(store, immediate=True).submit(spec).id)
     assert run.status == Status.DONE and "acc" not in run.result["metrics"] and run.result["metrics"]["silhouette"] > 0
     labels = store.arrays(run.id, "final")["labels"]
@@ -214,16 +213,16 @@ def test_a_bad_upload_is_refused_in_words_and_nothing_is_kept(visit: Callable[..
 
 def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callable[..., AppTest]) -> None:
     shown = texts(visit("train"))
-    for cls in registry.methods().values():
+    for cls in methods.registered().values():
         assert cls.summary in shown and cls.paper in shown and breakable(cls.objective) in shown
 
 
-@pytest.mark.parametrize("method", sorted(registry.methods()))
+@pytest.mark.parametrize("method", sorted(methods.registered()))
 def test_the_form_has_one_widget_for_each_declared_parameter(visit: Callable[..., AppTest], method: str) -> None:
     app = visit("train", method=method)
     kinds = ("slider", "select_slider", "number_input", "text_input", "selectbox", "toggle")
     keys = [element.key for kind in kinds for element in getattr(app, kind) if element.key]
-    for name, param in registry.method(method).declared().items():
+    for name, param in methods.method_class(method).declared().items():
         ours = [key for key in keys if key.startswith(f"{method}:") and key.endswith(f":{name}")]
         assert len(ours) == (0 if name == "random_state" else 1), name
         if ours:
@@ -284,7 +283,7 @@ def test_launch_trains_and_the_panel_shows_scores_and_pictures(visit: Callable[.
 
 def test_every_loss_term_has_a_curve_under_its_symbol(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
     app = visit("train", method="udll", run=finished("udll"))
-    for symbol in registry.method("udll").symbols.values():
+    for symbol in methods.method_class("udll").symbols.values():
         assert f"${symbol}$" in texts(app)
 
 
@@ -317,7 +316,7 @@ VIEWS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("method", sorted(registry.methods()))
+@pytest.mark.parametrize("method", sorted(methods.registered()))
 def test_every_view_of_every_method_draws(visit: Callable[..., AppTest], finished: Callable[..., str], method: str) -> None:
     app = visit("explore", run=finished(method))
     for view in VIEWS:
@@ -406,9 +405,9 @@ def held_out(store: RunStore) -> Callable[..., str]:
     """A finished run of a method on data with held-out samples, by id."""
 
     def train(method: str, data: DataSpec = HELD, **overrides: Any) -> str:
-        declared = registry.method(method).declared()
+        declared = methods.method_class(method).declared()
         values = {name: value for name, value in (TINY | overrides).items() if name in declared}
-        spec = execute.make_spec(method, data, preset="defaults", overrides=values, device="cpu")
+        spec = runs.make_spec(method, data, preset="defaults", overrides=values, device="cpu")
         return JobQueue(store, immediate=True).submit(spec).id
 
     return train
@@ -671,7 +670,7 @@ def test_hostile_class_names_of_new_samples_are_shown_as_text(visit: Callable[..
     hostile = ("<img src=x onerror=alert(1)>", "![x](http://example.invalid/a.png)")
     rows = "\n".join(f"{i % 7},{i % 3 + 9 * (i % 2)},{hostile[i % 2]}" for i in range(40))
     path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
-    run = JobQueue(store, immediate=True).submit(execute.make_spec("kmeans", DataSpec(path.stem)))
+    run = JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", DataSpec(path.stem)))
     app = new_samples(visit, run.id)
     table = next(frame.value for frame in app.dataframe if "its class" in frame.value)
     assert set(table["class"]) <= set(hostile)
@@ -728,7 +727,7 @@ def test_a_method_that_these_data_do_not_allow_says_why_and_holds_up_no_other(
     visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "LADDER", ("edsc", "lsc"))
-    monkeypatch.setattr(registry.method("edsc"), "check_data", refuse)
+    monkeypatch.setattr(methods.method_class("edsc"), "check_data", refuse)
     app = visit("explore", run=finished("ridge"), view="Compare")
     button(app, "Run the missing ones").click().run()
     assert "EDSC: not with these data" in errors(healthy(app))

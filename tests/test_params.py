@@ -11,8 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import InvalidInput, ParameterError, UnknownName
-from core.params import Param, check_all, choice, flag, integer, params_of, real, sizes
+from core.common import (
+    InvalidInput,
+    Param,
+    ParameterError,
+    UnknownName,
+    check_all,
+    choice,
+    flag,
+    integer,
+    params_of,
+    real,
+    sizes,
+)
 
 
 @dataclass(kw_only=True)

@@ -12,13 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from core import datasets, execute, pretrained
+from core import datasets, runs
+from core.common import UnknownName
 from core.datasets import DataSpec
-from core.errors import UnknownName
-from core.outcome import load_checkpoint
-from core.pretrained import PretrainedStore
-from core.processes import claim_for_this_process, this_process
-from core.runs import Run, RunStore, Status
+from core.runs import PretrainedStore, Run, RunStore, Status, claim_for_this_process, execution, this_process
+from core.runs.outcome import load_checkpoint
 
 SMALL: dict[str, Any] = {"pretrain_epochs": 3, "channels": (4,), "kernel_sizes": (3,)}
 DIGITS = DataSpec("digits", per_class=8)
@@ -26,8 +24,8 @@ DIGITS = DataSpec("digits", per_class=8)
 
 def train(store: RunStore, method: str, *, data: DataSpec = DIGITS, seed: int = 0, **overrides: Any) -> Run:
     own = {**SMALL, **({"epochs": 3} if method in ("dsc", "udll", "rgrl") else {}), **overrides}
-    spec = execute.make_spec(method, data, preset="defaults", overrides=own, seed=seed)
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec(method, data, preset="defaults", overrides=own, seed=seed)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     return run
 
@@ -102,9 +100,9 @@ def test_what_is_told_of_a_network(store: RunStore, networks: PretrainedStore) -
 
 
 def test_a_stopped_pretraining_is_not_kept(store: RunStore, networks: PretrainedStore) -> None:
-    spec = execute.make_spec("ae_kmeans", DIGITS, preset="defaults", overrides={**SMALL, "pretrain_epochs": 500})
+    spec = runs.make_spec("ae_kmeans", DIGITS, preset="defaults", overrides={**SMALL, "pretrain_epochs": 500})
     run = store.create(spec, owner=this_process())
-    execute.execute(store, run.id, on_step=lambda step, _: store.request(run.id, "stop") if step.step == 2 else None)
+    runs.execute(store, run.id, on_step=lambda step, _: store.request(run.id, "stop") if step.step == 2 else None)
     assert store.get(run.id).status == Status.STOPPED and networks.all() == []
 
 
@@ -114,10 +112,10 @@ class PowerCut(BaseException):
 
 def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that appeared meanwhile must not take the place of a half-trained one."""
-    monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_PAUSE", 0.0)
     longer = {**SMALL, "pretrain_epochs": 6, "epochs": 3}
-    spec = execute.make_spec("dsc", DIGITS, preset="defaults", overrides=longer)
+    spec = runs.make_spec("dsc", DIGITS, preset="defaults", overrides=longer)
     run = store.create(spec, owner=this_process())
 
     def die(step: Any, _: Any) -> None:
@@ -125,7 +123,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch:
             raise PowerCut
 
     with pytest.raises(PowerCut):
-        execute.execute(store, run.id, on_step=die)
+        runs.execute(store, run.id, on_step=die)
     whole = train(store, "dsc", pretrain_epochs=6)
     assert not whole.result["pretrained"]["reused"]
 
@@ -133,9 +131,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch:
     store.requeue(run.id)
     claim_for_this_process(store, run.id)
     made: list[int] = []
-    resumed = execute.execute(
-        store, run.id, on_step=lambda step, _: made.append(step.step) if step.stage == "pretrain" else None
-    )
+    resumed = runs.execute(store, run.id, on_step=lambda step, _: made.append(step.step) if step.stage == "pretrain" else None)
     assert resumed.status == Status.DONE, resumed.error
     assert made == [4, 5, 6] and not resumed.result["pretrained"]["reused"]
     for name in ("Z_pretrained", "C", "labels"):
@@ -149,7 +145,7 @@ def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypat
 
     arguments = ("0123456789abcdef", {"a": 1}, {"net": {}}, {"created": 1.0}, {"X": np.zeros(3)})
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
-        patch.setattr(pretrained.np, "savez", fail)
+        patch.setattr("numpy.savez", fail)
         networks.put(*arguments)
     assert networks.all() == [] and list(networks.root.iterdir()) == []
     networks.put(*arguments)
@@ -158,7 +154,7 @@ def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypat
 
 
 def test_what_a_killed_process_left_is_swept(networks: PretrainedStore) -> None:
-    for name, age in ((".draft-old", 2 * pretrained.STALE_SECONDS), (".draft-new", 0.0)):
+    for name, age in ((".draft-old", 2 * runs.STALE_SECONDS), (".draft-new", 0.0)):
         (networks.root / name).mkdir(parents=True)
         (networks.root / name / "about.json").write_text("{")
         when = time.time() - age
@@ -199,22 +195,22 @@ def test_a_network_that_is_deleted_while_it_is_looked_for_is_trained_anew(
     networks.delete(kept.key)
     with monkeypatch.context() as patch:
         patch.setattr(PretrainedStore, "find", lambda self, key: kept)
-        shelf = pretrained.RunShelf(networks, {"fingerprint": "f", "device": "cpu"})
+        shelf = runs.RunShelf(networks, {"fingerprint": "f", "device": "cpu"})
         assert shelf.get(kept.recipe) is None and shelf.used == {}
 
 
 def test_a_checkpoint_remembers_the_network_that_a_run_began_with(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(execute, "CHECKPOINT_PAUSE", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(execution, "CHECKPOINT_PAUSE", 0.0)
     train(store, "ae_kmeans")
     own = {**SMALL, "epochs": 3}
-    run = store.create(execute.make_spec("dsc", DIGITS, preset="defaults", overrides=own), owner=this_process())
+    run = store.create(runs.make_spec("dsc", DIGITS, preset="defaults", overrides=own), owner=this_process())
     seen: list[Any] = []
 
     def look(step: Any, _: Any) -> None:
         if step.stage == "finetune" and step.step == 2:
             seen.append(load_checkpoint(store, run.id))
 
-    done = execute.execute(store, run.id, on_step=look)
+    done = runs.execute(store, run.id, on_step=look)
     assert seen[0] is not None and seen[0]["pretrained"] == done.result["pretrained"]
     assert done.result["pretrained"]["reused"]

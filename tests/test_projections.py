@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from core.errors import ParameterError, UnknownName
-from core.projections import PROJECTIONS, align, pca, project
+from core.common import ParameterError, UnknownName
+from core.evaluation import PROJECTIONS, align, pca, project
 
 RNG = np.random.default_rng(0)
 

@@ -8,10 +8,9 @@ from statistics import mean
 
 import pytest
 
-from core import execute
+from core import runs
 from core.datasets import DataSpec
-from core.processes import this_process
-from core.runs import RunStore, Status
+from core.runs import RunStore, Status, this_process
 
 QUICK = [("rgrl", "orl", "fast", 0.81), ("lsc", "mnist_test", "defaults", 0.75)]
 LONG = [
@@ -35,8 +34,8 @@ LONG = [
 
 
 def accuracy(store: RunStore, method: str, dataset: str, preset: str) -> float:
-    spec = execute.make_spec(method, DataSpec(dataset), preset=preset, device="cpu", snapshots=1)
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec(method, DataSpec(dataset), preset=preset, device="cpu", snapshots=1)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     found: float = run.result["metrics"]["acc"]
     return found
@@ -67,8 +66,8 @@ ORDERINGS = [
 @pytest.mark.slow
 def test_the_fast_preset_on_ten_thousand_digits(store: RunStore, benchmark_data: Path) -> None:
     """Within four minutes and with mAP@1000 of at least .70, where pixels have .66."""
-    spec = execute.make_spec("grdnn", DataSpec("mnist_test"), preset="fast", device="cpu", snapshots=1)
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec("grdnn", DataSpec("mnist_test"), preset="fast", device="cpu", snapshots=1)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     assert run.result["metrics"]["map_1000"] >= 0.70 and run.result["seconds"]["total"] < 240
 
@@ -80,7 +79,7 @@ def test_coil20_codes_beat_pixels(store: RunStore, benchmark_data: Path) -> None
     for method, values in found.items():
         for seed in range(3):
             data = DataSpec("coil20", n_test=440, seed=seed)
-            run = execute.execute(store, store.create(execute.make_spec(method, data, seed=seed), owner=this_process()).id)
+            run = runs.execute(store, store.create(runs.make_spec(method, data, seed=seed), owner=this_process()).id)
             assert run.status == Status.DONE, run.error
             values.append(run.result["spread"]["test_nmi_max"]["mean"])
     assert min(mean(found["ddae"]), mean(found["grdnn"])) > mean(found["kmeans"]), found
@@ -95,8 +94,8 @@ def test_the_graph_improves_its_own_base_on_held_out_samples(
     scores: dict[str, list[dict[str, float]]] = {"ddae": [], "grdnn": []}
     for method, found in scores.items():
         for seed in range(3):
-            spec = execute.make_spec(method, replace(data, seed=seed), preset=preset, seed=seed, device="cpu", snapshots=1)
-            run = execute.execute(store, store.create(spec, owner=this_process()).id)
+            spec = runs.make_spec(method, replace(data, seed=seed), preset=preset, seed=seed, device="cpu", snapshots=1)
+            run = runs.execute(store, store.create(spec, owner=this_process()).id)
             assert run.status == Status.DONE, run.error
             repeated = {name: run.result["spread"][f"test_{name}"]["mean"] for name in ("acc", "nmi_max")}
             found.append({**repeated, "map": run.result["metrics"][f"test_map_{k}"]})
@@ -108,10 +107,8 @@ def test_the_graph_improves_its_own_base_on_held_out_samples(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_the_fast_preset_of_dscdan_never_collapses(store: RunStore, benchmark_data: Path, seed: int) -> None:
-    spec = execute.make_spec(
-        "dscdan", DataSpec("mnist_test", n_samples=5000), preset="fast", device="cpu", snapshots=1, seed=seed
-    )
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec("dscdan", DataSpec("mnist_test", n_samples=5000), preset="fast", device="cpu", snapshots=1, seed=seed)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     labels = store.arrays(run.id, "final", ["labels"])["labels"]
     assert len(set(labels.tolist())) == 10 and run.result["metrics"]["acc"] >= 0.68

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 
 from core import datasets
 from core.cli import EXIT_BAD_INPUT, EXIT_DONE, main
+from core.common import DataError
 from core.datasets import rcv1
-from core.errors import DataError
 
 NAMES = ["C11", "CCAT", "ECAT", "GCAT", "GSPO", "MCAT"]
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import registry
-from core.base import Clusterer
-from core.errors import ParameterError, UnknownName
-from core.registry import register
+from core import methods
+from core.common import ParameterError, UnknownName
+from core.methods import Clusterer, register
 from tests.conftest import last_json
 
 METHOD = '''
@@ -19,9 +18,10 @@ METHOD = '''
 
 import numpy as np
 
-from core.base import Clusterer, Preset, Step
-from core.params import integer
-from core.registry import register
+from core.methods import Clusterer, Preset
+from core.training import Step
+from core.common.params import integer
+from core.methods import register
 
 
 @register
@@ -86,14 +86,14 @@ def test_a_file_that_takes_a_name_which_is_taken_is_refused(folder: Path, comman
 
 
 def test_a_name_cannot_be_registered_twice() -> None:
-    known = registry.methods()["kmeans"]
+    known = methods.registered()["kmeans"]
     with pytest.raises(TypeError, match="kmeans"):
 
         @register
         class Other(Clusterer):
             name = "kmeans"
 
-    assert registry.methods()["kmeans"] is known
+    assert methods.registered()["kmeans"] is known
 
 
 def test_a_method_must_have_a_name() -> None:
@@ -105,7 +105,7 @@ def test_a_method_must_have_a_name() -> None:
 
 
 def test_the_list_is_read_only_and_deep_methods_come_first() -> None:
-    known = registry.methods()
+    known = methods.registered()
     with pytest.raises(TypeError):
         known["mine"] = known["kmeans"]  # type: ignore[index]
     deep = [cls.learns == "deep" for cls in known.values()]
@@ -114,7 +114,7 @@ def test_the_list_is_read_only_and_deep_methods_come_first() -> None:
 
 
 def test_build_checks_and_converts_what_it_is_given() -> None:
-    method = registry.build("kmeans", n_clusters="3", n_init=2.0, random_state=7)
+    method = methods.build("kmeans", n_clusters="3", n_init=2.0, random_state=7)
     assert (method.n_clusters, method.get_params()["n_init"], method.random_state, method.device) == (3, 2, 7, "cpu")
     X = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)
     assert len(set(zip(method.fit_predict(X), np.repeat(range(3), 5)))) == 3
@@ -133,13 +133,13 @@ def test_build_checks_and_converts_what_it_is_given() -> None:
 )
 def test_build_refuses_by_name(name: str, params: dict, error: type[Exception], words: list[str]) -> None:
     with pytest.raises(error) as caught:
-        registry.build(name, **params)
+        methods.build(name, **params)
     assert all(word in str(caught.value) for word in words)
 
 
 @pytest.mark.parametrize("bad", [{"n_init": 0}, {"n_clusters": True}])
 def test_the_constructor_and_set_params_check_too(bad: dict) -> None:
-    cls = registry.method("kmeans")
+    cls = methods.method_class("kmeans")
     with pytest.raises(ParameterError, match=next(iter(bad))):
         cls(**bad)
     with pytest.raises(ParameterError, match=next(iter(bad))):
@@ -147,24 +147,24 @@ def test_the_constructor_and_set_params_check_too(bad: dict) -> None:
 
 
 def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defaults() -> None:
-    presets = registry.method("ridge").presets
-    assert registry.preset_for("ridge", "orl") == ("orl", presets["orl"])
-    assert registry.preset_for("ridge", "orl", "auto") == ("orl", presets["orl"])
-    assert registry.preset_for("ridge", "orl", "coil20") == ("coil20", presets["coil20"])
-    assert registry.preset_for("ridge", "orl", "defaults") == ("defaults", None)
-    assert registry.preset_for("ridge", "something else") == ("defaults", None)
+    presets = methods.method_class("ridge").presets
+    assert methods.preset_for("ridge", "orl") == ("orl", presets["orl"])
+    assert methods.preset_for("ridge", "orl", "auto") == ("orl", presets["orl"])
+    assert methods.preset_for("ridge", "orl", "coil20") == ("coil20", presets["coil20"])
+    assert methods.preset_for("ridge", "orl", "defaults") == ("defaults", None)
+    assert methods.preset_for("ridge", "something else") == ("defaults", None)
     with pytest.raises(UnknownName) as caught:
-        registry.preset_for("ridge", "orl", "coil21")
+        methods.preset_for("ridge", "orl", "coil21")
     assert "Did you mean 'coil20'" in str(caught.value) and "defaults" in str(caught.value)
     with pytest.raises(UnknownName):
-        registry.preset_for("rigde", "orl")
+        methods.preset_for("rigde", "orl")
 
 
 def test_a_preset_of_the_data_set_may_be_named_by_its_ending() -> None:
-    presets = registry.method("rgrl").presets
-    assert registry.preset_for("rgrl", "coil20") == ("coil20", presets["coil20"])
-    assert registry.preset_for("rgrl", "coil20", "fast") == ("coil20-fast", presets["coil20-fast"])
-    assert registry.preset_for("rgrl", "orl", "code") == ("orl-code", presets["orl-code"])
-    assert "orl" not in presets and registry.preset_for("rgrl", "orl") == ("orl-fast", presets["orl-fast"])
+    presets = methods.method_class("rgrl").presets
+    assert methods.preset_for("rgrl", "coil20") == ("coil20", presets["coil20"])
+    assert methods.preset_for("rgrl", "coil20", "fast") == ("coil20-fast", presets["coil20-fast"])
+    assert methods.preset_for("rgrl", "orl", "code") == ("orl-code", presets["orl-code"])
+    assert "orl" not in presets and methods.preset_for("rgrl", "orl") == ("orl-fast", presets["orl-fast"])
     with pytest.raises(UnknownName, match="fast"):
-        registry.preset_for("rgrl", "digits", "fast")
+        methods.preset_for("rgrl", "digits", "fast")

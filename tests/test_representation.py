@@ -12,21 +12,20 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import ElasticNet, Lasso, OrthogonalMatchingPursuit
 
-from core import registry
-from core.base import Stages
-from core.errors import DataError, ParameterError
-from core.methods.ssc import SSC
-from core.params import params_of, redeclared
-from core.representation import (
+from core import methods
+from core.common import DataError, ParameterError, params_of, redeclared
+from core.methods.shallow_subspace.ssc import SSC
+from core.solvers import (
     Progress,
     gram_matrix,
     low_rank_projection,
     low_rank_representation,
+    penalty_weights,
     pursuit_representation,
     ridge_representation,
     sparse_representation,
 )
-from core.representation.sparse import penalty_weights
+from core.training import Stages
 
 FAMILY = ("ssc", "ensc", "kssc", "ssc_omp", "lrr", "lrsc", "edsc")
 SPARSE = FAMILY[:4]
@@ -140,7 +139,7 @@ def test_progress_is_reported_and_a_full_run_ends_at_its_total() -> None:
 def test_more_rows_than_a_block_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     G = gram_matrix(samples(50))
     whole = solved(G, 20, l1_ratio=0.7)
-    monkeypatch.setattr("core.representation.sparse.BLOCK", 16)
+    monkeypatch.setattr("core.solvers.sparse.BLOCK", 16)
     np.testing.assert_allclose(solved(G, 20, l1_ratio=0.7), whole, atol=1e-5)
 
 
@@ -186,15 +185,15 @@ def test_a_kernel_equals_the_lasso_on_its_feature_map() -> None:
 
 def test_the_linear_kernel_is_ssc() -> None:
     X, _ = planes()
-    ssc = registry.build("ssc", n_clusters=4).fit(X)
-    kernel = registry.build("kssc", n_clusters=4, kernel="linear").fit(X)
+    ssc = methods.build("ssc", n_clusters=4).fit(X)
+    kernel = methods.build("kssc", n_clusters=4, kernel="linear").fit(X)
     np.testing.assert_array_equal(ssc.representation_matrix_, kernel.representation_matrix_)
 
 
 def test_the_elastic_net_without_ridge_is_ssc() -> None:
     X, _ = planes()
-    ssc = registry.build("ssc", n_clusters=4, alpha=30).fit(X)
-    net = registry.build("ensc", n_clusters=4, alpha=30, l1_ratio=1, per_sample=False).fit(X)
+    ssc = methods.build("ssc", n_clusters=4, alpha=30).fit(X)
+    net = methods.build("ensc", n_clusters=4, alpha=30, l1_ratio=1, per_sample=False).fit(X)
     np.testing.assert_array_equal(ssc.representation_matrix_, net.representation_matrix_)
 
 
@@ -352,13 +351,13 @@ def test_data_without_content_have_no_low_rank_representation(X: NDArray) -> Non
 def test_independent_subspaces_are_found(name: str) -> None:
     X, classes = planes()
     params = {"edsc": {"strength": 1e-3}, "lrsc": {"tau": 1e3}, "lrr": {"strength": 100.0}, "ssc_omp": {"n_nonzero": 3}}
-    method = registry.build(name, n_clusters=4, **params.get(name, {})).fit(X)
+    method = methods.build(name, n_clusters=4, **params.get(name, {})).fit(X)
     C = method.representation_matrix_
     tolerated = {"kssc": 0.2, "ssc": 0.1, "ensc": 0.1}  # a finite weight of the fit leaves a little between the subspaces
     assert leakage(C, classes) < tolerated.get(name, 0.02)
     if name in SPARSE:
         assert not np.diagonal(C).any()
-    from core.metrics import evaluate
+    from core.evaluation import evaluate
 
     assert evaluate(classes, method.labels_)["acc"] == 1
 
@@ -366,8 +365,10 @@ def test_independent_subspaces_are_found(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILY)
 def test_every_step_has_the_declared_scalars_and_a_stop_ends_the_solver(name: str) -> None:
     X, stages = samples(60), Stages()
-    method = registry.build(
-        name, n_clusters=3, **({"max_iter": 40} if name != "ssc_omp" and "max_iter" in registry.method(name).declared() else {})
+    method = methods.build(
+        name,
+        n_clusters=3,
+        **({"max_iter": 40} if name != "ssc_omp" and "max_iter" in methods.method_class(name).declared() else {}),
     )
     seen = []
     for step in method.iter_fit(X, stages):
@@ -380,7 +381,7 @@ def test_every_step_has_the_declared_scalars_and_a_stop_ends_the_solver(name: st
 
 @pytest.mark.parametrize("name", FAMILY)
 def test_presets_say_how_they_were_chosen_and_published_numbers_are_those_of_the_table(name: str) -> None:
-    cls = registry.method(name)
+    cls = methods.method_class(name)
     assert all("label" in preset.note for preset in cls.presets.values())
     assert set(cls.published) == {"mnist_1000", "yaleb", "orl", "coil20", "coil40", "umist"}
     assert all(0 < value < 1 for value in cls.published.values())
@@ -389,9 +390,9 @@ def test_presets_say_how_they_were_chosen_and_published_numbers_are_those_of_the
 
 def test_the_sparse_methods_cut_their_coefficients_and_the_others_cosines() -> None:
     for name in FAMILY:
-        param = registry.method(name).declared()["affinity_by"]
+        param = methods.method_class(name).declared()["affinity_by"]
         assert param.default == ("magnitudes" if name in SPARSE else "cosines")
-        assert param.choices == registry.method("ridge").declared()["affinity_by"].choices
+        assert param.choices == methods.method_class("ridge").declared()["affinity_by"].choices
 
 
 def test_a_redeclared_parameter_keeps_everything_but_its_default() -> None:
@@ -404,7 +405,7 @@ def test_a_redeclared_parameter_keeps_everything_but_its_default() -> None:
 
 def test_memory_grows_with_the_square_of_what_is_expressed() -> None:
     for name in FAMILY:
-        cls = registry.method(name)
+        cls = methods.method_class(name)
         params = {key: param.default for key, param in cls.declared().items()}
         few, many = cls.cost((1000, 8, 8), params), cls.cost((4000, 8, 8), params)
         assert many.bytes > 4 * few.bytes * 0.9

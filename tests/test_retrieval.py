@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
-from core import analysis, datasets, execute, metrics
+from core import datasets, evaluation, explore, runs
+from core.common import DataError
 from core.datasets import DataSpec
-from core.errors import DataError
+from core.explore import tasks
 from core.plots import figures
 from core.plots.montage import FRAME, grey_levels, marked
 from core.plots.palette import CORRECT, WRONG, rgb
-from core.processes import this_process
-from core.runs import RunStore
+from core.runs import RunStore, this_process
 
 HELD = DataSpec("digits", per_class=12, n_classes=4, n_test=30)
 
@@ -30,9 +30,9 @@ def trained(store: RunStore) -> Callable[..., str]:
     def train(method: str = "grdnn", **overrides: Any) -> str:
         values = {"widths": (16, 8), "epochs": 2} if method != "kmeans" else {}
         values |= {"n_neighbors": 5} if method == "grdnn" else {}
-        spec = execute.make_spec(method, HELD, preset="defaults", overrides=values | overrides, device="cpu")
+        spec = runs.make_spec(method, HELD, preset="defaults", overrides=values | overrides, device="cpu")
         run = store.create(spec, owner=this_process())
-        done = execute.execute(store, run.id)
+        done = runs.execute(store, run.id)
         assert done.status == "done", done.error
         return run.id
 
@@ -61,7 +61,7 @@ def test_neighbours_and_curve_agree_with_brute_force(
     data = datasets.load(HELD)
     part = data.test if held_out and data.test is not None else data
     Z = part.X if source == "raw" else store.arrays(run, "final")["test_Z" if held_out else "Z"]
-    found, _ = analysis.retrieval(store, run=run, source=source, held_out=held_out)
+    found, _ = explore.retrieval(store, run=run, source=source, held_out=held_out)
     assert part.y is not None and found["nearest"].shape == (len(Z), 12)
     expected = NearestNeighbors(n_neighbors=12).fit(Z).kneighbors()[0]  # without the sample itself
     ours = np.linalg.norm(Z[:, None] - Z[found["nearest"]], axis=2)
@@ -74,26 +74,26 @@ def test_neighbours_and_curve_agree_with_brute_force(
 def test_of_many_samples_a_draw_is_looked_up(
     store: RunStore, trained: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "MAX_QUERIES", 20)
-    found, _ = analysis.retrieval(store, run=trained("ddae"), source="codes")
-    drawn = analysis.random_rows(48, 20)
+    monkeypatch.setattr(tasks, "MAX_QUERIES", 20)
+    found, _ = explore.retrieval(store, run=trained("ddae"), source="codes")
+    drawn = explore.random_rows(48, 20)
     assert found["nearest"].shape == (20, 12) and len(found["curve"]) == 20
     assert np.isin(found["nearest"], drawn).all() and not (found["nearest"] == drawn[:, None]).any()
 
 
 def test_what_a_run_does_not_have_is_refused_in_words(store: RunStore, trained: Callable[..., str]) -> None:
-    run = store.create(execute.make_spec("kmeans", DataSpec("digits", per_class=12)), owner=this_process())
-    execute.execute(store, run.id)
+    run = store.create(runs.make_spec("kmeans", DataSpec("digits", per_class=12)), owner=this_process())
+    runs.execute(store, run.id)
     for source in ("raw", "codes"):
         with pytest.raises(DataError, match=run.id):
-            analysis.retrieval(store, run=run.id, source=source, held_out=True)
+            explore.retrieval(store, run=run.id, source=source, held_out=True)
     with pytest.raises(DataError, match="no graph"):
-        analysis.anchors(store, run=run.id)
+        explore.anchors(store, run=run.id)
 
 
 def test_a_code_of_two_numbers_is_its_own_picture(store: RunStore, trained: Callable[..., str]) -> None:
     def ask(run: str, source: str) -> NDArray:
-        found, _ = analysis.embedding(store, run=run, source=source, kind="code", n_components=2, options={}, random_state=0)
+        found, _ = explore.embedding(store, run=run, source=source, kind="code", n_components=2, options={}, random_state=0)
         return found["points"]
 
     run = trained("ddae", widths=(16, 2))
@@ -113,7 +113,7 @@ def stored_graph(store: RunStore, run: str) -> NDArray:
 @pytest.mark.parametrize("graph", ["anchors", "neighbors"])
 def test_ends_and_facts_are_those_of_the_stored_graph(store: RunStore, trained: Callable[..., str], graph: str) -> None:
     run = trained(graph=graph, n_anchors=12)
-    found, facts = analysis.anchors(store, run=run)
+    found, facts = explore.anchors(store, run=run)
     S, data = stored_graph(store, run), datasets.load(HELD)
     assert data.y is not None
     for sample, row in enumerate(S):
@@ -136,16 +136,16 @@ def test_ends_and_facts_are_those_of_the_stored_graph(store: RunStore, trained: 
 def test_the_most_used_anchors_are_shown_where_there_are_many(
     store: RunStore, trained: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "ANCHORS_SHOWN", 5)
+    monkeypatch.setattr(tasks, "ANCHORS_SHOWN", 5)
     run = trained(graph="anchors", n_anchors=12)
-    found, _ = analysis.anchors(store, run=run)
+    found, _ = explore.anchors(store, run=run)
     uses = (stored_graph(store, run) > 0).sum(axis=0)
     assert len(found["order"]) == 5 and uses[found["order"]].min() >= np.sort(uses)[-5]
 
 
 def test_the_strongest_entries_of_rows_without_any_are_empty() -> None:
     S = csr_array(np.array([[0.0, 0.5, 0.9, 0.7], [0, 0, 0, 0], [0.2, 0, 0, 0]]))
-    ends, weights = analysis.strongest(S, 2)
+    ends, weights = explore.strongest(S, 2)
     np.testing.assert_array_equal(ends, [[2, 3], [-1, -1], [0, -1]])
     np.testing.assert_allclose(weights, [[0.9, 0.7], [0, 0], [0.2, 0]])
 
@@ -178,6 +178,6 @@ def test_curves_of_retrieval_are_told_apart_without_colour() -> None:
 
 def test_the_score_of_a_run_lies_on_its_curve(store: RunStore, trained: Callable[..., str]) -> None:
     run = trained("ddae")
-    found, _ = analysis.retrieval(store, run=run, source="codes", held_out=True)
+    found, _ = explore.retrieval(store, run=run, source="codes", held_out=True)
     assert found["curve"][9] == pytest.approx(store.get(run).result["metrics"]["test_map_10"])
-    assert metrics.RANKS[0] == 10
+    assert evaluation.RANKS[0] == 10

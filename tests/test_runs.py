@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.common import RunConflict, UnknownName, atomic_write
 from core.datasets import DataSpec
-from core.errors import RunConflict, UnknownName
-from core.processes import claim_for_this_process, has_worker, settle_lost
-from core.runs import ACTIVE, OVER, HistoryRow, RunSpec, RunStore, Status, atomic_write
+from core.runs import ACTIVE, OVER, HistoryRow, RunSpec, RunStore, Status, claim_for_this_process, has_worker, settle_lost
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = """'); DROP TABLE runs; --<script>alert(1)</script>\n"quoted", =cmd|' /C calc'!A0 \u202e \U0001f600 {{x}} $y$ %s"""
@@ -283,7 +282,7 @@ def test_hundreds_of_runs_are_listed_without_a_wait(store: RunStore) -> None:
 def test_of_several_processes_that_claim_a_run_one_gets_it(store: RunStore, worker_env: Callable[..., dict[str, str]]) -> None:
     made = [store.create(spec()).id for _ in range(15)]
     code = (
-        "import sys\nfrom core.errors import RunConflict\nfrom core.processes import claim_for_this_process\n"
+        "import sys\nfrom core.common.errors import RunConflict\nfrom core.runs.processes import claim_for_this_process\n"
         "from core.runs import RunStore\nstore = RunStore()\nprint('ready', flush=True)\nsys.stdin.readline()\n"
         "for run in sys.argv[1:]:\n"
         "    try:\n        claim_for_this_process(store, run)\n        print(run)\n"

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Lasso
 from sklearn.neighbors import kneighbors_graph
 
-from core import datasets, registry
-from core.errors import Diverged, ParameterError
-from core.sparsecoding import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
-from core.unrolled import laplacian_of
+from core import datasets, methods
+from core.common import Diverged, ParameterError
+from core.graphs import laplacian_of
+from core.solvers import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
 
 
 def problem(n: int = 40, m: int = 12, p: int = 20) -> tuple[NDArray, NDArray, NDArray]:
@@ -76,8 +76,8 @@ def test_a_run_with_the_printed_bound_says_that_it_diverged() -> None:
     X = datasets.load("digits", per_class=12).samples
     settings = {"alpha": 100.0, "n_atoms": 24, "sweeps": 1, "max_iter": 30, "n_clusters": 10}
     with pytest.raises(Diverged, match=r"'objective'.*safe step bound"):
-        registry.build("gsc", bound="paper", **settings).fit(X)
-    registry.build("gsc", **settings).fit(X)
+        methods.build("gsc", bound="paper", **settings).fit(X)
+    methods.build("gsc", **settings).fit(X)
 
 
 def test_the_safe_bound_is_the_lipschitz_constant() -> None:

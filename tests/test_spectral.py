@@ -9,11 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from core import spectral
-from core.datasets import load
-from core.errors import DataError, ParameterError
-from core.metrics import clustering_accuracy
-from core.spectral import (
+from core import affinity
+from core.affinity import (
     affinity_from_decomposition,
     affinity_from_representation,
     decompose,
@@ -22,6 +19,9 @@ from core.spectral import (
     symmetrized,
     threshold_columns,
 )
+from core.common import DataError, ParameterError
+from core.datasets import load
+from core.evaluation import clustering_accuracy
 
 ASSIGNERS = ("discretize", "cluster_qr", "kmeans")
 
@@ -247,7 +247,7 @@ def test_samples_that_nobody_explains_get_no_affinity_and_no_nan() -> None:
 
 
 @pytest.mark.parametrize("assign_labels", ASSIGNERS)
-def test_planes_are_found_through_the_whole_chain(assign_labels: spectral.AssignLabels) -> None:
+def test_planes_are_found_through_the_whole_chain(assign_labels: affinity.AssignLabels) -> None:
     C, y = subspace_representation(5, 24)
     A = affinity_from_representation(C, n_clusters=5, dim=2, power=4, threshold=0.5)
     assert clustering_accuracy(y, spectral_labels(A, 5, assign_labels=assign_labels)) == 1
@@ -267,7 +267,7 @@ def test_faces_are_found_about_as_well_as_with_the_literal_version(benchmark_dat
 
 @pytest.mark.parametrize("assign_labels", ASSIGNERS)
 @pytest.mark.parametrize("sizes", [(20, 20), (30, 10, 20), (5, 9, 14, 7, 25)])
-def test_planted_blocks_are_found(sizes: tuple[int, ...], assign_labels: spectral.AssignLabels) -> None:
+def test_planted_blocks_are_found(sizes: tuple[int, ...], assign_labels: affinity.AssignLabels) -> None:
     A, y = planted(sizes)
     labels = spectral_labels(A, len(sizes), assign_labels=assign_labels, random_state=3)
     assert labels.shape == y.shape and labels.dtype == np.int64
@@ -277,7 +277,7 @@ def test_planted_blocks_are_found(sizes: tuple[int, ...], assign_labels: spectra
 
 @pytest.mark.parametrize("assign_labels", ASSIGNERS)
 @pytest.mark.filterwarnings("ignore:Graph is not fully connected")
-def test_the_cut_repeats_itself_and_leaves_the_affinity_alone(assign_labels: spectral.AssignLabels) -> None:
+def test_the_cut_repeats_itself_and_leaves_the_affinity_alone(assign_labels: affinity.AssignLabels) -> None:
     A, _ = planted((15, 15, 15), noise=0.6)
     A[4] = A[:, 4] = 0
     before = A.copy()
@@ -288,7 +288,7 @@ def test_the_cut_repeats_itself_and_leaves_the_affinity_alone(assign_labels: spe
 
 @pytest.mark.parametrize("assign_labels", ASSIGNERS)
 @pytest.mark.filterwarnings("ignore:Graph is not fully connected")
-def test_isolated_samples_do_not_spoil_the_others(assign_labels: spectral.AssignLabels) -> None:
+def test_isolated_samples_do_not_spoil_the_others(assign_labels: affinity.AssignLabels) -> None:
     A, y = planted((25, 25, 25), noise=0.02)
     lonely = np.isin(np.arange(75), [11, 40])
     A[lonely] = A[:, lonely] = 0

@@ -12,24 +12,17 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from core import datasets, execute, observe, registry
-from core.base import Stages, to_host
+from core import datasets, methods, runs
+from core.common import Diverged, ParameterError
 from core.datasets import DataSpec
-from core.errors import Diverged, ParameterError
-from core.metrics import evaluate
-from core.orthogonal import NeighborGraph
-from core.processes import this_process
-from core.runs import RunStore, Status
-from core.sparsecoding import graph_step, step_bound
-from core.unrolled import (
-    Laplacian,
-    TAGNet,
-    assignment,
-    effective_clusters,
-    entropy_loss,
-    laplacian_of,
-    margin_loss,
-)
+from core.evaluation import evaluate
+from core.graphs import laplacian_of
+from core.graphs.batches import Laplacian, NeighborGraph
+from core.losses import assignment, effective_clusters, entropy_loss, margin_loss
+from core.nets import TAGNet
+from core.runs import RunStore, Status, looks, this_process
+from core.solvers import graph_step, step_bound
+from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
 
 
@@ -138,7 +131,7 @@ def test_one_cluster_for_all_is_a_worthless_optimum_and_the_gauge_shows_it() -> 
 
 def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_keeps_them() -> None:
     data = datasets.load("digits", per_class=12)
-    literal = registry.method("tagnet").presets["coil20-paper"].params
+    literal = methods.method_class("tagnet").presets["coil20-paper"].params
     found, effective = {}, {}
     balanced = {"balance": 3.0, "optimizer": "adam", "learning_rate": 1e-3}
     for name, changes in (("literal", {"learning_rate": 1.0}), ("balanced", balanced)):
@@ -146,7 +139,7 @@ def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_ke
         steps = steps_of(method, data.samples)
         last, trained = steps[-1], [step for step in steps if step.stage == "finetune"]
         effective[name] = float(trained[-1].scalars["clusters"])
-        found[name] = {alarm.kind for alarm in observe.alarms(observe.look(method, data, last.arrays), 10, "final", 1)}
+        found[name] = {alarm.kind for alarm in looks.alarms(looks.look(method, data, last.arrays), 10, "final", 1)}
     assert found == {"literal": {"few clusters", "empty clusters"}, "balanced": set()}
     assert effective["literal"] < 0.8 * effective["balanced"] and effective["balanced"] == pytest.approx(10, rel=0.1)
 
@@ -157,7 +150,7 @@ def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_ke
 @pytest.mark.parametrize("start", ["codes", "cut", "kmeans"])
 @pytest.mark.parametrize("loss", ["eml", "mml"])
 def test_clusters_start_from_labels_that_no_one_gave(start: str, loss: str) -> None:
-    from core.metrics import clustering_accuracy
+    from core.evaluation import clustering_accuracy
 
     method: Any = small("tagnet", start=start, loss=loss, epochs=0)
     steps = steps_of(method, digits())
@@ -197,11 +190,11 @@ def test_new_samples_go_through_the_graph_too() -> None:
 
 
 def test_the_paper_reports_another_number_for_each_loss() -> None:
-    cls = registry.method("tagnet")
+    cls = methods.method_class("tagnet")
     for preset, expected in (("coil20", 0.8553), ("coil20-mml", 0.8991), ("coil20-nj", None)):
-        params = execute.make_spec("tagnet", DataSpec("coil20"), preset=preset).params
+        params = runs.make_spec("tagnet", DataSpec("coil20"), preset=preset).params
         assert cls.reported("coil20", params) == expected
-    assert registry.method("dtagnet").reported("coil20", params | {"epochs": 1}) is None
+    assert methods.method_class("dtagnet").reported("coil20", params | {"epochs": 1}) is None
 
 
 def test_training_leaves_the_dictionary_that_it_starts_from_alone() -> None:
@@ -236,8 +229,8 @@ def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: Run
     columns = {None: np.arange(len(X)) // 12, "half": np.arange(len(X)) % 2}
     np.savez(tmp_path / "mine.npz", images=X, labels=columns[None], label_half=columns["half"])
     changes = {"n_atoms": 24, "sweeps": 1, "epochs": 2}
-    spec = execute.make_spec("dtagnet", DataSpec(str(tmp_path / "mine.npz")), overrides=changes)
-    run = execute.execute(store, store.create(spec, owner=this_process()).id)
+    spec = runs.make_spec("dtagnet", DataSpec(str(tmp_path / "mine.npz")), overrides=changes)
+    run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     final, rows = store.arrays(run.id, "final"), run.result["columns"]
     clusterings = {"Z1": final["P1"].argmax(1), "Z2": final["P2"].argmax(1), "result": final["labels"]}
@@ -248,5 +241,7 @@ def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: Run
     assert run.result["params"]["layer_clusters"] == [2, 10], "as many as label_half and the classes have values"
     assert final["P1"].shape == (120, 2) and final["P2"].shape == (120, 10)
     chosen = {"layer_clusters": (5,), "n_stages": 1}
-    assert registry.method("dtagnet").by_columns({**run.spec.params, **chosen}, [2], 10) == {}
-    assert registry.method("dtagnet").by_columns({**run.spec.params, "n_stages": 1}, [2, 7], 10) == {"layer_clusters": (2,)}
+    assert methods.method_class("dtagnet").by_columns({**run.spec.params, **chosen}, [2], 10) == {}
+    assert methods.method_class("dtagnet").by_columns({**run.spec.params, "n_stages": 1}, [2, 7], 10) == {
+        "layer_clusters": (2,)
+    }

@@ -12,12 +12,11 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 from torch import distributions
 
-from core import datasets, outofsample
-from core.base import Stages, to_host
+from core import datasets, runs
 from core.datasets import DataSpec
-from core.execute import make_spec
-from core.methods.vade import FLOOR, NOISE, kl_to_components, log_joint
-from core.runs import RunStore, Status
+from core.methods.deep_centroids.vade import FLOOR, NOISE, kl_to_components, log_joint
+from core.runs import RunStore, Status, make_spec
+from core.training import Stages, to_host
 from tests.test_contract import DATA, digits, small, steps_of
 from tests.test_outofsample import run_of
 
@@ -203,7 +202,7 @@ def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore) -> N
     own = {"pretrain_epochs": 3, "epochs": 3, "widths": (12, 6), "network": "dense"}
     run = run_of(store, make_spec("vade", spec, preset="defaults", overrides=own))
     assert run.status == Status.DONE, run.error
-    restored = outofsample.fitted(store, run.id)
+    restored = runs.fitted(store, run.id)
     X = datasets.load(spec).samples
     np.testing.assert_array_equal(restored.predict(X), store.arrays(run.id, "final", ["labels"])["labels"])
     new = datasets.load("digits", n_samples=50, seed=4).samples

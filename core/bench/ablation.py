@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import datasets, metrics, registry
-from core.base import to_host
+from core import datasets, evaluation, methods
+from core.affinity import embedded_labels, spectral_labels
+from core.common import ParameterError
 from core.datasets import DataSpec
-from core.errors import ParameterError
-from core.spectral import embedded_labels, spectral_labels
+from core.training import to_host
 
 ROWS: dict[str, dict[str, bool]] = {
     "ConvAE": {"relative_reconstruction": False, "mutual_information": False},
@@ -57,15 +57,15 @@ def bench_ablation(
     data = datasets.load(DataSpec(dataset, n_samples=n_samples))
     if data.y is None:
         raise ParameterError(f"The ablation needs classes. The data set {dataset!r} has none.")
-    chosen = registry.preset_for("dscdan", dataset, preset)[1]
+    chosen = methods.preset_for("dscdan", dataset, preset)[1]
     params = {**(chosen.params if chosen else {}), **(changes or {}), "n_clusters": data.n_classes}
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for seed in seeds:
         for name, switches in ROWS.items():
             full = name == "ConvAE+MI+RS"
-            method = registry.build("dscdan", **{**params, **switches, "spectral_stage": full}, random_state=seed)
+            method = methods.build("dscdan", **{**params, **switches, "spectral_stage": full}, random_state=seed)
             for row, rule, labels in _readings(method, data.samples, name):
-                scores = metrics.evaluate(data.y, labels)
+                scores = evaluation.evaluate(data.y, labels)
                 found.setdefault((row, rule), []).append((scores["acc"], scores["nmi_max"]))
     order = [*ROWS, LAST]
     paper = dict(zip(order, PUBLISHED.get(dataset, [None] * len(order)), strict=True))

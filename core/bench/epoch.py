@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core import registry
-from core.errors import DataError, ParameterError, UnknownName
-from core.finetuning import DeepSelfExpressive, FineTuning
+from core import methods
+from core.bench.ports import rgrl, udll
+from core.bench.ports.common import Session
+from core.common import ParameterError, UnknownName
+from core.methods.deep_subspace.family import DeepSelfExpressive, FineTuning
 from core.nets import ConvAutoEncoder, batch_last
 
-PORTS = Path(__file__).resolve().parents[2] / "tests" / "ports"
+PORTS: Mapping[str, Any] = {"udll": udll, "rgrl": rgrl}
 WARM_UP = 2
 
 
@@ -37,8 +35,8 @@ class Task:
 
     def build(self) -> DeepSelfExpressive:
         """The method with the constants of the script."""
-        params = {**registry.method(self.method).presets[self.preset].params, **dict(self.overrides)}
-        method = registry.build(self.method, **params)
+        params = {**methods.method_class(self.method).presets[self.preset].params, **dict(self.overrides)}
+        method = methods.build(self.method, **params)
         assert isinstance(method, DeepSelfExpressive)
         return method
 
@@ -53,16 +51,6 @@ TASKS = {
     "rgrl-orl-program": Task("rgrl", (400, 32, 32), "orl-code", "ORL", _PROGRAM),
     "rgrl-coil20-program": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20", _PROGRAM),
 }
-
-
-def load_port(method: str) -> ModuleType:
-    """The port, which lives with the tests and is no part of the package."""
-    if not (PORTS / f"{method}.py").is_file():
-        raise DataError(f"The benchmark needs the port of the published program in {PORTS}, which does not exist.")
-    root = str(PORTS.parent.parent)
-    if root not in sys.path:
-        sys.path.append(root)
-    return importlib.import_module(f"tests.ports.{method}")
 
 
 def contenders(
@@ -84,7 +72,7 @@ def contenders(
     if name not in TASKS:
         raise UnknownName("benchmark", name, TASKS)
     task = TASKS[name]
-    port, method = load_port(task.method), task.build()
+    port, method = PORTS[task.method], task.build()
     generator = torch.Generator().manual_seed(random_state)
     if images is None:
         images = torch.rand(task.shape, generator=generator) * method.pixel_range
@@ -97,7 +85,7 @@ def contenders(
     program = port.Program(images[:, None].contiguous(), getattr(port, task.constants), L).to(dtype)
     copy_weights(net, program)
     ours = FineTuning(method, net, program.Coef.detach().clone(), images, **constants)
-    return ours, load_port("common").Session(program)
+    return ours, Session(program)
 
 
 def copy_weights(net: ConvAutoEncoder, program: Any) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import datasets, registry
-from core.base import Stages
+from core import datasets, methods
+from core.common import ParameterError, atomic_write
 from core.datasets import DataSpec
-from core.errors import ParameterError
-from core.runs import atomic_write
+from core.training import Stages
 
 SIZES = (5_000, 10_000, 20_000, 40_000)
 FIGURE = Path(__file__).resolve().parents[2] / "assets" / "scaling.svg"
@@ -53,8 +52,8 @@ def bench_scaling(sizes: Sequence[int] = SIZES, *, dataset: str = "mnist", prese
 
 def _stage_seconds(name: str, dataset: str, preset: str, X: NDArray) -> dict[str, float]:
     """Seconds of a method's first step, where it has one before training, and of its last epoch."""
-    chosen: Any = registry.preset_for(name, dataset, preset)[1]
-    method = registry.build(name, **{**chosen.params, "n_clusters": 10, "epochs": _EPOCHS, "n_init": 1})
+    chosen: Any = methods.preset_for(name, dataset, preset)[1]
+    method = methods.build(name, **{**chosen.params, "n_clusters": 10, "epochs": _EPOCHS, "n_init": 1})
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     for step in method.iter_fit(X, Stages()):

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from core import execute, metrics, registry
+from core import evaluation, methods, runs
+from core.common import Diverged, ParameterError, UnknownName, atomic_write
 from core.datasets import DataSpec
-from core.errors import Diverged, ParameterError, UnknownName
-from core.runs import RunSpec, atomic_write
+from core.runs import RunSpec
 
 OF_DATA = {"n_classes": int, "n_samples": int, "noise": float}
 
@@ -59,7 +59,7 @@ def bench_sensitivity(
 
 def _at(method: str, data: DataSpec, over: str, text: str, preset: str, changes: dict[str, Any]) -> tuple[Any, RunSpec]:
     """The value, and the spec of a run with it, checked as far as it goes without training."""
-    declared = registry.method(method).declared()
+    declared = methods.method_class(method).declared()
     value: Any
     if over in declared:
         value = declared[over].parse(text, method)
@@ -72,14 +72,14 @@ def _at(method: str, data: DataSpec, over: str, text: str, preset: str, changes:
         data = dataclasses.replace(data, **{over: value})
     else:
         raise UnknownName("thing to vary", over, [*OF_DATA, *declared])
-    spec = execute.make_spec(method, data, preset=preset, overrides=changes)
-    if execute.prepare(spec).data.y is None:
+    spec = runs.make_spec(method, data, preset=preset, overrides=changes)
+    if runs.prepare(spec).data.y is None:
         raise ParameterError(f"Sensitivity needs classes. The data set {data.name!r} has none.")
     return value, spec
 
 
 def _summary(value: Any, spec: RunSpec, seeds: Sequence[int]) -> dict[str, Any]:
-    row: dict[str, Any] = {"value": value, "clusters": execute.prepare(spec).method.n_clusters, "seeds": len(seeds)}
+    row: dict[str, Any] = {"value": value, "clusters": runs.prepare(spec).method.n_clusters, "seeds": len(seeds)}
     try:
         found = [_scores(dataclasses.replace(spec, seed=seed)) for seed in seeds]
     except Diverged:
@@ -91,10 +91,10 @@ def _summary(value: Any, spec: RunSpec, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def _scores(spec: RunSpec) -> dict[str, float]:
-    ready = execute.prepare(spec)
+    ready = runs.prepare(spec)
     assert ready.data.y is not None
     labels = ready.method.fit(ready.data.samples).labels_
-    return {**metrics.evaluate(ready.data.y, labels), "filled": np.unique(labels).size}
+    return {**evaluation.evaluate(ready.data.y, labels), "filled": np.unique(labels).size}
 
 
 def draw(rows: Sequence[Mapping[str, Any]], over: str, title: str, file: Path) -> Path:

@@ -1,5 +1,7 @@
 """Data sets: named ones, files and uploads, all through `load`.
 
+Uses `core.common`.
+
 >>> from core.datasets import load
 >>> load("digits", per_class=10).X.shape
 (100, 64)
@@ -10,22 +12,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from core.datasets.catalogue import (
-    Entry,
-    available,
-    checksum_matches,
-    entries,
-    entry,
-    find,
-    origin_note,
-    read_entry,
-)
+from core.common import DataError, UnknownName
+from core.datasets.catalogue import Entry, available, checksum_matches, entries, entry, find, origin_note, read_entry
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData, tidy
 from core.datasets.readers import SUFFIXES, read_file
 from core.datasets.uploads import find_upload, store_upload, uploads
-from core.errors import DataError, UnknownName
 
 __all__ = [
     "MAX_NOISE",

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError, UnknownName, data_folders
 from core.datasets.dataset import DataSpec
 from core.datasets.raw import Attribute, RawData, assemble, class_titles, renumbered
 from core.datasets.readers import read_file
 from core.datasets.rotated import angle, with_rotated_copies
 from core.datasets.turntable import pose
-from core.errors import DataError, UnknownName
-from core.home import data_folders
 
 Selection = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 Derivation = Callable[[RawData], Attribute | None]

@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.raw import Attribute
-from core.errors import DataError
 
 Scaling = Literal["unit", "standard", "l2", "none"]
 SCALINGS: tuple[str, ...] = get_args(Scaling)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.mat5 import NUMERIC, read_variable, variables
 from core.datasets.raw import (
     Column,
@@ -30,7 +31,6 @@ from core.datasets.raw import (
     refusing_damage,
     tidy,
 )
-from core.errors import DataError
 
 if TYPE_CHECKING:
     import h5py

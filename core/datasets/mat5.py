@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DataError
+from core.common import DataError
 
 MAX_ELEMENTS = 10_000
 _PIECE = 2**14

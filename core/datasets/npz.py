@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.raw import (
     MAX_BYTES,
     MAX_CLASSES,
@@ -29,7 +30,6 @@ from core.datasets.raw import (
     refusing_damage,
     tidy,
 )
-from core.errors import DataError
 
 MAX_MEMBERS = 100
 _MAX_DIRECTORY = 2**20

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.dataset import Dataset, DataSpec, with_noise
 from core.datasets.raw import MIN_SAMPLES, Attribute, RawData, renumbered
-from core.errors import DataError
 
 Rows = NDArray[np.int64]
 _HOLD_OUT, _NOISE, _NOISE_OF_TEST, _NOISE_OF_NEW = 1, 2, 3, 4

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DataError
+from core.common import DataError
 
 MAX_BYTES = 2**31
 """Largest expanded size of a file and of any array in it, stored or as float32."""

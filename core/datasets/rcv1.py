@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import DataError
-from core.home import data_folders, home
+from core.common import DataError, data_folders, home
 
 TOPICS = ("CCAT", "ECAT", "GCAT", "MCAT")
 N_STORIES, N_WORDS = 10_000, 2_000

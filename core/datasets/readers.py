@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.common import DataError
 from core.datasets.mat import read_mat
 from core.datasets.npz import read_npz
 from core.datasets.raw import MAX_BYTES, RawData, quoted
 from core.datasets.table import read_csv, read_parquet
-from core.errors import DataError
 
 _READERS = {".npz": read_npz, ".csv": read_csv, ".parquet": read_parquet, ".mat": read_mat}
 SUFFIXES = tuple(_READERS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.raw import (
     MAX_CLASSES,
     MAX_COLUMNS,
@@ -27,7 +28,6 @@ from core.datasets.raw import (
     refusing_damage,
     tidy,
 )
-from core.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

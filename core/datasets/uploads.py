@@ -10,11 +10,10 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
+from core.common import DataError, home
 from core.datasets.npz import CLASSES_KEY
 from core.datasets.raw import MAX_BYTES, RawData
 from core.datasets.readers import check_suffix, read_file
-from core.errors import DataError
-from core.home import home
 
 _STEM = re.compile(r"[A-Za-z0-9_-]{1,49}-[0-9a-f]{8}")
 _MAX_STEM = 40

@@ -1,15 +1,22 @@
-"""Graphs of samples: neighbours with adaptive weights, and kernel weights over anchors or neighbours."""
+"""Graphs of samples: nearest neighbours, adaptive weights, anchors, Laplacians; and batches that hold neighbours.
 
-from core.graphs.adaptive import adaptive_neighbors, laplacian, symmetrized_graph
-from core.graphs.anchors import AnchorGraph, anchor_graph, anchor_weights, find_anchors, neighbor_graph
+Arrays in, sparse arrays out. Uses `core.common`. The modules `batches` and `tensors` need torch and are imported by name.
+"""
+
+from core.graphs.adaptive import adaptive_neighbors, symmetrized_graph
+from core.graphs.anchors import anchor_graph, anchor_weights, find_anchors, neighbor_graph
+from core.graphs.laplacians import laplacian, laplacian_of
+from core.graphs.neighbors import nearest_neighbors, nearest_of
 
 __all__ = [
-    "AnchorGraph",
     "adaptive_neighbors",
     "anchor_graph",
     "anchor_weights",
     "find_anchors",
     "laplacian",
+    "laplacian_of",
+    "nearest_neighbors",
+    "nearest_of",
     "neighbor_graph",
     "symmetrized_graph",
 ]

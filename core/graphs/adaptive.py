@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
-from core.errors import DataError, ParameterError
+from core.common import DataError, ParameterError
 
 TINY = 2.2204e-16
 _CHUNK_ENTRIES = 4_000_000  # distances held at a time: 32 MB
@@ -102,8 +102,3 @@ def _row_weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 def symmetrized_graph(A: csr_array) -> csr_array:
     """(A + A^T)/2."""
     return csr_array(0.5 * (A + A.T))
-
-
-def laplacian(A: csr_array) -> csr_array:
-    """D - A with the degrees D = diag(A 1) of a symmetric graph; sparse and positive semi-definite."""
-    return csr_array(diags_array(A.sum(axis=1)) - A)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from core.errors import DataError, ParameterError
+from core.common import DataError, ParameterError
 
 _CHUNK_ENTRIES = 4_000_000  # distances held at a time: 32 MB
 

@@ -1,8 +1,14 @@
-"""The methods, one file each; a file that registers a class is all that a new method needs.
+"""The methods, a folder a family and a file each; the contract they keep, and the registry that finds them.
 
-Folders named in ``AFFINITY_LAB_METHODS`` are searched too, so that a method can live outside the package.
+Uses every room below; imports what is heavy only where training starts. Folders named in ``AFFINITY_LAB_METHODS`` are
+searched too, so that a method can live outside the package.
 """
 
 import os
+
+from core.methods.contract import Clusterer, Cost, Preset
+from core.methods.registry import build, method_class, preset_for, register, registered
+
+__all__ = ["Clusterer", "Cost", "Preset", "build", "method_class", "preset_for", "register", "registered"]
 
 __path__ += [folder for folder in os.environ.get("AFFINITY_LAB_METHODS", "").split(os.pathsep) if folder]

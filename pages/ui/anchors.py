@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis import ANCHORS_SHOWN, Answer
 from core.datasets import Dataset
+from core.explore import ANCHORS_SHOWN, Answer
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.runs import Run

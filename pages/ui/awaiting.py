@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.analysis import Answer
+from core.explore import Answer
 from pages.ui.state import queue
 from pages.ui.text import plain
 

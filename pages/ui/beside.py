@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from time import localtime, strftime
 
-from core import registry
-from core.methods.nmf import Factorization
+from core import methods
+from core.methods.graph_regularised.nmf import Factorization
 from core.runs import Run
 from pages.ui.state import store
 
@@ -20,7 +20,7 @@ def runs_beside(run: Run) -> list[Run]:
     return [
         other for other in store().runs(references=True)
         if other.over and other.result.get("metrics") and other.result["fingerprint"] == run.result["fingerprint"]
-        and other.spec.method in registry.methods()
+        and other.spec.method in methods.registered()
     ]  # fmt: skip
 
 
@@ -32,13 +32,13 @@ def partner(run: Run, others: Sequence[Run]) -> Run | None:
 
 def has_codes(run: Run) -> bool:
     """Whether Z of a run is a code and not the samples themselves."""
-    cls = registry.method(run.spec.method)
+    cls = methods.method_class(run.spec.method)
     return cls.learns == "deep" or issubclass(cls, Factorization)
 
 
 def _title(run: Run) -> str:
     preset = "" if run.spec.preset in ("defaults", run.spec.data.name) else f", {run.spec.preset}"
-    return f"{registry.method(run.spec.method).title}{preset}{' *' if run.spec.modified else ''}"
+    return f"{methods.method_class(run.spec.method).title}{preset}{' *' if run.spec.modified else ''}"
 
 
 def _when(run: Run) -> str:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from core import execute, registry
+from core import methods, runs
+from core.common import InvalidInput
 from core.datasets import Dataset
-from core.errors import InvalidInput
 from core.plots import figures
 from core.plots.palette import heat_image
 from core.runs import ACTIVE, Run, Status
@@ -60,7 +60,7 @@ def _offer_ladder(run: Run, known: Mapping[str, Run]) -> None:
     """Queue what is missing of the ladder, with the preset of the data set or the defaults."""
     waiting = _on_their_way(run)
     missing = [name for name in LADDER if name not in known and name not in waiting]
-    titles = ", ".join(registry.method(name).title for name in missing)
+    titles = ", ".join(methods.method_class(name).title for name in missing)
     with st.container(horizontal=True, vertical_alignment="center"):
         if missing:
             if st.button("Run the missing ones", icon=":material/stairs:", help="One after the other, with their presets."):
@@ -77,13 +77,13 @@ def _on_their_way(run: Run) -> set[str]:
     active = store().runs(status=[Status.QUEUED, *ACTIVE])
     K = run.spec.params.get("n_clusters")
     same = (other for other in active if other.spec.data == run.spec.data and other.spec.params.get("n_clusters") == K)
-    return {other.spec.method for other in same} & set(registry.methods())
+    return {other.spec.method for other in same} & set(methods.registered())
 
 
 def _wait(run: Run, waiting: list[str]) -> None:
     if sorted(_on_their_way(run)) != waiting:
         st.rerun()
-    st.caption(f":material/hourglass_top: On their way: {', '.join(registry.method(name).title for name in waiting)}.")
+    st.caption(f":material/hourglass_top: On their way: {', '.join(methods.method_class(name).title for name in waiting)}.")
 
 
 def _queue_missing(run: Run, missing: Sequence[str]) -> None:
@@ -92,10 +92,10 @@ def _queue_missing(run: Run, missing: Sequence[str]) -> None:
     for name in missing:
         try:
             overrides = {"n_clusters": run.spec.params.get("n_clusters")}
-            spec = execute.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
-            execute.prepare(replace(spec, device="cpu"))
+            spec = runs.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
+            runs.prepare(replace(spec, device="cpu"))
         except InvalidInput as error:
-            problems.append(f"{registry.method(name).title}: {error}")
+            problems.append(f"{methods.method_class(name).title}: {error}")
         else:
             queue().submit(spec)
     st.session_state["compare_problems"] = problems

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import metrics
+from core import evaluation
 from core.datasets import Dataset
 from core.datasets.raw import class_titles
 from core.plots import figures
@@ -31,7 +31,7 @@ def confusion_view(run: Run, data: Dataset) -> None:
         column = segments("Against", {name: plain(title) for name, title in zip(columns, titles, strict=True)}, key="f_column")
     y, values = _labels(data, column)
     labels = store().arrays(run.id, "final", ["labels"])["labels"]
-    table, rows, clusters = metrics.confusion(y, labels)
+    table, rows, clusters = evaluation.confusion(y, labels)
     names = [values[row] for row in rows]
     of = "value" if column else "class"
     figure = figures.confusion(table, plain_names(names), [str(c) for c in clusters], of=of)

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.params import Param
+from core.common import Param
 
 _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200

@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import registry
-from core.errors import AffinityLabError, UnknownName
+from core import methods
+from core.common import AffinityLabError, UnknownName
+from core.methods.parts.readout import SelfExpressive
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.plots.palette import heat_image
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
-from core.selfexpressive import SelfExpressive
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import plain, plain_names
 
@@ -103,7 +103,7 @@ def status_line(run: Run) -> None:
 
 def scope_words(spec: RunSpec, n: int) -> str | None:
     """What a user must know about how a method expresses n samples, if it does not express all by all others."""
-    cls = registry.method(spec.method)
+    cls = methods.method_class(spec.method)
     return cls.scope_words(n, spec.params) if issubclass(cls, SelfExpressive) else None
 
 
@@ -232,7 +232,7 @@ def reconstruction_sheet(originals: NDArray, *reconstructions: NDArray) -> NDArr
 
 def loss_curves(rows: Sequence[HistoryRow], run: Run) -> None:
     """One small chart for each loss term of each stage, under its symbol, and for what is watched besides."""
-    cls = registry.method(run.spec.method)
+    cls = methods.method_class(run.spec.method)
     terms = {name: f"${symbol}$" for name, symbol in cls.symbols.items()}
     for stage in dict.fromkeys(row.stage for row in rows):
         here = [row for row in rows if row.stage == stage]

@@ -9,13 +9,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import datasets
-from core.analysis import Answer
+from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
-from core.errors import InvalidInput
-from core.outofsample import to_csv
+from core.explore import Answer
 from core.plots import figures
 from core.plots.montage import montage
-from core.runs import Run
+from core.runs import Run, to_csv
 from pages.ui.awaiting import answered
 from pages.ui.forms import segments
 from pages.ui.gallery import class_name

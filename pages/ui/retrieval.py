@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.analysis import MAX_QUERIES, NEIGHBORS_SHOWN, Answer, random_rows
 from core.datasets import Dataset
+from core.explore import MAX_QUERIES, NEIGHBORS_SHOWN, Answer, random_rows
 from core.plots import figures
 from core.plots.montage import marked
 from core.runs import Run

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import registry
-from core.analysis import MAX_SQUARE, REFERENCES, Answer, reference_runs
+from core import methods
 from core.datasets import DataSpec
-from core.metrics import RANKS
+from core.evaluation import RANKS
+from core.explore import MAX_SQUARE, REFERENCES, Answer, reference_runs
 from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
@@ -71,7 +71,7 @@ def held_out(run: Run) -> None:
     """Scores of the samples that were held out, where there are some."""
     if "test_acc" not in run.result["metrics"]:
         return
-    alone = registry.method(run.spec.method).groups_test
+    alone = methods.method_class(run.spec.method).groups_test
     how = "encoded and clustered by themselves" if alone else "each labelled by its nearest training sample"
     st.markdown(f"**Held out: {run.result['n_test']:,} samples**, {how}")
     meanings = {"acc": ("ACC", SCORES["acc"][1]), "nmi_max": ("NMI (max)", _NMI_MAX_MEANING), "ari": ("ARI", "ARI")}
@@ -94,7 +94,7 @@ def notes(run: Run) -> None:
         )
     if run.result.get("used_labels"):
         st.caption(":material/visibility: This run **used the labels** to choose its subset.")
-    cls = registry.method(run.spec.method)
+    cls = methods.method_class(run.spec.method)
     preset = cls.presets.get(run.spec.preset)
     if preset is not None and preset.note:
         changed = ", with changes" if run.spec.modified else ""
@@ -114,9 +114,9 @@ def compare(run: Run) -> None:
 
     def draw(_: Answer) -> None:
         known = reference_runs(store(), run)
-        own = registry.method(run.spec.method).title
+        own = methods.method_class(run.spec.method).title
         found = [(f"{own} (this run)", run)] + [
-            (registry.method(name).title, known[name]) for name in REFERENCES if name in known
+            (methods.method_class(name).title, known[name]) for name in REFERENCES if name in known
         ]
         left, right = st.columns([1.5, 1])
         with left:
@@ -147,4 +147,4 @@ def reference_lines(run: Run, score: str) -> dict[str, float]:
     """Reference method to its mean score, as far as they are known."""
     known = reference_runs(store(), run)
     lines = {name: known[name].result.get("spread", {}).get(score) for name in REFERENCES if name in known}
-    return {registry.method(name).title: value["mean"] for name, value in lines.items() if value}
+    return {methods.method_class(name).title: value["mean"] for name, value in lines.items() if value}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.errors import InvalidInput
+from core.common import InvalidInput
 
 MISSING = "There is no file yet. Choose one, and wait until all of it has arrived."
 

@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import metrics, registry
-from core.analysis import Answer
+from core import evaluation, methods
 from core.datasets import Dataset
 from core.datasets.raw import class_titles
-from core.execute import MAX_SEED
+from core.evaluation import PROJECTIONS
+from core.explore import Answer
+from core.methods.parts.readout import SelfExpressive
 from core.plots import figures
 from core.plots.palette import TEN
-from core.projections import PROJECTIONS
-from core.runs import Run
-from core.selfexpressive import SelfExpressive
+from core.runs import MAX_SEED, Run
 from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.forms import segments, widget
@@ -117,7 +116,7 @@ def _colourings(data: Dataset) -> dict[str, str]:
 
 def _against(name: str, labels: np.ndarray, data: Dataset) -> str:
     """How well the clusters agree with an attribute."""
-    scores = metrics.evaluate(data.attributes[name].y, labels)
+    scores = evaluation.evaluate(data.attributes[name].y, labels)
     return f"Clusters against {plain(name)}: NMI {scores['nmi_geometric']:.3f}, ARI {scores['ari']:.3f}."
 
 
@@ -130,7 +129,7 @@ def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np
         return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
     if colouring == "class":
         return data.y, plain_names(list(data.classes))
-    wrong = metrics.match_clusters(data.y, labels) != data.y
+    wrong = evaluation.match_clusters(data.y, labels) != data.y
     return wrong.astype(int), ["correct", "wrong"]
 
 
@@ -182,7 +181,7 @@ def affinity_view(run: Run, data: Dataset) -> None:
 
 def held(run: Run, data: Dataset) -> str | None:
     """What C speaks of: "full", "subset", "neighbors" or "anchors"; None where there is no C."""
-    stored, cls = store().array_names(run.id, "final"), registry.method(run.spec.method)
+    stored, cls = store().array_names(run.id, "final"), methods.method_class(run.spec.method)
     if not issubclass(cls, SelfExpressive) or not {"C", "C.row"} & set(stored):
         return None
     return cls.scope_for(data.n_samples, run.spec.params)
@@ -212,7 +211,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
         st.info(why[form], icon=":material/info:")
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
-    declared = registry.method(run.spec.method).declared()
+    declared = methods.method_class(run.spec.method).declared()
     params = {**run.spec.params, "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
@@ -260,7 +259,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
         st.info("There are no reconstructions of images in this run.", icon=":material/info:")
         return
     samples = data.samples[stored["X_hat_rows"]] if "X_hat_rows" in stored else data.samples  # of very many, some are kept
-    error = metrics.reconstruction_error(samples, X_hat)
+    error = evaluation.reconstruction_error(samples, X_hat)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         other = _run_beside(run)
         which = st.segmented_control(
@@ -276,7 +275,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
     for part in np.array_split(shown, max(1, len(shown) // 12)):
         sheet = reconstruction_sheet(samples[part], *(A[part] for A in rows.values()))
         st.image(sheet, width="stretch", alt=f"Originals, then reconstructions by {', '.join(rows)}")
-    means = "; ".join(f"{name} {metrics.reconstruction_error(samples, A).mean():.5f}" for name, A in rows.items())
+    means = "; ".join(f"{name} {evaluation.reconstruction_error(samples, A).mean():.5f}" for name, A in rows.items())
     over = f"Mean squared error over {len(samples):,} samples"
     st.caption(f"Originals, and below them {plain(' and '.join(rows))}. {over}: {plain(means)}.")
 
@@ -323,7 +322,7 @@ def curves_view(run: Run, data: Dataset) -> None:
 def record_view(run: Run, data: Dataset) -> None:
     """Hyperparameters, how long each stage took, and everything else that is recorded."""
     left, right = st.columns(2, gap="large")
-    declared = registry.method(run.spec.method).declared()
+    declared = methods.method_class(run.spec.method).declared()
     with left:
         st.caption("Hyperparameters")
         values = {**run.spec.params, "n_clusters": run.result.get("n_clusters"), "random_state": run.spec.seed}

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from core import execute
+from core import runs
 from core.datasets import DataSpec
-from core.processes import this_process
-from core.runs import Run, RunStore, Status
+from core.runs import Run, RunStore, Status, this_process
 from tests.browser.conftest import Server, settle
 
 pytestmark = pytest.mark.browser
@@ -178,7 +177,7 @@ def watch_a_long_run(page: Page, server: Server, store: RunStore, epochs: int) -
     """Queue a run of many short epochs, and look at it; the server's queue picks it up from the store."""
     page.goto(f"{server.url}/runs")  # the first visit wakes the queue
     settle(page)
-    spec = execute.make_spec("udll", DataSpec("digits", per_class=40), overrides={"epochs": epochs}, snapshots=4)
+    spec = runs.make_spec("udll", DataSpec("digits", per_class=40), overrides={"epochs": epochs}, snapshots=4)
     run = store.create(spec)
     page.goto(f"{server.url}/train?run={run.id}")
     wait_until(lambda: own_run(store).progress.get("seq", 0) > 2, 60)
@@ -284,8 +283,8 @@ def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: 
     run = own_run(store)
     assert run.status == Status.DONE, run.error
     assert run.spec.data.n_test == 80 and run.spec.preset == "digits-fast"
-    base = execute.make_spec("ddae", run.spec.data, overrides={"epochs": 5})
-    execute.execute(store, store.create(base, owner=this_process()).id)
+    base = runs.make_spec("ddae", run.spec.data, overrides={"epochs": 5})
+    runs.execute(store, store.create(base, owner=this_process()).id)
 
     page.goto(f"{server.url}/explore?run={run.id}&view=Retrieval")
     expect(page.get_by_text("Held out: 80 samples")).to_be_visible()

@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 from playwright.sync_api import Page
 
-from core import execute
+from core import runs
 from core.datasets import DataSpec
 from core.runs import RunStore
 from tests.browser.conftest import Server, settle
@@ -24,7 +24,7 @@ def test_clicking_slows_training_by_less_than_a_third(
 ) -> None:
     page.goto(f"{server.url}/runs")  # the first visit starts the queue
     settle(page)
-    spec = execute.make_spec("udll", DataSpec("digits"), overrides={"epochs": 5000, "pretrain_epochs": 1}, snapshots=1)
+    spec = runs.make_spec("udll", DataSpec("digits"), overrides={"epochs": 5000, "pretrain_epochs": 1}, snapshots=1)
     run = store.create(spec)
     while store.get(run.id).progress.get("stage") != "finetune":
         time.sleep(0.2)

@@ -1,0 +1,1 @@
+"""Plain ports of the published programs, written down as they are, to measure and check against."""

@@ -1,0 +1,43 @@
+"""What every room may use: errors, declared hyperparameters, where files live, atomic writes.
+
+Uses nothing of the house.
+"""
+
+from core.common.errors import (
+    AffinityLabError,
+    DataError,
+    DeviceError,
+    Diverged,
+    InvalidInput,
+    NotFitted,
+    ParameterError,
+    RunConflict,
+    UnknownName,
+)
+from core.common.files import atomic_write
+from core.common.home import data_folders, home
+from core.common.params import Param, check_all, choice, flag, integer, params_of, real, redeclared, sizes
+
+__all__ = [
+    "AffinityLabError",
+    "DataError",
+    "DeviceError",
+    "Diverged",
+    "InvalidInput",
+    "NotFitted",
+    "Param",
+    "ParameterError",
+    "RunConflict",
+    "UnknownName",
+    "atomic_write",
+    "check_all",
+    "choice",
+    "data_folders",
+    "flag",
+    "home",
+    "integer",
+    "params_of",
+    "real",
+    "redeclared",
+    "sizes",
+]

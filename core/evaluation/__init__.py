@@ -1,0 +1,49 @@
+"""What a result is worth, with labels and without, and pictures of it in the plane.
+
+Uses `core.common`.
+"""
+
+from core.evaluation.metrics import (
+    MAX_QUERIES,
+    RANKS,
+    average_precisions,
+    block_diagonality,
+    clustering_accuracy,
+    confusion,
+    diagonal_mass,
+    evaluate,
+    factor_block_diagonality,
+    match_clusters,
+    mean_average_precision,
+    nearest_lists,
+    purity,
+    reconstruction_error,
+    retrieval,
+    silhouette,
+    summed_precisions,
+)
+from core.evaluation.projections import PROJECTIONS, align, pca, project
+
+__all__ = [
+    "MAX_QUERIES",
+    "PROJECTIONS",
+    "RANKS",
+    "align",
+    "average_precisions",
+    "block_diagonality",
+    "clustering_accuracy",
+    "confusion",
+    "diagonal_mass",
+    "evaluate",
+    "factor_block_diagonality",
+    "match_clusters",
+    "mean_average_precision",
+    "nearest_lists",
+    "pca",
+    "project",
+    "purity",
+    "reconstruction_error",
+    "retrieval",
+    "silhouette",
+    "summed_precisions",
+]

@@ -1,0 +1,217 @@
+"""Scores of a clustering: against labels, and without any.
+
+Clusters carry no names, so scores against labels are invariant to renaming them. Nothing here is ever used to
+train or to choose; a score that was picked with the labels is called so by whoever picked it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from core.common import DataError
+
+
+def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+    """Count table, one row per class and one column per cluster.
+
+    Raises
+    ------
+    DataError
+        If the two label vectors differ in length, or are empty.
+    """
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    if y.size != labels.size or y.size == 0:
+        raise DataError(f"Class and cluster labels must have the same, positive length. Got {y.size} and {labels.size}.")
+    classes, rows = np.unique(y, return_inverse=True)
+    clusters, columns = np.unique(labels, return_inverse=True)
+    table = np.zeros((classes.size, clusters.size), dtype=np.int64)
+    np.add.at(table, (rows, columns), 1)
+    return table
+
+
+def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
+    """Rename clusters to the classes they match best (Hungarian, one to one).
+
+    Clusters beyond the number of classes match nothing; they get names below zero and below those of all classes.
+    """
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    classes, (clusters, columns) = np.unique(y), np.unique(labels, return_inverse=True)
+    rows, matched = linear_sum_assignment(contingency(y, labels), maximize=True)
+    names = min(0, classes.min()) - 1 - np.arange(clusters.size)
+    names[matched] = classes[rows]
+    return names[columns]
+
+
+def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray, NDArray]:
+    """Count table with the matched pairs of class and cluster on its diagonal.
+
+    Returns
+    -------
+    table : (n_classes, n_clusters)
+    classes, clusters : (n_classes,), (n_clusters,)
+        Class of each row and cluster of each column; those that match nothing come last.
+    """
+    table = contingency(y, labels)
+    rows, columns = linear_sum_assignment(table, maximize=True)  # rows come sorted
+    row_order = np.concatenate([rows, np.setdiff1d(np.arange(table.shape[0]), rows)])
+    column_order = np.concatenate([columns, np.setdiff1d(np.arange(table.shape[1]), columns)])
+    classes, clusters = np.unique(np.asarray(y).ravel()), np.unique(np.asarray(labels).ravel())
+    return table[np.ix_(row_order, column_order)], classes[row_order], clusters[column_order]
+
+
+def clustering_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
+    """Hit rate under the best one-to-one map of clusters to classes."""
+    table = contingency(y, labels)
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return float(table[rows, columns].sum() / table.sum())
+
+
+def purity(y: ArrayLike, labels: ArrayLike) -> float:
+    """Share of samples in the majority class of their cluster, (1/n) sum_j max_i n_ij (RGRL Eq. 9)."""
+    table = contingency(y, labels)
+    return float(table.max(axis=0).sum() / table.sum())
+
+
+def evaluate(y: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """All scores against labels.
+
+    Returns
+    -------
+    dict
+        ``acc`` (Hungarian), ``nmi_geometric``, ``nmi_arithmetic``, ``nmi_max`` (the three normalisations in use:
+        sqrt(H(y)H(c)), their mean, their maximum), ``ari`` and ``purity``.
+    """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
+    scores = {"acc": clustering_accuracy(y, labels)}
+    for average in ("geometric", "arithmetic", "max"):
+        scores[f"nmi_{average}"] = float(normalized_mutual_info_score(y, labels, average_method=average))
+    scores["ari"] = float(adjusted_rand_score(y, labels))
+    scores["purity"] = purity(y, labels)
+    return scores
+
+
+def average_precisions(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> NDArray[np.float64]:
+    """Mean average precision of the 1, 2, ..., k nearest neighbours, the query itself left in the list.
+
+    AP@k(q) = sum_{i<=k} P(i) rel(i) / sum_{i<=k} rel(i), Euclidean distance, relevance = same class; divided by the
+    number of relevant items *retrieved*, which is the only definition that reproduces GR-DNN's raw-pixel row.
+
+    Parameters
+    ----------
+    Z : (n, d)
+        Codes; queries and database are the same rows.
+    y : (n,)
+        Classes.
+    k : int
+        Length of the longest list, at most n.
+    chunk : int
+        Queries per block; memory is some multiples of chunk x n.
+
+    Returns
+    -------
+    (k,) float64
+        mAP@1, ..., mAP@k; the first is 1.
+    """
+    y = np.asarray(y).ravel()
+    if not 1 <= k <= len(Z):
+        raise DataError(f"k must be between 1 and the number of samples, {len(Z)}. Got {k}.")
+    total = np.zeros(k)
+    for rows, nearest in nearest_lists(Z, k, chunk=chunk):
+        total += summed_precisions(y[nearest] == y[rows, None])
+    return total / len(Z)
+
+
+def summed_precisions(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """AP@1, ..., AP@k of ranked lists (q, k) of what is relevant, summed over the lists (see `average_precisions`)."""
+    hits = np.cumsum(relevant, axis=1)
+    precisions = np.cumsum(hits / np.arange(1, relevant.shape[1] + 1) * relevant, axis=1)
+    return np.asarray((precisions / np.maximum(hits, 1)).sum(axis=0))
+
+
+def nearest_lists(Z: NDArray, k: int, *, chunk: int = 1024) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Blocks of rows of Z (n, d), each with the k nearest rows, nearest first and the row itself among them."""
+    Z = np.ascontiguousarray(np.asarray(Z).reshape(len(Z), -1), dtype=np.float32)
+    squared = np.einsum("ij,ij->i", Z, Z)
+    for start in range(0, len(Z), chunk):
+        block = slice(start, min(start + chunk, len(Z)))
+        distances = squared[None, :] - 2.0 * (Z[block] @ Z.T)  # the query's own norm does not change its order
+        distances[np.arange(block.stop - start), np.arange(start, block.stop)] = -np.inf  # it is nearest to itself
+        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
+        yield block, np.take_along_axis(nearest, order, axis=1)
+
+
+def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
+    """mAP@k, see `average_precisions`."""
+    return float(average_precisions(Z, y, k, chunk=chunk)[-1])
+
+
+RANKS = (10, 20, 100, 1000)
+MAX_QUERIES = 20_000
+
+
+def retrieval(Z: NDArray, y: ArrayLike) -> dict[str, float]:
+    """``map_k`` for the usual k, as far as there are more than k samples and not so many that it would take minutes."""
+    ranks = [k for k in RANKS if k < len(Z) <= MAX_QUERIES]
+    if not ranks:
+        return {}
+    curve = average_precisions(Z, y, max(ranks))
+    return {f"map_{k}": float(curve[k - 1]) for k in ranks}
+
+
+def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random_state: int = 0) -> float | None:
+    """Mean silhouette of the codes under the clusters, on at most `max_samples` samples; None for a single cluster."""
+    from sklearn.metrics import silhouette_score
+
+    labels = np.asarray(labels).ravel()
+    if len(labels) > max_samples:
+        chosen = np.random.default_rng(random_state).choice(len(labels), max_samples, replace=False)
+        Z, labels = Z[chosen], labels[chosen]
+    if not 2 <= np.unique(labels).size < len(labels):
+        return None
+    return float(silhouette_score(Z, labels))
+
+
+def diagonal_mass(C: Any) -> float:
+    """sum_i |C_ii| / sum_ij |C_ij|: near 1 when every sample explains only itself (the identity solution).
+
+    C is (n, n), dense or SciPy sparse.
+    """
+    total = float(abs(C).sum())
+    return float(np.abs(C.diagonal()).sum()) / total if total else 0.0
+
+
+def block_diagonality(A: Any, labels: ArrayLike) -> float:
+    """Share of the off-diagonal affinity that lies inside the clusters, in [0, 1]; 1 is perfectly block-diagonal.
+
+    A is (n, n), dense or SciPy sparse.
+    """
+    labels = np.asarray(labels).ravel()
+    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(A.dtype)
+    diagonal = float(A.diagonal().sum())
+    inside = float(np.einsum("ik,ik->", indicator, A @ indicator)) - diagonal
+    total = float(A.sum()) - diagonal
+    return inside / total if total > 0 else 0.0
+
+
+def factor_block_diagonality(B: Any, labels: ArrayLike) -> float:
+    """`block_diagonality` of B B^T for a non-negative factor B (n, p), dense or sparse, without forming the product."""
+    labels = np.asarray(labels).ravel()
+    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(np.float64)
+    sums = B.T @ indicator  # (p, K): what each cluster gives to each column
+    diagonal = float((B * B).sum())
+    inside, total = float(np.square(sums).sum()) - diagonal, float(np.square(sums.sum(axis=1)).sum()) - diagonal
+    return inside / total if total > 0 else 0.0
+
+
+def reconstruction_error(X: NDArray, X_hat: NDArray) -> NDArray:
+    """Mean squared error of each sample, (n,)."""
+    n = len(X)
+    return np.asarray(np.square(X.reshape(n, -1) - X_hat.reshape(n, -1)).mean(axis=1))

@@ -1,0 +1,41 @@
+"""The questions that views ask of finished runs, and their kept answers.
+
+Uses `core.runs` and every room below.
+"""
+
+from core.explore.questions import Answer, Question, answer, read_answer
+from core.explore.tasks import (
+    ANCHORS_SHOWN,
+    MAX_QUERIES,
+    MAX_SQUARE,
+    NEIGHBORS_SHOWN,
+    REFERENCES,
+    anchors,
+    embedding,
+    matrix,
+    random_rows,
+    recluster,
+    reference_runs,
+    retrieval,
+    strongest,
+)
+
+__all__ = [
+    "ANCHORS_SHOWN",
+    "MAX_QUERIES",
+    "MAX_SQUARE",
+    "NEIGHBORS_SHOWN",
+    "REFERENCES",
+    "Answer",
+    "Question",
+    "anchors",
+    "answer",
+    "embedding",
+    "matrix",
+    "random_rows",
+    "read_answer",
+    "recluster",
+    "reference_runs",
+    "retrieval",
+    "strongest",
+]

@@ -1,0 +1,344 @@
+"""Closer looks at a run that is over: questions with answers that are kept.
+
+A question is a task with plain arguments; its answer is one .npz under ``<home>/cache`` named after the question. Pages
+ask and poll, a separate process answers (`core.jobs.Analyst`), and nothing here changes a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from core import affinity, datasets, evaluation, methods, runs
+from core.common import DataError
+from core.methods.parts.readout import SelfExpressive
+from core.plots.blocks import block_mean, cluster_order, factor_block_mean
+from core.runs import Run, RunStore, Status, this_process
+
+MAX_POINTS = 5000
+MAX_SQUARE = 5000
+MAX_QUERIES = evaluation.MAX_QUERIES
+MAX_RANK = max(evaluation.RANKS)
+NEIGHBORS_SHOWN = 12
+ENDS_SHOWN = 60
+ANCHORS_SHOWN = 400
+REFERENCES = ("kmeans", "spectral", "ridge")
+
+
+def embedding(
+    store: RunStore,
+    *,
+    run: str,
+    source: str,
+    kind: str,
+    n_components: int,
+    options: Mapping[str, Any],
+    random_state: int,
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``); at most 5,000 samples.
+
+    With ``kind="code"`` the points are codes of two or three numbers as they are.
+    """
+    X = datasets.load(store.get(run).spec.data).X if source == "raw" else _codes(store, run, source)
+    shown = random_rows(len(X), MAX_POINTS, random_state)
+    flat = X[shown].reshape(len(shown), -1)
+    if kind == "code":
+        if flat.shape[1] not in (2, 3):
+            raise DataError(f"A code of {flat.shape[1]} numbers cannot be shown without a projection.")
+        return {"points": flat.astype(np.float32), "shown": shown}, {}
+    points = evaluation.project(flat, kind, n_components=n_components, options=options, random_state=random_state)
+    return {"points": points, "shown": shown}, {}
+
+
+def random_rows(n: int, most: int, random_state: int = 0) -> NDArray[np.int64]:
+    """At most so many of n samples, drawn at random, in their order."""
+    return np.sort(np.random.default_rng(random_state).choice(n, min(n, most), replace=False))
+
+
+def _codes(store: RunStore, run: str, name: str) -> NDArray:
+    Z = store.arrays(run, "final", [name]).get(name)
+    if Z is None:
+        raise DataError(f"The run {run} has no codes named {name!r}.")
+    return Z
+
+
+def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Nearest neighbours of every sample among the others, and where there are classes the curve of mAP@k.
+
+    ``source`` is "raw" or "codes"; `held_out` takes the samples of the test part, among each other, in place of the
+    training samples. Of more than 20,000 samples a random draw is taken, see `random_rows`.
+
+    Returns
+    -------
+    arrays
+        ``nearest`` (q, 12): the nearest samples of each that was drawn, by their number, without itself. ``curve``:
+        mAP@1, mAP@2, ... (`metrics.average_precisions`).
+    """
+    if source == "raw":
+        data = datasets.load(store.get(run).spec.data)
+        part = data.test if held_out else data
+        if part is None:
+            raise DataError(f"The run {run} has no held-out samples.")
+        Z, y = part.X, part.y
+    else:
+        Z = _codes(store, run, "test_Z" if held_out else "Z")
+        y = store.arrays(run, "final", ["test_y", "y"]).get("test_y" if held_out else "y")
+    shown = random_rows(len(Z), MAX_QUERIES)
+    Z = Z[shown].reshape(len(shown), -1)
+    k = min(NEIGHBORS_SHOWN + 1 if y is None else MAX_RANK, len(Z))
+    lists, sums = [], np.zeros(k)
+    for rows, nearest in evaluation.nearest_lists(Z, k):
+        lists.append(nearest[:, 1 : NEIGHBORS_SHOWN + 1])
+        if y is not None:
+            sums += evaluation.summed_precisions(y[shown[nearest]] == y[shown[rows], None])
+    found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)].astype(np.int32)}
+    return found | ({} if y is None else {"curve": sums / len(Z)}), {}
+
+
+def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """What the stored graph S joins samples to: anchors, or each other.
+
+    Returns
+    -------
+    arrays
+        ``ends``, ``weights`` (n, at most 60): of each sample, by falling weight; -1 and 0 where there are no more.
+        ``points``, ``shown``: some samples in the plane of the two leading principal components, and with anchors
+        ``anchor_points`` in the same plane and ``order``: at most 400 anchors, those of a class (without classes: a
+        cluster) side by side, by their first component. ``group`` (p,): the commonest class or cluster at each end.
+    facts
+        ``n_ends``, ``per_sample``, ``mean_weight``, ``unused`` and, where there are classes, ``purity``: the share of all
+        weight that comes from the commonest class at each end.
+    """
+    S = _stored(store, run, "S")
+    if S is None:
+        raise DataError(f"The run {run} has no graph over anchors or samples.")
+    final = store.arrays(run, "final", ("anchors", "y", "labels"))
+    ends, weights = strongest(S, ENDS_SHOWN)
+    groups = final.get("y", final["labels"])
+    mass = S.T @ (groups[:, None] == np.arange(groups.max() + 1)).astype(np.float32)  # (p, groups)
+    group = np.asarray(mass.argmax(axis=1), dtype=np.int32)
+    X = datasets.load(store.get(run).spec.data).X
+    shown = random_rows(len(X), MAX_POINTS)
+    centres = final.get("anchors", X[:0])
+    points = evaluation.pca(np.concatenate([X[shown], centres]), 2).astype(np.float32)
+    uses = np.bincount(S.indices, minlength=S.shape[1])
+    facts: dict[str, Any] = {"n_ends": S.shape[1], "per_sample": S.nnz / len(X), "mean_weight": float(S.data.mean())}
+    facts["unused"] = int((uses == 0).sum())
+    if "y" in final:
+        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum())
+    found: dict[str, NDArray] = {
+        "ends": ends,
+        "weights": weights,
+        "shown": shown,
+        "points": points[: len(shown)],
+        "group": group,
+    }
+    if "anchors" in final:
+        most_used = np.sort(np.argsort(-uses, kind="stable")[:ANCHORS_SHOWN])
+        places = points[len(shown) :]
+        found["order"] = most_used[np.lexsort((places[most_used, 0], group[most_used]))]
+        found["anchor_points"] = places
+    return found, facts
+
+
+def strongest(S: csr_array, most: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The columns of the largest entries of each row, by falling value, and these; -1 and 0 where a row has fewer."""
+    counts = np.diff(S.indptr)
+    row = np.repeat(np.arange(S.shape[0]), counts)
+    order = np.lexsort((-S.data, row))
+    rank = np.arange(S.nnz) - np.repeat(S.indptr[:-1], counts)
+    kept = rank < most
+    width = min(most, int(counts.max(initial=0)))
+    ends = np.full((S.shape[0], width), -1, dtype=np.int32)
+    weights = np.zeros((S.shape[0], width), dtype=np.float32)
+    ends[row[kept], rank[kept]] = S.indices[order][kept]
+    weights[row[kept], rank[kept]] = S.data[order][kept]
+    return ends, weights
+
+
+def matrix(
+    store: RunStore, *, run: str, which: str, order: str, pixels: int, clusters: list[int] | None = None
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """A square matrix of a run, ordered by cluster or class and shrunk.
+
+    ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
+    samples of the subset, if the run learnt from one.
+    """
+    final = store.arrays(run, "final", ("labels", "y", "rows"))
+    groups = final.get("y" if order == "class" else "labels")
+    if groups is None:
+        raise DataError(f"The run {run} has no labels to order by {order}.")
+    groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
+    return _picture(_square(store, run, which), groups, pixels, clusters), {}
+
+
+@dataclass(frozen=True)
+class _Product:
+    """B B^T by its factor, an (n, n) matrix that is too large to be written down."""
+
+    B: csr_array
+
+
+def _picture(A: Any, groups: NDArray, pixels: int, chosen: list[int] | None) -> dict[str, NDArray]:
+    order, _ = cluster_order(groups)
+    if chosen:
+        order = order[np.isin(groups[order], chosen)]
+    _, borders = cluster_order(groups[order])
+    blocks = factor_block_mean(A.B, order, pixels) if isinstance(A, _Product) else block_mean(abs(A), order, pixels)
+    return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
+
+
+def _square(store: RunStore, run: str, which: str) -> Any:
+    record, home = store.get(run), str(store.home)
+    if which == "prior":
+        prior = _stored(store, run, "prior")
+        if prior is None:
+            raise DataError(f"The run {run} has no prior graph.")
+        return prior
+    if which == "graph":
+        return _Product(_anchor_factor(home, run))
+    if which == "C":
+        return _full_representation(home, run)
+    A = _stored(store, run, "A")
+    if A is not None:
+        return A
+    cls = methods.method_class(record.spec.method)
+    if not issubclass(cls, SelfExpressive):
+        raise DataError(f"The method {record.spec.method} has no affinity.")
+    K, params = record.result["n_clusters"], record.spec.params
+    C = _full_representation(home, run)
+    if cls.affinity is SelfExpressive.affinity and not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
+        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+        return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
+    return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
+
+
+def _stored(store: RunStore, run: str, name: str) -> Any:
+    """A matrix of the run, dense or sparse as it was; None if there is none of that name."""
+    names = [f"{name}.{part}" for part in ("row", "col", "val", "shape")]
+    found = store.arrays(run, "final", [name, *names])
+    if name in found:
+        return found[name]
+    if names[0] not in found:
+        return None
+    if names[3] in found:
+        n, columns = map(int, found[names[3]])
+    else:  # as runs were stored before there were other than square ones
+        n = columns = len(store.arrays(run, "final", ["labels"])["labels"])
+    row, col, values = (found[part] for part in names[:3])
+    return csr_array((values, (row, col)), shape=(n, columns))
+
+
+@lru_cache(maxsize=2)
+def _representation(home: str, run: str) -> Any:
+    C = _stored(RunStore(home), run, "C")
+    if C is None:
+        raise DataError(f"The run {run} has no self-expression matrix.")
+    return C
+
+
+def _full_representation(home: str, run: str) -> Any:
+    """C (n, n), dense or sparse."""
+    C = _representation(home, run)
+    if affinity.form(C) == "anchors":
+        raise DataError(
+            f"C of the run {run} expresses samples by {C.shape[1]:,} anchors, so it is not square and has no affinity; "
+            "its graph through the anchors can be shown."
+        )
+    return C
+
+
+@lru_cache(maxsize=2)
+def _anchor_factor(home: str, run: str) -> csr_array:
+    W = _stored(RunStore(home), run, "W")
+    if W is None:
+        C = _representation(home, run)
+        if affinity.form(C) != "anchors":
+            raise DataError(f"The run {run} has no anchors.")
+        W = affinity.anchor_affinities(C)
+    return affinity.anchor_factor(W)
+
+
+@lru_cache(maxsize=3)
+def _decomposition(
+    home: str, run: str, threshold: float, symmetrize: affinity.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
+) -> affinity.Decomposition:
+    """The costly link of the chain, kept while the sliders after it move."""
+    C = _full_representation(home, run)
+    if issparse(C):
+        raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
+    if zero_diagonal:
+        C = C - np.diag(np.diagonal(C))
+    return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal))
+
+
+def _affinity(
+    store: RunStore, run: str, *, n_clusters: int, threshold: float, dim: int, power: float, symmetrize: affinity.Symmetrize,
+    unit_diagonal: bool, zero_diagonal: bool = False, affinity_by: str = "cosines",
+) -> NDArray:  # fmt: skip
+    if affinity_by == "magnitudes":
+        C: NDArray = affinity.affinity_from_magnitudes(_full_representation(str(store.home), run), threshold=threshold)
+        return C
+    parts = _decomposition(str(store.home), run, threshold, symmetrize, unit_diagonal, zero_diagonal)
+    return affinity.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
+
+
+def recluster(
+    store: RunStore, *, run: str, n_clusters: int, assign_labels: affinity.AssignLabels, random_state: int, pixels: int,
+    **constants: Any,
+) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
+    """Cluster a stored, dense C again under other affinity constants, without training."""
+    A = _affinity(store, run, n_clusters=n_clusters, **constants)
+    labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
+    final = store.arrays(run, "final", ("y", "nearest"))
+    everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
+    scores = evaluation.evaluate(final["y"], everyone) if "y" in final else {}
+    scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
+    return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}
+
+
+def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Run k-means, spectral clustering and ridge on the data of a run, unless that has been done."""
+    record = store.get(run)
+    K = record.spec.params.get("n_clusters")
+    made = {}
+    for method in REFERENCES:
+        known = reference_runs(store, record).get(method)
+        if known is None:
+            data = datasets.load(record.spec.data)
+            if method != "kmeans" and data.n_samples > MAX_SQUARE:
+                continue
+            spec = runs.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu")
+            known = store.create(spec, reference=True, owner=this_process())
+            known = runs.execute(store, known.id)
+        made[method] = known.id
+    return {}, {"runs": made}
+
+
+def reference_runs(store: RunStore, run: Run) -> dict[str, Run]:
+    """The reference runs there are for the data and number of clusters of a run, by method."""
+    K = run.spec.params.get("n_clusters")
+    same = (
+        other
+        for other in store.runs()
+        if other.reference and other.spec.data == run.spec.data and other.spec.params.get("n_clusters") == K
+    )
+    return {other.spec.method: other for other in same if other.status == Status.DONE}
+
+
+def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Label new samples, given as a data spec, by a finished run."""
+    new = runs.label_new(store, run, datasets.DataSpec.from_dict(data))
+    return {"labels": new.labels, "nearest": new.nearest, "distances": new.distances}, {"scores": new.scores()}
+
+
+_TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
+    "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
+    "label_new": label_new, "retrieval": retrieval, "anchors": anchors,
+}  # fmt: skip

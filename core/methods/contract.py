@@ -1,0 +1,234 @@
+"""The estimator contract: what a method is, and what training tells its observer.
+
+A method is a dataclass of declared hyperparameters with one generator, `iter_fit`. Whoever runs it owns the loop, so
+progress, pause, one-step, snapshots and stop need no code in any method.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import NotFitted, Param, ParameterError, check_all, integer, params_of
+from core.graphs import nearest_of
+from core.training import Arrays, Stages, Step, to_host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named set of hyperparameters for one data set.
+
+    `source` says where the values come from ("paper", "code", "ours"), `note` what a reader must know about them, above
+    all whether they were chosen with the labels.
+    """
+
+    title: str
+    dataset: str
+    params: Mapping[str, Any]
+    source: str = "ours"
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run will need, as far as it is known before the start."""
+
+    parameters: int = 0
+    matrices: Mapping[str, int] = field(default_factory=dict)  # name -> bytes
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.matrices.values())
+
+
+@dataclass(kw_only=True)
+class Clusterer:
+    """Base of every method; a subclass is decorated with ``core.methods.register``.
+
+    Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
+    `objective` (LaTeX), `symbols` (LaTeX of each term of the loss), `gauges` (what else is watched while it trains, in
+    words), `published` (the paper's ACC by data set), `presets`, `family` (the heading it stands under), `learns` ("instant"
+    or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
+
+    After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
+    ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    objective: ClassVar[str] = ""
+    family: ClassVar[str] = "Baselines"
+    learns: ClassVar[str] = "instant"
+    reads: ClassVar[str] = "Z"
+    uses_gpu: ClassVar[bool] = False
+    symbols: ClassVar[Mapping[str, str]] = {}
+    gauges: ClassVar[Mapping[str, str]] = {}
+    published: ClassVar[Mapping[str, float]] = {}
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
+    groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
+    published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part
+
+    n_clusters: int | None = integer(
+        None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",
+        none_means="classes of the data",
+        help="Number of clusters; none takes the number of classes of the data set.",
+    )  # fmt: skip
+    random_state: int = integer(
+        0,
+        symbol="s",
+        low=0,
+        high=2**31 - 1,
+        soft=(0, 100),
+        group="Run",
+        help="Seed of every random number of the method.",
+    )
+    device: str = "cpu"
+
+    labels_: NDArray[np.int64] = field(init=False, repr=False)
+    embedding_: NDArray = field(init=False, repr=False)
+    true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `peeks`
+
+    def __post_init__(self) -> None:
+        declared = self.declared()
+        for name, param in declared.items():
+            setattr(self, name, param.check(getattr(self, name), self.name))
+
+    @classmethod
+    def declared(cls) -> dict[str, Param]:
+        """The hyperparameters, by name."""
+        return params_of(cls)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    def set_params(self, **params: Any) -> Self:
+        device = params.pop("device", self.device)
+        for name, value in check_all(self.declared(), params, self.name).items():
+            setattr(self, name, value)
+        self.device = device
+        return self
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        """Memory and parameters for data of the given shape (n, ...); no import of anything heavy."""
+        return Cost()
+
+    @classmethod
+    def by_columns(cls, params: Mapping[str, Any], columns: Sequence[int], n_classes: int | None) -> dict[str, Any]:
+        """Hyperparameters that `params` leave to the data, from how many values each further column of labels has; few do."""
+        return {}
+
+    @classmethod
+    def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
+        """ACC that the paper reports on a data set, set as in `params`; None where it reports none."""
+        return cls.published.get(dataset)
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Train on vectors (n, m) or images (n, h, w[, c]), yielding every step; at the end ``labels_`` is set."""
+        raise NotImplementedError  # pragma: no cover
+
+    def affinity(self, arrays: Arrays) -> NDArray | None:
+        """The affinity that the last step cuts, from a step's arrays; None for methods without one."""
+        return arrays.get("A")
+
+    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
+        """Read the clusters off what has been learnt, with the given seed: the last step of the method."""
+        raise NotImplementedError  # pragma: no cover
+
+    def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
+        """Clusters (n,) that a method finds on the way to its result, by the codes they are of; most find none."""
+        return {}
+
+    def check_data(self, X: NDArray) -> None:
+        """Refuse data that the method cannot use, before anything starts.
+
+        Raises
+        ------
+        ParameterError, DataError
+            Naming what does not fit.
+        """
+
+    def peeks(self, n: int) -> bool:
+        """Whether, set as it is, the method uses the true labels of n samples; then ``true_labels`` must be set.
+
+        No method does by default. A run that does says so wherever its scores are shown.
+        """
+        return False
+
+    def conclude(self, arrays: Arrays) -> Step:
+        """The last step: cut the graph, or group the codes, with the seed of the run."""
+        host = to_host(arrays)
+        affinity = self.affinity(host)
+        self.labels_ = self.assign(host, affinity, random_state=self.random_state)
+        for attribute, value in (
+            ("embedding_", host.get("Z")), ("representation_matrix_", host.get("C")), ("affinity_matrix_", affinity),
+        ):  # fmt: skip
+            if value is not None:
+                setattr(self, attribute, value)
+        return Step("spectral", 1, 1, {}, host)
+
+    def fit(self, X: NDArray, y: Any = None) -> Self:
+        """Train to the end. `y` is ignored; it is there for pipelines."""
+        for _ in self.iter_fit(X):
+            pass
+        return self
+
+    def fit_predict(self, X: NDArray, y: Any = None) -> NDArray[np.int64]:
+        return self.fit(X).labels_
+
+    def embed(self, X: NDArray) -> NDArray:
+        """Samples, new ones or those of training, where ``embedding_`` (n, d) lives."""
+        return np.asarray(X).reshape(len(X), -1)
+
+    def predict(self, X: NDArray) -> NDArray[np.int64]:
+        """Clusters of new samples, by `label_codes`; on the training samples it returns their own labels."""
+        if not hasattr(self, "labels_"):
+            raise NotFitted(f"{self.name} has not been fitted yet: call fit first.")
+        return self.label_codes(self.embed(X))
+
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
+        """Clusters of single samples from their codes Z (n, d): each takes that of the training sample with the nearest code.
+
+        C has a row for every training sample and none for others, so this is the one way out of the sample that all
+        methods share (RGRL section 5.2). A method whose model says more of a code than that overrides it.
+        """
+        return self.labels_[nearest_of(Z, self.embedding_)]
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        """Clusters of held-out samples from their codes Z (n, d): here those of `label_codes`.
+
+        A method that groups codes groups these by themselves, as GR-DNN's protocol has it.
+        """
+        return self.label_codes(Z)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        """Return to the state after `fit`: from the training samples, arrays of the last step, tensors of the networks."""
+        self.labels_ = arrays["labels"]
+        if "Z" in arrays:
+            self.embedding_ = arrays["Z"]
+        return self
+
+    def clusters(self, X: NDArray) -> int:
+        """The number of clusters, checked against the number of samples.
+
+        Raises
+        ------
+        ParameterError
+            If it was not given, or there are fewer samples than clusters.
+        """
+        if self.n_clusters is None:
+            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
+        if len(X) < self.n_clusters + 1:
+            raise ParameterError(
+                f"The 'n_clusters' parameter of {self.name} must be less than the number of samples, {len(X)}. "
+                f"Got {self.n_clusters} instead."
+            )
+        return self.n_clusters

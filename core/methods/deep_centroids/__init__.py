@@ -1,0 +1,1 @@
+"""Codes and centroids trained together: the DEC family."""

@@ -1,0 +1,1 @@
+"""Spectral embeddings learnt by a network: DSCDAN, SpectralNet."""

@@ -1,0 +1,1 @@
+"""Network and self-expression trained together: RGRL, UDLL, DSC-Net."""

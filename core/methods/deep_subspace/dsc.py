@@ -1,0 +1,148 @@
+"""DSC-Net: deep subspace clustering networks (Ji, Zhang, Li, Salzmann and Reid, NIPS 2017).
+
+Rows are samples, Z = encoder(X), X_hat = decoder(C Z), C is (n, n):
+
+    L = w ||X - X_hat||_F^2 + lambda_1 ||C||_p + lambda_2/2 ||Z - C Z||_F^2
+
+DSC-Net-L1 penalises the sum of |C_ij| and forbids the diagonal, without which C = I would be optimal; DSC-Net-L2
+penalises the sum of squares, and the published program leaves the diagonal free: few steps keep C from the identity.
+UDLL adds a graph of pretrained neighbours to it, RGRL the relations that C itself stands for.
+
+The published pretraining is a loop that a person ended by eye; ours is in `core.methods.parts.networks`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.common import choice, flag, real
+from core.methods.contract import Preset
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
+from core.methods.parts import networks
+from core.methods.parts.readout import affinity_constants
+from core.methods.registry import register
+
+if TYPE_CHECKING:
+    import torch
+
+
+def _objective(weight: float, lambda_1: float, lambda_2: float, epochs: int, initial_c: float, **more: Any) -> dict[str, Any]:
+    """The constants of one row of the published programs, all trained at 1e-3."""
+    return {
+        "weight": weight, "lambda_1": lambda_1, "lambda_2": lambda_2, "epochs": epochs, "initial_c": initial_c, **more,
+    }  # fmt: skip
+
+
+_L1 = {"norm": "l1", "zero_diagonal": True}
+_OWN_PRETRAINING = "Our own pretraining, as the published start weights come without a recipe."
+_WITH_LABELS = "Constants chosen with the labels"
+
+_PRESETS = {
+    "coil20": Preset(
+        title="COIL-20",
+        dataset="coil20",
+        params={**networks.COIL20, **_objective(1, 1, 150, 50, 1e-8), **affinity_constants(16, 6, 0.03, True)},
+        note=f"{_WITH_LABELS}: 50 epochs and (16, 6, .03) instead of the published 30 and (12, 8, .04).",
+    ),
+    "coil20-code": Preset(
+        title="COIL-20, constants of the published program",
+        dataset="coil20",
+        params={**networks.COIL20, **_objective(1, 1, 150, 30, 1e-8), **affinity_constants(12, 8, 0.04, True)},
+        source="code",
+        note=_OWN_PRETRAINING,
+    ),
+    "coil20-l1": Preset(
+        title="COIL-20, L1",
+        dataset="coil20",
+        params={**networks.COIL20, **_objective(1, 1, 150, 50, 1e-8, **_L1), **affinity_constants(16, 6, 0.03, True)},
+        note=f"{_WITH_LABELS}, for the L2 variant.",
+    ),
+    "orl": Preset(
+        title="ORL, from the ridge solution",
+        dataset="orl",
+        params={
+            **networks.ORL, **_objective(0.5, 1, 0.2, 25, 0), **affinity_constants(4, 2, 0.17),
+            "start": "ridge", "ridge_strength": 0.1, "network_learning_rate": 1e-4,
+        },
+        note=f"{_WITH_LABELS}. The ridge solution on the pretrained codes alone reaches as much.",
+    ),
+    "orl-code": Preset(
+        title="ORL, constants of the published program",
+        dataset="orl",
+        params={**networks.ORL_CODE, **_objective(0.5, 1, 0.2, 700, 0), **affinity_constants(3, 1, 0.2)},
+        source="code",
+        note=_OWN_PRETRAINING,
+    ),
+    "digits": Preset(
+        title="Digits",
+        dataset="digits",
+        params={**networks.DIGITS, **_objective(1, 1, 150, 40, 1e-8), **affinity_constants(8, 6, 0.06, True)},
+        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
+    ),
+    "yaleb-code": Preset(
+        title="Extended Yale B, constants of the published program",
+        dataset="yaleb",
+        params={**networks.YALEB, **_objective(0.5, 1, 6.31, 1000, 1e-4), **affinity_constants(10, 3.5, 0.1)},
+        source="code",
+        note=f"{_OWN_PRETRAINING} Takes about an hour on two cores.",
+    ),
+    "coil100-code": Preset(
+        title="COIL-100, constants of the published program",
+        dataset="coil100",
+        params={**networks.COIL100, **_objective(1, 1, 30, 120, 1e-4), **affinity_constants(12, 8, 0.04)},
+        source="code",
+        note=f"{_OWN_PRETRAINING} Meant for a GPU: hours on a CPU.",
+    ),
+}  # fmt: skip
+
+
+@register
+class DSC(DeepSelfExpressive):
+    """An auto-encoder with a self-expressive layer between encoder and decoder."""
+
+    name = "dsc"
+    title = "DSC-Net"
+    summary = "Puts a layer C between encoder and decoder that rebuilds every code from the other codes."
+    paper = "Ji, Zhang, Li, Salzmann and Reid, NIPS 2017"
+    objective = r"w \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p + \tfrac{\lambda_2}{2} \lVert Z - CZ \rVert_F^2"
+    symbols = {
+        "reconstruction": r"w \lVert X - \hat X \rVert_F^2",
+        "penalty": r"\lambda_1 \lVert C \rVert_p",
+        "self-expression": r"\tfrac{\lambda_2}{2} \lVert Z - CZ \rVert_F^2",
+    }
+    presets = _PRESETS
+    published = {"mnist_1000": 0.7500, "yaleb": 0.9733, "orl": 0.8600, "coil20": 0.9368, "coil40": 0.8075, "umist": 0.7312}
+
+    weight: float = real(
+        1.0, symbol="w", low=0, high=1e6, soft=(0.01, 100), log=True, group=OBJECTIVE, help="Weight of the reconstruction."
+    )
+    lambda_1: float = real(
+        1.0, symbol=r"\lambda_1", low=0, high=1e7, soft=(1e-3, 1000), log=True, group=OBJECTIVE,
+        help="Weight of the penalty on C: larger spreads each combination over more samples.",
+    )  # fmt: skip
+    lambda_2: float = real(
+        150.0, symbol=r"\lambda_2", low=0, high=1e7, soft=(1e-3, 1000), log=True, group=OBJECTIVE,
+        help="Weight of the self-expression: how well codes must be combinations of other codes.",
+    )  # fmt: skip
+    norm: str = choice(
+        "l2", symbol="p", choices=("l1", "l2"), group=OBJECTIVE,
+        help="Penalty on C: the sum of absolute values (DSC-L1) or of squares (DSC-L2).",
+    )  # fmt: skip
+    zero_diagonal: bool = flag(
+        False, symbol=r"C_{ii}=0", group=OBJECTIVE, help="Forbid a code to explain itself; the paper does with the L1 penalty."
+    )
+
+    def forbids_diagonal(self) -> bool:
+        return self.zero_diagonal
+
+    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+        """The weighted terms of the objective."""
+        from core import losses
+
+        Z = problem.net.encode(problem.X)
+        Z_hat, penalty, _ = losses.express(problem.C, Z, norm=self.norm, precision=self.precision)
+        return {
+            "reconstruction": 2 * self.weight * losses.reconstruction(problem.X, problem.net.decode(Z_hat)),
+            "penalty": self.lambda_1 * penalty,
+            "self-expression": 0.5 * self.lambda_2 * losses.self_expression(Z, Z_hat),
+        }

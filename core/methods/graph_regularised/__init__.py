@@ -1,0 +1,1 @@
+"""GR-DNN, the auto-encoders it is built on, and matrix factorisations."""

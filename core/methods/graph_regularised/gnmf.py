@@ -1,0 +1,108 @@
+r"""GNMF, graph-regularised non-negative matrix factorisation (Cai, He, Han and Huang, TPAMI 2011).
+
+    min_{Z >= 0, H >= 0}  ||X - Z H||_F^2 + gamma Tr(Z^T L Z),    L = D - W
+
+W joins every sample to its nearest neighbours (weights 0 or 1, symmetric), D = diag(W 1). Multiplicative updates, which never
+increase the objective (the paper's theorem 1; with gamma = 0 those of Lee and Seung):
+
+    Z <- Z * (X H^T + gamma W Z) / (Z H H^T + gamma D Z),        H <- H * (Z^T X) / (Z^T Z H)
+
+At the end the parts are scaled to unit norm and the codes to match, as the paper does. k-means groups the codes. A new
+sample x is coded as if it were joined to its K nearest training samples, whose codes z_j stay as they are:
+
+    min_{z >= 0}  ||x - z H||^2 + gamma sum_j ||z - z_j||^2
+
+The paper has no such extension; without the graph term the codes of new samples would not be like those of their neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from core.common import integer, real
+from core.graphs import anchor_weights, nearest_neighbors
+from core.methods.contract import Preset
+from core.methods.graph_regularised import settings
+from core.methods.graph_regularised.nmf import Factorization
+from core.methods.registry import register
+from core.training import Stages, Step
+
+TINY = 1e-10
+
+
+@register
+class GNMF(Factorization):
+    """Graph-regularised non-negative matrix factorisation."""
+
+    name = "gnmf"
+    title = "GNMF"
+    summary = "NMF whose codes must vary little between neighbours."
+    paper = "Cai et al., TPAMI 2011"
+    objective = r"\min_{Z, H \ge 0}\; \lVert X - Z H \rVert_F^2 + \gamma\, \mathrm{Tr}(Z^\top L Z)"
+    symbols = {
+        "reconstruction": r"\lVert X - ZH \rVert_F^2", "graph": r"\gamma\, \mathrm{Tr}(Z^\top L Z)",
+    }  # fmt: skip
+    published = settings.published("GNMF")
+    presets = {
+        name: Preset(title=title, dataset=name, params={"gamma": 3e4}, note="gamma was chosen with the labels of MNIST-test.")
+        for name, title in (("mnist", "MNIST"), ("mnist_test", "MNIST-test"))
+    }
+
+    gamma: float = real(
+        100.0, symbol=r"\gamma", low=0, high=1e8, soft=(0.1, 1e4), log=True, group="Objective", help="Weight of the graph."
+    )
+    n_neighbors: int = integer(
+        5, symbol="K", low=1, high=1000, soft=(1, 50), group="Objective", help="Neighbours of each sample."
+    )
+
+    def factors(self, X: NDArray, stages: Stages) -> Iterator[Step]:
+        W = binary_neighbors(X, min(self.n_neighbors, len(X) - 1), self.random_state).astype(X.dtype)
+        squares = float(np.einsum("ij,ij->", X, X, dtype=np.float64))
+        d = min(self.n_components or self.n_clusters or 2, *X.shape)
+        random = np.random.default_rng(self.random_state)
+        scale = np.sqrt(float(X.mean()) / d)
+        Z, H = (scale * random.random(size, dtype=np.float32) for size in ((len(X), d), (d, X.shape[1])))
+        for iteration in range(self.max_iter):
+            Z, H = update(X, Z, H, W, self.gamma)
+            reconstruction, graph = objective(X, Z, H, W, self.gamma, squares)
+            scalars = {"reconstruction": reconstruction, "graph": graph}
+            yield Step("factorize", iteration + 1, self.max_iter, scalars, self.unit_parts(Z, H))
+            if stages.stopping:
+                break
+
+    def system(self, X: NDArray) -> tuple[NDArray, NDArray]:
+        K = min(self.n_neighbors, len(self.samples_) - 1)
+        joined, _ = anchor_weights(X, self.samples_, K)
+        means = self.codes_[joined.indices.reshape(len(X), K)].mean(axis=1)
+        weight = np.sqrt(self.gamma * K)
+        targets = np.hstack([X, weight * means])
+        parts = np.hstack([self.parts_, weight * np.eye(len(self.parts_))])
+        return targets.astype(self.parts_.dtype), parts.astype(self.parts_.dtype)
+
+
+def binary_neighbors(X: NDArray, n_neighbors: int, random_state: int) -> csr_array:
+    """W_ij = 1 where i is a nearest neighbour of j or the other way round, else 0."""
+    found = nearest_neighbors(X, n_neighbors, random_state=random_state)
+    n = len(found)
+    pointers = np.arange(0, found.size + 1, found.shape[1])
+    W = csr_array((np.ones(found.size), found.ravel(), pointers), shape=(n, n))
+    return csr_array(W.maximum(W.T))
+
+
+def update(X: NDArray, Z: NDArray, H: NDArray, W: csr_array, gamma: float) -> tuple[NDArray, NDArray]:
+    """One pair of multiplicative updates, first of Z (n, d), then of H (d, m)."""
+    degrees = np.asarray(W.sum(axis=1))[:, None]
+    Z = Z * ((X @ H.T + gamma * (W @ Z)) / np.maximum(Z @ (H @ H.T) + gamma * degrees * Z, TINY))
+    H = H * ((Z.T @ X) / np.maximum((Z.T @ Z) @ H, TINY))
+    return Z, H
+
+
+def objective(X: NDArray, Z: NDArray, H: NDArray, W: csr_array, gamma: float, squares: float) -> tuple[float, float]:
+    """||X - Z H||_F^2, from `squares` = ||X||_F^2 and the small products, and gamma Tr(Z^T L Z)."""
+    error = squares - 2 * float(np.sum((Z.T @ X) * H)) + float(np.sum((Z.T @ Z) * (H @ H.T)))
+    degrees = np.asarray(W.sum(axis=1))
+    return error, gamma * float(degrees @ np.square(Z).sum(axis=1) - np.sum(Z * (W @ Z)))

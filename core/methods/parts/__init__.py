@@ -1,0 +1,1 @@
+"""Parts that several methods hold: a pretrained network, the read-out of C, k-means on codes."""

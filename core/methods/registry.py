@@ -1,0 +1,101 @@
+"""Which methods there are, and how to build one.
+
+Declarations are light: listing methods imports neither torch nor scikit-learn, because a method's module imports what
+is heavy where its training starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar, dataclass_transform
+
+from core.common import UnknownName, check_all, choice, flag, integer, real, sizes
+from core.methods.contract import Clusterer, Preset
+
+FAMILIES = (
+    "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "On pretrained codes",
+    "Shallow subspace", "Baselines",
+)  # fmt: skip
+_METHODS: dict[str, type[Clusterer]] = {}
+T = TypeVar("T", bound=Clusterer)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(real, integer, flag, choice, sizes, field))
+def register(cls: type[T]) -> type[T]:
+    """Turn a class of declared hyperparameters into a dataclass and list it under its `name`."""
+    made = dataclass(kw_only=True, repr=True, eq=False)(cls)
+    if not made.name:
+        raise TypeError(f"{cls.__name__} must set the class attribute 'name'.")
+    known = _METHODS.get(made.name)
+    if known is not None and known.__module__ != made.__module__:
+        raise TypeError(f"The name {made.name!r} is taken by {known.__module__}.")
+    _METHODS[made.name] = made
+    return made
+
+
+def registered() -> Mapping[str, type[Clusterer]]:
+    """All registered methods by name: deep ones first, then family by family and by title."""
+    import core.methods
+
+    for module in pkgutil.walk_packages(core.methods.__path__, "core.methods."):
+        importlib.import_module(module.name)
+    ordered = sorted(
+        _METHODS.values(),
+        key=lambda method: (FAMILIES.index(method.family) if method.family in FAMILIES else len(FAMILIES), method.title),
+    )
+    return MappingProxyType({method.name: method for method in ordered})
+
+
+def method_class(name: str) -> type[Clusterer]:
+    """The class of a method.
+
+    Raises
+    ------
+    UnknownName
+        If there is none of that name; the message lists the names there are.
+    """
+    known = registered()
+    if name not in known:
+        raise UnknownName("method", name, known)
+    return known[name]
+
+
+def build(name: str, **params: Any) -> Clusterer:
+    """An instance of a method with the given hyperparameters, all checked.
+
+    Raises
+    ------
+    UnknownName
+        If the method or a parameter does not exist.
+    ParameterError
+        If a value is out of its bounds.
+    """
+    cls = method_class(name)
+    device = params.pop("device", "cpu")
+    return cls(**check_all(cls.declared(), params, name), device=device)
+
+
+def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
+    """The preset to use: the named one, or the one called like the data set or its fast one, or none (the defaults).
+
+    A preset of the data set may be named by its ending alone: "fast" means "coil20-fast" on COIL-20.
+
+    Returns
+    -------
+    (str, Preset or None)
+        Its name ("defaults" when there is none) and the preset.
+    """
+    presets = method_class(name).presets
+    if preset in (None, "auto"):
+        preset = next((known for known in (dataset, f"{dataset}-fast") if known in presets), "defaults")
+    if f"{dataset}-{preset}" in presets:
+        preset = f"{dataset}-{preset}"
+    if preset == "defaults":
+        return "defaults", None
+    if preset not in presets:
+        raise UnknownName(f"preset of {name}", str(preset), [*presets, "defaults"])
+    return str(preset), presets[str(preset)]

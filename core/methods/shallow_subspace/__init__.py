@@ -1,0 +1,1 @@
+"""Self-expression of given features, or of pretrained codes, by one solver."""

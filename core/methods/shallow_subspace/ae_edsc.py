@@ -1,0 +1,33 @@
+"""AE+EDSC: dense subspace clustering of pretrained codes; what training C and network together has to beat.
+
+Z = encoder(X) of an auto-encoder that only reconstructs; then EDSC of the rows of Z (see `core.methods.shallow_subspace.edsc`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.methods.contract import Cost
+from core.methods.registry import register
+from core.methods.shallow_subspace.edsc import EDSC
+from core.methods.shallow_subspace.family import OnCodes, on_codes
+
+_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
+
+
+@register
+class AutoencoderEDSC(OnCodes, EDSC):
+    """EDSC on the codes of a pretrained auto-encoder."""
+
+    name = "ae_edsc"
+    title = "AE + EDSC"
+    summary = "Learns codes that reconstruct the data, then explains each by all of them in closed form."
+    paper = "Ji, Salzmann and Li, WACV 2014, on codes as in Ji et al., NIPS 2017"
+    objective = r"\min_C\; \lVert C \rVert_F^2 + \tfrac{1}{\lambda} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
+    presets = on_codes(EDSC.presets, _NOTE)
+    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **EDSC.symbols}
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        return cls.both_costs(shape, params, EDSC.cost(shape, params))

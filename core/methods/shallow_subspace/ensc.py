@@ -1,0 +1,67 @@
+"""EnSC, elastic net subspace clustering (You, Li, Robinson and Vidal, CVPR 2016).
+
+The lasso of SSC picks few neighbours, so that a cluster may fall apart; a ridge connects it, but reaches into others.
+Between them, for every sample x_i with c_ii = 0:
+
+    min_c  r ||c||_1 + (1 - r)/2 ||c||^2 + gamma_i/2 ||x_i - c X||^2
+
+gamma_i = alpha r / max_{j != i} |<x_i, x_j>| as in the authors' program: alpha > 1 gives every sample a code. Theirs is an
+active-set solver for one sample after the other; here all are solved together by ADMM (`core.solvers.sparse`).
+"""
+
+from __future__ import annotations
+
+from core.common import real, redeclared
+from core.methods.contract import Preset
+from core.methods.parts.readout import affinity_constants
+from core.methods.registry import register
+from core.methods.shallow_subspace.ssc import SSC
+
+_WITH_LABELS = "alpha, r and the affinity were chosen with the labels, as in the papers of this family."
+
+
+@register
+class EnSC(SSC):
+    """Elastic net of every sample on all others."""
+
+    name = "ensc"
+    title = "EnSC"
+    summary = "Explains every sample by others with a mix of lasso and ridge: sparse, yet clusters hang together."
+    paper = "You, Li, Robinson and Vidal, CVPR 2016 (EnSC)"
+    objective = (
+        r"\min_C\; \sum_i \Bigl( r \lVert c_i \rVert_1 + \frac{1 - r}{2} \lVert c_i \rVert_2^2 + \frac{\gamma_i}{2}"
+        r"\lVert x_i - c_i X \rVert_2^2 \Bigr) \quad \text{s.t. } \mathrm{diag}(C) = 0,"
+        r"\quad \gamma_i = \alpha r / \max_{j \neq i} |\langle x_i, x_j \rangle|"
+    )
+    symbols = {
+        **SSC.symbols,
+        "penalty": r"\sum_i \tfrac1{\gamma_i} (r \lVert c_i \rVert_1 + \tfrac{1 - r}2 \lVert c_i \rVert_2^2)",
+    }
+    published = {"mnist_1000": 0.4983, "yaleb": 0.7537, "orl": 0.7525, "coil20": 0.8760, "coil40": 0.7426, "umist": 0.6931}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"alpha": 5.0, "l1_ratio": 0.9, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"alpha": 50.0, "l1_ratio": 0.5},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"alpha": 50.0, "l1_ratio": 0.5, "threshold": 0.5},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS + " Its own affinity, |C|, reaches .68.",
+            params={"alpha": 100.0, "l1_ratio": 0.9, "affinity_by": "cosines", **affinity_constants(9, 4, 1)},
+        ),
+    }  # fmt: skip
+
+    alpha: float = redeclared(SSC, "alpha", 50.0)
+    per_sample: bool = redeclared(SSC, "per_sample", True)
+    l1_ratio: float = real(
+        0.9, symbol="r", low=0.01, high=1, soft=(0.05, 1), help="Share of the lasso in the penalty; 1 is SSC."
+    )
+
+    def l1_share(self) -> float:
+        return self.l1_ratio

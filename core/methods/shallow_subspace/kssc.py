@@ -1,0 +1,76 @@
+"""KSSC, kernel sparse subspace clustering (Patel and Vidal, ICIP 2014).
+
+SSC of the images phi(x) under a feature map: curved clusters may be subspaces there. Rows are samples:
+
+    min_C  ||C||_1 + tau/2 Tr((I - C) K (I - C)^T),  diag(C) = 0,   K_ij = <phi(x_i), phi(x_j)>
+
+Only the Gram matrix changes: polynomial (<x, y> + a)^b or Gaussian exp(-||x - y||^2 / (2 sigma^2)). tau is relative to
+the coherence of K as in SSC.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import choice, integer, real, redeclared
+from core.methods.contract import Preset
+from core.methods.parts.readout import SelfExpressive
+from core.methods.registry import register
+from core.methods.shallow_subspace.ssc import SSC
+from core.solvers import gram_matrix
+
+KERNEL = "Kernel"
+
+_WITH_LABELS = "Kernel, alpha and the affinity were chosen with the labels, as in the papers of this family."
+
+
+@register
+class KSSC(SSC):
+    """SSC on a kernel matrix."""
+
+    name = "kssc"
+    title = "Kernel SSC"
+    summary = "Sparse subspace clustering in the feature space of a kernel, where curved clusters may become flat."
+    paper = "Patel and Vidal, ICIP 2014 (KSSC)"
+    objective = (
+        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \mathrm{Tr}\bigl((I - C) K (I - C)^\top\bigr)"
+        r"\quad \text{s.t. } \mathrm{diag}(C) = 0,\quad \tau = \alpha / \min_i \max_{j \neq i} |K_{ij}|"
+    )
+    symbols = {**SSC.symbols, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
+    large_scope: ClassVar[str] = "subset"
+    published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 2, "alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 4, "alpha": 200.0, "threshold": 0.7},
+        ),
+        "mnist_1000": Preset(
+            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
+            params={"kernel": "polynomial", "degree": 2, "alpha": 50.0, "threshold": 0.8},
+        ),
+    }  # fmt: skip
+
+    scope: str = redeclared(SelfExpressive, "scope", "auto")  # neighbours would have to be those in the space of the kernel
+
+    kernel: str = choice(
+        "polynomial", symbol="k(x, y)", choices=("polynomial", "gaussian", "linear"), group=KERNEL,
+        help="Polynomial of the inner product, Gaussian of the distance, or the inner product itself (SSC).",
+    )  # fmt: skip
+    degree: int = integer(2, symbol="b", low=1, high=20, soft=(1, 6), group=KERNEL, help="Exponent of the polynomial kernel.")
+    offset: float = real(0.0, symbol="a", low=0, high=100, soft=(0, 5), group=KERNEL, help="Constant of the polynomial kernel.")
+    bandwidth: float = real(
+        0.5, symbol=r"\sigma", low=0.01, high=100, soft=(0.1, 10), log=True, group=KERNEL,
+        help="Width of the Gaussian kernel, in units of the root mean squared distance between samples.",
+    )  # fmt: skip
+
+    def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return gram_matrix(
+            X, self.kernel, degree=self.degree, offset=self.offset, bandwidth=self.bandwidth,  # type: ignore[arg-type]
+        )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Ridge self-expression: every sample as a linear combination of the others, in closed form.
+
+min_C ||X - C X||_F^2 + lambda ||C||_F^2, rows of X are samples, G = X X^T:
+
+- free diagonal: C = G (G + lambda I)^-1
+- diag(C) = 0: with P = (G + lambda I)^-1, C_ij = -P_ij / P_ii for i != j (Lu et al., ECCV 2012, LSR1)
+
+Row i of the latter is the ridge of sample i over all others, so with many samples it can be had over its k nearest
+neighbours alone (sparse C), or with anchors A in place of X: C = X A^T (A A^T + lambda I)^-1.
+
+There is no training, only one inverse. With the affinity constants of the deep subspace methods it comes close to them,
+which is why it stands beside every run as a reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import flag
+from core.methods.contract import Preset
+from core.methods.parts.readout import affinity_constants
+from core.methods.registry import register
+from core.methods.shallow_subspace.scalable import RidgeExpression
+from core.solvers import Progress, ridge_representation
+
+_WITH_LABELS = "lambda and the affinity constants were chosen with the labels, as in the papers of this family."
+
+
+@register
+class Ridge(RidgeExpression):
+    """Closed-form self-expression with the affinity of the deep subspace methods."""
+
+    name = "ridge"
+    title = "Ridge self-expression"
+    summary = "Explains every sample by the others in closed form: no training, a second of work, hard to beat."
+    paper = "Lu et al., ECCV 2012 (LSR)"
+    objective = r"\min_C\; \lVert X - CX \rVert_F^2 + \lambda \lVert C \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0"
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
+            params={"strength": 20.0, **affinity_constants(16, 6, 0.03, True)},
+        ),
+        "orl": Preset(
+            title="ORL", dataset="orl", note=_WITH_LABELS, params={"strength": 0.03, **affinity_constants(3, 1, 0.2)}
+        ),
+        "digits": Preset(
+            title="Digits", dataset="digits", note=_WITH_LABELS,
+            params={"strength": 50.0, **affinity_constants(16, 6, 0.03, True)},
+        ),
+        "yaleb": Preset(
+            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
+            params={"strength": 0.03, **affinity_constants(4, 3.5, 0.12)},
+        ),
+    }  # fmt: skip
+
+    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
+        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)

@@ -1,0 +1,133 @@
+r"""GSC, graph-regularised sparse coding (Zheng et al. 2011), solved by the fixed-point iteration that TAGnet unrolls.
+
+    min_A  1/2 ||X - A D||_F^2 + lam sum |a_ij| + alpha/2 Tr(A^T L A)
+
+with samples as rows (TAGnet's paper, SDM 2016, has columns). Its solutions are the fixed points of
+
+    A <- h_(lam/N)[ A - (1/N) ((A D - X) D^T + alpha L A) ],    h_theta(u) = sign(u) (|u| - theta)_+
+
+(Theorem 3.1; `core.solvers.dictionary`). The objective never rises if N is at least lmax(D D^T) + alpha lmax(L), the
+default; the paper's N leaves the graph out, and the iteration diverges where alpha lmax(L) is larger than lmax(D D^T).
+k-means groups the codes.
+
+A new sample is coded by the same iteration, joined to its nearest training samples, whose codes stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import Diverged, integer, real
+from core.methods.contract import Cost, Preset
+from core.methods.parts.kmeans import GroupsCodes
+from core.methods.registry import register
+from core.methods.sparse_coding.dictionary import SHORTER_STEPS, DictionaryCoding
+from core.solvers import graph_step, objective, optimality, soft_threshold
+from core.training import Arrays, Stages, Step
+
+NEW_ITERATIONS = 300  # of a new sample, whatever its batch
+RISEN = 100.0  # times its lowest value: an objective that high does not come down again
+
+
+@register
+class GSC(DictionaryCoding, GroupsCodes):
+    """Graph-regularised sparse coding."""
+
+    name = "gsc"
+    title = "GSC"
+    family = "Baselines"
+    summary = "Writes every sample by few atoms of a dictionary, alike for neighbours, and groups the codes."
+    paper = "Zheng et al., TIP 2011; fixed-point iteration of Wang et al., SDM 2016"
+    objective = (
+        r"\min_A\; \tfrac12 \lVert X - A D \rVert_F^2 + \lambda \textstyle\sum_{ij} |a_{ij}|"
+        r" + \tfrac{\alpha}{2} \mathrm{Tr}(A^\top L A)"
+    )
+    symbols = {
+        "reconstruction": r"\lVert X - A D \rVert_F / \sqrt{nm}",
+        "objective": r"\tfrac12 \lVert X - A D \rVert^2 + \lambda \lVert A \rVert_1 + \tfrac{\alpha}{2} \mathrm{Tr} A^\top L A",
+        "optimality": r"\text{violation of the conditions of a minimum}",
+    }
+    restored_from: ClassVar[tuple[str, ...]] = ("D",)
+
+    codes_: NDArray = field(init=False, repr=False)
+    presets = {
+        "coil20": Preset(
+            title="COIL-20", dataset="coil20", note="Constants chosen with the labels.",
+            params={"alpha": 1000.0, "weights": "shared", "max_iter": 1000, "tolerance": 0.0},
+        ),
+        "mnist_test": Preset(
+            title="MNIST-test", dataset="mnist_test", note="Constants chosen with the labels.",
+            params={"alpha": 100.0, "weights": "shared", "n_neighbors": 20, "max_iter": 300, "tolerance": 0.0},
+        ),
+    }  # fmt: skip
+
+    max_iter: int = integer(
+        500, symbol="T", low=1, high=1_000_000, soft=(10, 2000), group="Training", help="Iterations at most."
+    )
+    tolerance: float = real(
+        1e-6, symbol=r"\epsilon", low=0, high=1, soft=(1e-8, 1e-2), log=True, group="Training",
+        help="Stop once no entry violates the conditions of a minimum by more.",
+    )  # fmt: skip
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        from core.graphs import laplacian_of
+
+        stages = stages or Stages()
+        self.clusters(X)
+        self.check_data(X)
+        self.take_in(X)
+        yield from self.dictionary_stage(stages)
+        data, D = self.samples_.astype(np.float64), self.atoms_.astype(np.float64)
+        L = laplacian_of(self.graph_.symmetric(), self.laplacian)
+        weights: dict[str, Any] = {"lam": self.lam, "alpha": self.alpha}
+        N = self.step_bound()
+        A, lowest = np.zeros((len(data), len(D))), math.inf
+        for iteration in range(self.max_iter):
+            A = graph_step(A, data, D, L, N=N, **weights)
+            violation = optimality(A, data, D, L, **weights)
+            value = objective(A, data, D, L, **weights)
+            lowest = min(lowest, value)
+            if value > RISEN * lowest:  # only the paper's N can do that
+                raise Diverged("objective", "codes", iteration + 1, value, SHORTER_STEPS)
+            scalars = {"objective": value, "optimality": violation}
+            yield Step("codes", iteration + 1, self.max_iter, scalars, {"Z": A, "D": self.atoms_})
+            if violation <= self.tolerance or stages.stopping:
+                break
+        self.codes_ = A
+        self.embedding_ = codes = self.embed(X)
+        step = self.conclude({"Z": A.astype(np.float32), "D": self.atoms_, "X_hat": self.decoded(A, X.shape)})
+        self.embedding_ = codes
+        yield step
+
+    def decoded(self, A: NDArray, shape: tuple[int, ...]) -> NDArray:
+        """What codes say the samples are, in the scale of the data."""
+        return self.unprepared(A @ self.atoms_).reshape(shape)
+
+    def embed(self, X: NDArray) -> NDArray:
+        """Codes of single samples, joined to those of training; (n, p)."""
+        data, D = self.prepared(X).astype(np.float64), self.atoms_.astype(np.float64)
+        own, M = self.joined(data.astype(np.float32))
+        known, N = M @ self.codes_, self.step_bound()
+        A = np.zeros((len(data), len(D)))
+        for _ in range(NEW_ITERATIONS):
+            gradient = (A @ D - data) @ D.T + self.alpha * (own[:, None] * A - known)
+            A = soft_threshold(A - gradient / N, self.lam / N)
+        return A
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        super().restore(samples, arrays, weights)
+        self.take_in(samples)
+        self.atoms_, self.codes_ = arrays["D"], arrays["Z"].astype(np.float64)
+        self.embedding_ = self.embed(samples)
+        return self
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        n, m = shape[0], int(np.prod(shape[1:]))
+        return Cost(matrices={"data": 12 * n * m, "codes": 32 * n * params["n_atoms"], "graph": 12 * n * params["n_neighbors"]})

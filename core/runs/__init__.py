@@ -1,0 +1,41 @@
+"""Runs: what to run, the store of records, the one way to train, what is seen and kept of it.
+
+Uses every room below.
+"""
+
+from core.runs.estimates import estimate
+from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, execute, make_spec, prepare, resolve_device
+from core.runs.networks import STALE_SECONDS, Pretrained, PretrainedStore, RunShelf
+from core.runs.predict import fitted, label_new, to_csv
+from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
+from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
+from core.runs.store import RunStore
+
+__all__ = [
+    "ACTIVE",
+    "MAX_SEED",
+    "MAX_SNAPSHOTS",
+    "OVER",
+    "STALE_SECONDS",
+    "HistoryRow",
+    "Pretrained",
+    "PretrainedStore",
+    "Run",
+    "RunShelf",
+    "RunSpec",
+    "RunStore",
+    "Status",
+    "claim_for_this_process",
+    "estimate",
+    "execute",
+    "fitted",
+    "has_worker",
+    "label_new",
+    "make_spec",
+    "prepare",
+    "process_started",
+    "resolve_device",
+    "settle_lost",
+    "this_process",
+    "to_csv",
+]

@@ -1,0 +1,301 @@
+"""The one way to train: run a recorded spec to its end, observing every step.
+
+The command line, the queue's workers and the tests all come through `execute`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core import datasets, methods
+from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, check_all
+from core.datasets import Dataset, DataSpec
+from core.methods import Clusterer
+from core.runs import heldout, looks, outcome
+from core.runs.networks import PretrainedStore, RunShelf
+from core.runs.recorder import Recorder
+from core.runs.spec import Run, RunSpec, Status
+from core.runs.store import RunStore
+from core.training import Arrays, Stages, Step, to_host
+
+CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_PAUSE = 20.0  # at least so many times as long as the last checkpoint took to write
+REQUEST_SECONDS = 0.1
+MAX_SEED = 2**31 - 1
+MAX_SNAPSHOTS = 100
+DEVICES = ("auto", "cpu", "cuda")
+
+OnStep = Callable[[Step, Mapping[str, float]], None]
+
+
+def make_spec(
+    method: str,
+    data: DataSpec,
+    *,
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    snapshots: int = 5,
+) -> RunSpec:
+    """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is unknown or a value out of bounds.
+    """
+    cls = methods.method_class(method)
+    declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
+    preset_name, chosen = methods.preset_for(method, data.name, preset)
+    values = {name: param.default for name, param in declared.items()}
+    values |= check_all(declared, chosen.params if chosen else {}, method)
+    own = check_all(declared, overrides or {}, method)
+    modified = any(values[name] != value for name, value in own.items() if name != "n_clusters")
+    values |= own
+    if device not in DEVICES:
+        raise DeviceError(f"device must be one of {', '.join(DEVICES)}. Got {device!r} instead.")
+    for name, value, low, high in (("seed", seed, 0, MAX_SEED), ("snapshots", snapshots, 1, MAX_SNAPSHOTS)):
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
+    return RunSpec(
+        method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
+        snapshots=snapshots,
+    )  # fmt: skip
+
+
+def resolve_device(device: str, cls: type[Clusterer]) -> str:
+    """The device to use; "auto" takes the GPU if there is one and the method can use it.
+
+    Raises
+    ------
+    DeviceError
+        If "cuda" was asked for and this machine has none.
+    """
+    if device == "cpu" or (device == "auto" and not cls.uses_gpu):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if cls.uses_gpu else "cpu"
+    if device == "cuda":
+        raise DeviceError("device 'cuda' was asked for, but PyTorch sees no CUDA GPU on this machine. Use 'cpu' or 'auto'.")
+    return "cpu"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data and method of a spec, and the seconds it took to get them."""
+
+    data: Dataset
+    method: Clusterer
+    seconds: float
+
+
+def prepare(spec: RunSpec) -> Prepared:
+    """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
+    started = time.perf_counter()
+    data = datasets.load(spec.data)
+    params = dict(spec.params)
+    if params.get("n_clusters") is None:
+        params["n_clusters"] = data.n_classes
+    columns = [len(attribute.classes) for attribute in data.attributes.values()]
+    params |= methods.method_class(spec.method).by_columns(params, columns, data.n_classes)
+    device = resolve_device(spec.device, methods.method_class(spec.method))
+    method = methods.build(spec.method, **params, random_state=spec.seed, device=device)
+    method.clusters(data.X)
+    if method.peeks(data.n_samples):
+        method.true_labels = data.y
+    method.check_data(data.samples)
+    if data.test is not None:
+        heldout.check(method, data.test)
+    return Prepared(data, method, time.perf_counter() - started)
+
+
+def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None) -> Run:
+    """Run a claimed record to its end.
+
+    `prepared` saves loading the data again for a caller that has checked the spec by preparing it.
+
+    Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
+    outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
+    """
+    execution = _Execution(store, store.get(run_id), prepared, on_step)
+    try:
+        result = execution.train()
+        store.finish(run_id, Status.STOPPED if execution.stages.stopping else Status.DONE, result)
+    except KeyboardInterrupt:
+        execution.record.flush()
+        store.finish(run_id, Status.STOPPED, execution.facts())
+        raise
+    except Exception as error:  # a worker's last words belong into the record, whatever they are
+        execution.record.flush()  # the steps just before are the ones that explain it
+        store.finish(run_id, Status.FAILED, execution.facts(), _describe(error))
+    return store.get(run_id)
+
+
+def _describe(error: Exception) -> dict[str, Any]:
+    expected = isinstance(error, AffinityLabError)
+    record: dict[str, Any] = {
+        "message": str(error) if expected else f"{type(error).__name__}: {error}",
+        "bad_input": isinstance(error, InvalidInput),
+        "traceback": traceback.format_exc(),
+    }
+    if isinstance(error, Diverged):
+        record |= {"term": error.term, "stage": error.stage, "step": error.step}
+    return record
+
+
+def _demand_finite(arrays: Arrays, step: Step) -> None:
+    for name, value in arrays.items():
+        values = value.data if hasattr(value, "tocoo") else value
+        if not np.isfinite(values).all():
+            raise Diverged(name, step.stage, step.step, math.nan)
+
+
+class _Execution:
+    """One pass of the training loop."""
+
+    def __init__(self, store: RunStore, run: Run, prepared: Prepared | None, on_step: OnStep | None) -> None:
+        self.store, self.run, self.spec, self.prepared = store, run, run.spec, prepared
+        self.on_step = on_step
+        self.stages = Stages()
+        self.record = Recorder(store, run.id)
+        self.shelf: RunShelf | None = None
+        self.data: Dataset | None = None
+        self.method: Clusterer | None = None
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        self.next_look = 0.0
+
+    def train(self) -> dict[str, Any]:
+        """The whole run: load, every stage of the method, the last look."""
+        self.record.announce("load")
+        ready = self.prepared or prepare(self.spec)
+        self.data, self.method = data, method = ready.data, ready.method
+        note = self.record.include if self.prepared else self.record.charge
+        note("load", ready.seconds)
+        self.shelf = self._shelf_for(method, data)
+        self.stages = self._restored(self.shelf)
+        picture = looks.LivePicture(data, self.spec.seed)
+        arrays: dict[str, Any] = {}
+        self.store.set_status(self.run.id, Status.RUNNING)
+        for step in self._timed(method.iter_fit(data.samples, self.stages)):
+            arrays.update(step.arrays)
+            self._observe(method, data, picture, step)
+            self._obey()
+        with self.record.clock("score"):
+            self.record.announce("score")
+            result = outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record, picture)
+        return {**result, **self.facts()}
+
+    def facts(self) -> dict[str, Any]:
+        """The part of the result that holds however the run ends."""
+        return {
+            "device": self.method.device if self.method else None,
+            "n_samples": self.data.n_samples if self.data else None,
+            "n_test": self.data.test.n_samples if self.data and self.data.test else 0,
+            "fingerprint": self.data.fingerprint if self.data else None,
+            "used_labels": self.method is not None and self.method.true_labels is not None,
+            "pretrained": self.shelf.used if self.shelf else {},
+            **self.record.facts(),
+        }
+
+    def _shelf_for(self, method: Clusterer, data: Dataset) -> RunShelf:
+        provenance = {
+            "dataset": data.name, "data": self.spec.data.to_dict(), "fingerprint": data.fingerprint,
+            "n_samples": data.n_samples,
+            "method": method.name, "run": self.run.id, "device": method.device.split(":")[0],
+        }  # fmt: skip
+        return RunShelf(PretrainedStore(self.store.home), provenance)
+
+    def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """Charge the time that each step took to its stage; the time spent watching is not the method's."""
+        while True:
+            started = time.perf_counter()
+            step = next(steps, None)
+            if step is None:
+                return
+            self.record.charge(step.stage, time.perf_counter() - started)
+            yield step
+
+    def _observe(self, method: Clusterer, data: Dataset, picture: looks.LivePicture, step: Step) -> None:
+        scalars = {name: float(value) for name, value in step.scalars.items()}
+        for name, value in scalars.items():
+            if not math.isfinite(value):
+                raise Diverged(name, step.stage, step.step, value)
+        if self._is_snapshot(step):
+            with self.record.clock("watch"):
+                arrays = to_host(step.arrays)
+                _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
+                view = looks.look(method, data, arrays)
+                self.record.note(step.stage, {**scalars, **view.scores})
+                found = looks.alarms(view, method.clusters(data.X), step.stage, step.step)
+                self.record.alarms([*found, *self.record.history_alarms(view.scores, step.stage, step.step)])
+                self.record.consider(view.scores, step.stage, step.step)
+                self.store.save_arrays(self.run.id, "live", picture.draw(view))
+                scalars |= view.scores
+        else:
+            self.record.note(step.stage, scalars)
+        self.record.step(step, scalars)
+        if self.on_step is not None:
+            self.on_step(step, scalars)
+
+    def _is_snapshot(self, step: Step) -> bool:
+        every = -(-step.total // self.spec.snapshots)
+        return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0)
+
+    def _obey(self) -> None:
+        """Do what was asked for since the last look: pause here, take one step, or stop."""
+        now = time.monotonic()
+        if now > self.next_checkpoint:
+            self._checkpoint()
+        if now < self.next_look:
+            return
+        self.next_look = now + REQUEST_SECONDS
+        request = self.store.requested(self.run.id)
+        if request == "pause":
+            request = self._hold()
+        if request == "step":  # granted once: look again right after it
+            self.store.grant_step(self.run.id)
+            self.next_look = 0.0
+        elif request == "stop":
+            self.store.accept_stop(self.run.id)
+            self.stages.stop()
+
+    def _hold(self) -> str | None:
+        """Wait between two steps until something else than a pause is asked for."""
+        self.record.flush()
+        self._checkpoint()
+        self.store.set_status(self.run.id, Status.PAUSED)
+        held = time.monotonic()
+        while (request := self.store.requested(self.run.id)) == "pause":
+            time.sleep(0.05)
+        self.record.leave_out(time.monotonic() - held)
+        self.store.set_status(self.run.id, Status.RUNNING)
+        return request
+
+    # ---- checkpoints ---------------------------------------------------------------------------------------------
+
+    def _checkpoint(self) -> None:
+        self.record.flush()
+        started = time.monotonic()
+        outcome.save_checkpoint(self.store, self.run.id, self.stages, self.record, self.shelf.used if self.shelf else None)
+        ended = time.monotonic()  # a large C takes seconds to write: a small share of the time is enough
+        self.next_checkpoint = ended + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * (ended - started))
+
+    def _restored(self, shelf: RunShelf) -> Stages:
+        saved = outcome.load_checkpoint(self.store, self.run.id)
+        if saved is None:
+            self.store.rewind_history(self.run.id, 0)
+            return Stages(shelf=shelf)
+        shelf.used = dict(saved.get("pretrained", {}))
+        self.record.restore(saved["record"])
+        self.store.rewind_history(self.run.id, self.record.seq)
+        return Stages(saved["stages"], shelf)

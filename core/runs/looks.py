@@ -1,0 +1,236 @@
+"""What is seen of a method while it trains: scores, alarms and small pictures, taken from the arrays of a step.
+
+Nothing here flows back into training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.linalg import LinAlgError
+from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackError
+from scipy.stats import entropy
+
+from core import affinity, evaluation
+from core.datasets import Dataset
+from core.methods import Clusterer
+from core.plots.blocks import block_mean, cluster_order, factor_block_mean
+from core.training import Arrays, to_host
+
+LIVE_POINTS = 1500
+LIVE_PIXELS = 240
+LIVE_IMAGES = 8
+LIVE_SILHOUETTE = 500
+IDENTITY_MASS = 0.5
+FEW = 0.5  # of the clusters
+WORSE = 0.01  # of accuracy: less may be chance
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something a user should know about a run: what was seen, and what to try."""
+
+    kind: str
+    message: str
+    stage: str
+    step: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "message": self.message, "stage": self.stage, "step": self.step}
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a method: the host arrays of a step, and what can be read off them.
+
+    The affinity may be sparse, and speaks of ``arrays["rows"]`` only where a method learnt from a part of the samples.
+    """
+
+    arrays: Mapping[str, Any]
+    labels: NDArray[np.int64] | None = None
+    affinity: Any = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failure: str | None = None
+
+
+def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
+    """Read the clusters off the arrays of a step and score them."""
+    host = to_host(arrays)
+    if method.reads not in host or not _any(host[method.reads]):
+        return View(host)
+    try:
+        affinity = method.affinity(host)
+        labels = method.assign(host, affinity, random_state=method.random_state)
+    except (ArpackError, LinAlgError) as error:  # a look that fails must not end the training
+        return View(host, failure=str(error))
+    return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
+
+
+def _any(value: Any) -> bool:
+    return bool(value.count_nonzero() if hasattr(value, "tocoo") else np.any(value))
+
+
+def against_classes(y: NDArray, arrays: Mapping[str, Any], labels: NDArray) -> dict[str, float]:
+    """`metrics.evaluate`; of a method that learnt from ``arrays["rows"]`` also on the other samples, as ``rest_...``."""
+    scores = evaluation.evaluate(y, labels)
+    if "rows" in arrays:
+        rest = np.setdiff1d(np.arange(len(y)), arrays["rows"])
+        if rest.size:  # equally many of each class may be all of them
+            scores |= {f"rest_{name}": value for name, value in evaluation.evaluate(y[rest], labels[rest]).items()}
+    return scores
+
+
+def against_columns(data: Dataset, clusterings: Mapping[str, NDArray]) -> list[dict[str, Any]]:
+    """ACC and NMI of several clusterings against the classes and every further column of labels.
+
+    Returns
+    -------
+    list of dict
+        ``codes`` (what is clustered), ``clusters`` (how many), ``column`` (its name; None: the classes), ``acc`` and
+        ``nmi_geometric``.
+    """
+    columns = [(None, data.y)] if data.y is not None else []
+    found = []
+    for column, y in [*columns, *((name, attribute.y) for name, attribute in data.attributes.items())]:
+        for codes, labels in clusterings.items():
+            scores = evaluation.evaluate(y, labels)
+            about = {"codes": codes, "clusters": int(np.unique(labels).size), "column": column}
+            found.append({**about, "acc": scores["acc"], "nmi_geometric": scores["nmi_geometric"]})
+    return found
+
+
+def expressed_labels(arrays: Mapping[str, Any], labels: NDArray) -> NDArray:
+    """Clusters of the samples that C and the affinity speak of."""
+    return labels[arrays["rows"]] if "rows" in arrays else labels
+
+
+def anchor_factor(arrays: Mapping[str, Any]) -> Any:
+    """B of the graph B B^T that a method with anchors cuts in place of an affinity; None for other methods."""
+    if "W" in arrays:
+        return affinity.anchor_factor(arrays["W"])
+    if "C" in arrays and affinity.form(arrays["C"]) == "anchors":
+        return affinity.anchor_factor(affinity.anchor_affinities(arrays["C"]))
+    return None
+
+
+def score(
+    data: Dataset, arrays: Mapping[str, Any], labels: NDArray, affinity: Any, *, max_samples: int = 2000
+) -> dict[str, float]:
+    """Scores of a clustering: against the classes if there are any, and without them always.
+
+    The silhouette is that of the codes where the method has codes and of the data otherwise, on at most `max_samples`.
+    """
+    scores = against_classes(data.y, arrays, labels) if data.y is not None else {}
+    silhouette = evaluation.silhouette(arrays.get("Z", data.X), labels, max_samples=max_samples)
+    if silhouette is not None:
+        scores["silhouette"] = silhouette
+    factor = anchor_factor(arrays) if affinity is None else None
+    if "C" in arrays and factor is None:
+        scores["diagonal_mass"] = evaluation.diagonal_mass(arrays["C"])
+    if affinity is not None:
+        scores["block_diagonality"] = evaluation.block_diagonality(affinity, expressed_labels(arrays, labels))
+    elif factor is not None:
+        scores["block_diagonality"] = evaluation.factor_block_diagonality(factor, labels)
+    return scores
+
+
+def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
+    """Signs of a collapsed solution."""
+    found = []
+    Z, C = view.arrays.get("Z"), view.arrays.get("C")
+    if Z is not None and not np.any(Z):
+        found.append(Alarm("zero codes", "Every code is zero: the network is dead. Lower the learning rate.", stage, step))
+    elif Z is not None and float(Z.std(axis=0).max()) < 1e-6 * max(float(np.abs(Z).max()), 1e-12):
+        text = "All samples have the same code. Lower gamma, or pretrain longer."
+        found.append(Alarm("constant codes", text, stage, step))
+    mass = 0.0 if C is None or affinity.form(C) == "anchors" else evaluation.diagonal_mass(C)
+    if mass > IDENTITY_MASS:
+        text = f"C is close to the identity: {mass:.0%} of its mass lies on the diagonal. Forbid the diagonal, or stop earlier."
+        found.append(Alarm("identity", text, stage, step))
+    if view.failure is not None:
+        text = f"The clusters could not be read off: {view.failure}. Often the affinity has fallen apart."
+        found.append(Alarm("no clusters", text, stage, step))
+    if view.labels is not None and np.unique(view.labels).size < n_clusters:
+        filled = np.unique(view.labels).size
+        text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."
+        found.append(Alarm("empty clusters", text, stage, step))
+    P = view.arrays.get("P")
+    if P is not None and (effective := float(np.exp(entropy(P.mean(axis=0))))) < FEW * P.shape[1]:
+        text = (
+            f"The memberships gather in few clusters: {effective:.1f} of {P.shape[1]} by the entropy of their mean. "
+            "Raise the balance, or lower the learning rate."
+        )
+        found.append(Alarm("few clusters", text, stage, step))
+    return found
+
+
+def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
+    """Signs that show in the course of a run.
+
+    Parameters
+    ----------
+    rescued
+        Batches so far whose orthonormalisation was rescued.
+    start
+        Accuracy at the end of pretraining; None until something else has been trained.
+    """
+    found = []
+    if rescued:
+        text = (
+            f"The outputs of the spectral head were linearly dependent in some batches ({rescued:,} so far), and their "
+            "orthonormalisation had to be rescued. Take larger batches, lower the learning rate, or raise the balance."
+        )
+        found.append(Alarm("rescued", text, stage, step))
+    if start is not None and scores.get("acc", start) < start - WORSE:
+        text = (
+            f"Training has made it worse than its start: ACC {start:.3f} with the pretrained codes, {scores['acc']:.3f} now "
+            "(seen with the labels)."
+        )
+        found.append(Alarm("worse than its start", text, stage, step))
+    return found
+
+
+class LivePicture:
+    """Small arrays for the live page: affinity blocks, a 2-D projection of the codes, a few reconstructions."""
+
+    def __init__(self, data: Dataset, random_state: int) -> None:
+        n = data.n_samples
+        rng = np.random.default_rng(random_state)
+        self._shown = np.sort(rng.choice(n, min(n, LIVE_POINTS), replace=False))
+        self._images = np.sort(rng.choice(n, min(n, LIVE_IMAGES), replace=False))
+        self._data = data
+        self._points: NDArray | None = None
+
+    def draw(self, view: View) -> dict[str, NDArray]:
+        """The arrays of one frame; projected codes are rotated onto the last frame, so that points move and do not jump."""
+        frame: dict[str, NDArray] = {}
+        factor = anchor_factor(view.arrays) if view.affinity is None else None
+        if view.labels is not None and (view.affinity is not None or factor is not None):
+            order, borders = cluster_order(expressed_labels(view.arrays, view.labels))
+            if factor is None:
+                frame["blocks"] = block_mean(view.affinity, order, LIVE_PIXELS)
+            else:
+                frame["blocks"] = factor_block_mean(factor, order, LIVE_PIXELS)
+            frame["borders"] = borders / len(order)
+        if "Z" in view.arrays:
+            frame |= {"points": self._project(view.arrays["Z"][self._shown]).astype(np.float32), "shown": self._shown}
+            frame["projected"] = np.array(view.arrays["Z"][0].size != 2)
+        if "X_hat" in view.arrays:
+            frame["reconstructions"] = view.arrays["X_hat"][self._images].astype(np.float32)
+            frame["originals"] = self._data.samples[self._images]
+        if view.labels is not None:
+            frame["labels"] = view.labels
+        return frame
+
+    def _project(self, Z: NDArray) -> NDArray:
+        """Codes in the plane: those of two numbers as they are, about their mean; others by PCA, turned onto the last frame."""
+        if Z[0].size == 2:
+            points: NDArray = Z.reshape(len(Z), 2) - Z.reshape(len(Z), 2).mean(axis=0)
+            return points
+        points = evaluation.pca(Z, 2)
+        self._points = points if self._points is None else evaluation.align(points, self._points)
+        return self._points

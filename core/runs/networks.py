@@ -1,0 +1,180 @@
+"""Pretrained auto-encoders, kept between runs so that methods can be compared from the same start.
+
+One folder per network under ``<home>/pretrained``, named after what decides it: the content of the data, the recipe
+(network, pretraining, seed) and the kind of device. A network is written once and never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import UnknownName
+
+ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
+STALE_SECONDS = 3600.0
+VERSION = 1  # raise it when a recipe comes to mean another network
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A kept network, as far as it can be told without loading it.
+
+    Attributes
+    ----------
+    key
+        Its name, 16 hexadecimal digits.
+    recipe
+        Network, pretraining and seed.
+    facts
+        ``mean_squared_error``, ``seconds``, and where it comes from: ``dataset``, ``fingerprint``, ``n_samples``,
+        ``method``, ``run``, ``device``, ``created``.
+    """
+
+    key: str
+    recipe: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
+class PretrainedStore:
+    """The kept networks of one home."""
+
+    def __init__(self, home: str | Path) -> None:
+        self.root = Path(home) / "pretrained"
+
+    @staticmethod
+    def key(fingerprint: str, recipe: Mapping[str, Any], device: str) -> str:
+        """Name of the network that a recipe gives on data of that content."""
+        told = json.dumps({"data": fingerprint, "recipe": dict(recipe), "device": device, "version": VERSION}, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def all(self) -> list[Pretrained]:
+        """Every kept network, newest first."""
+        folders = [path.parent for path in self.root.glob(f"*/{ABOUT}") if path.parent.name.isalnum()]
+        found = [kept for kept in map(self._about, folders) if kept is not None]
+        return sorted(found, key=lambda kept: -kept.facts["created"])
+
+    def find(self, key: str) -> Pretrained | None:
+        folder = self._folder(key)
+        return self._about(folder) if key.isalnum() else None
+
+    def state(self, key: str) -> dict[str, Any]:
+        """The tensors, on the CPU."""
+        import torch
+
+        state: dict[str, Any] = torch.load(self._known(key) / STATE, map_location="cpu", weights_only=True)
+        return state
+
+    def pictures(self, key: str) -> dict[str, NDArray]:
+        """``X`` and ``X_hat``: some samples and their reconstructions."""
+        with np.load(self._known(key) / PICTURES, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    def put(
+        self, key: str, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any],
+        pictures: Mapping[str, NDArray],
+    ) -> None:  # fmt: skip
+        """Keep a network; if it is there already, the first one stays."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        draft = Path(tempfile.mkdtemp(dir=self.root, prefix=".draft-"))
+        try:
+            (draft / STATE).write_bytes(buffer.getbuffer())
+            np.savez(draft / PICTURES, allow_pickle=False, **pictures)
+            (draft / ABOUT).write_text(json.dumps({"recipe": dict(recipe), "facts": dict(facts)}))
+            for name in (STATE, PICTURES, ABOUT):
+                _to_disk(draft / name)
+            os.replace(draft, self._folder(key))  # a folder appears whole or not at all
+        except OSError:
+            if self.find(key) is None:  # else another run was faster, with the same network
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def delete(self, key: str) -> None:
+        """Forget a network; the runs that used it keep their own weights."""
+        folder = self._known(key)
+        grave = Path(tempfile.mkdtemp(dir=self.root, prefix=".deleted-"))
+        os.replace(folder, grave / key)
+        shutil.rmtree(grave)
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half-written or half-deleted."""
+        for rest in [*self.root.glob(".draft-*"), *self.root.glob(".deleted-*")]:
+            with suppress(FileNotFoundError):  # its owner was done, or another sweep faster
+                if time.time() - rest.stat().st_mtime > STALE_SECONDS:
+                    shutil.rmtree(rest, ignore_errors=True)
+
+    def _folder(self, key: str) -> Path:
+        return self.root / key
+
+    def _known(self, key: str) -> Path:
+        if self.find(key) is None:
+            raise UnknownName("pretrained network", key, [kept.key for kept in self.all()])
+        return self._folder(key)
+
+    def _about(self, folder: Path) -> Pretrained | None:
+        """What is told of a network; None if it is not there, or not any more."""
+        try:
+            told = json.loads((folder / ABOUT).read_text())
+        except FileNotFoundError:
+            return None
+        return Pretrained(folder.name, told["recipe"], told["facts"])
+
+
+@dataclass
+class RunShelf:
+    """What one run sees of the store: the networks of its data on its kind of device."""
+
+    store: PretrainedStore
+    provenance: Mapping[str, Any]  # dataset, fingerprint, n_samples, method, run, device
+    used: dict[str, Any] = field(default_factory=dict)
+    _since: float = field(default_factory=time.monotonic)
+
+    def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        key = self._key(recipe)
+        kept = self.store.find(key)
+        if kept is not None:
+            with suppress(UnknownName, FileNotFoundError):  # deleted while it was looked for
+                state = self.store.state(key)
+                self.used = {"key": key, "reused": True, "run": kept.facts["run"], "seconds": kept.facts["seconds"]}
+                return state
+        self._since = time.monotonic()
+        return None
+
+    def put(
+        self, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any], arrays: Mapping[str, Any]
+    ) -> None:
+        key, seconds = self._key(recipe), time.monotonic() - self._since
+        told = {**facts, **self.provenance, "seconds": seconds, "created": time.time()}
+        self.store.put(key, _plain(recipe), state, told, arrays)
+        self.used = {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds}
+
+    def _key(self, recipe: Mapping[str, Any]) -> str:
+        return PretrainedStore.key(self.provenance["fingerprint"], _plain(recipe), self.provenance["device"])
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}

@@ -1,0 +1,144 @@
+"""The diary of a run: progress, history, alarms and clock, written to the store a few times a second."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from core.runs.looks import Alarm, history_alarms
+from core.runs.spec import HistoryRow
+from core.runs.store import RunStore
+from core.training import Step
+
+FLUSH_SECONDS = 0.25
+TIMED_STAGES = ("load", "pretrain", "finetune", "spectral")
+
+
+class Recorder:
+    """Collects what happens and writes it in batches, so that a step of a millisecond is not slowed by the disk."""
+
+    def __init__(self, store: RunStore, run_id: str) -> None:
+        self.store, self.run_id = store, run_id
+        self.seq = 0
+        self.seconds: dict[str, float] = {}
+        self._best: dict[str, Any] = {}
+        self._alarms: dict[str, Alarm] = {}
+        self._rows: list[HistoryRow] = []
+        self._progress: dict[str, Any] = {}
+        self._flushed = 0.0
+        self._began = time.monotonic()
+        self._cpu = time.process_time()
+        self._stage: tuple[str, int, float] = ("", 0, 0.0)
+        self.rescued = 0  # batches whose orthonormalisation was rescued
+        self.accuracy: dict[str, float] = {}  # the last one of each stage
+
+    @contextmanager
+    def clock(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.charge(stage, time.perf_counter() - started)
+
+    def charge(self, stage: str, seconds: float) -> None:
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def include(self, stage: str, seconds: float) -> None:
+        """Count time that was spent before this diary was opened."""
+        self.charge(stage, seconds)
+        self._began -= seconds
+
+    def announce(self, stage: str) -> None:
+        """Say what is going on where there are no steps to count."""
+        self._progress = {
+            **self._progress,
+            "stage": stage,
+            "step": 0,
+            "total": 0,
+            "elapsed": self._elapsed(),
+            "remaining": None,
+        }
+        self.flush()
+
+    def step(self, step: Step, scalars: Mapping[str, float]) -> None:
+        self.seq += 1
+        self._rows.append(HistoryRow(self.seq, step.stage, step.step, self._elapsed(), dict(scalars)))
+        self._progress = {
+            "stage": step.stage, "step": step.step, "total": step.total, "seq": self.seq,
+            "elapsed": self._elapsed(), "remaining": self._remaining(step),
+        }  # fmt: skip
+        if step.step in (1, step.total) or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def note(self, stage: str, scalars: Mapping[str, float]) -> None:
+        """Take note of what the alarms speak of, before they are asked for."""
+        self.rescued += int(scalars.get("rescued", 0))
+        if "acc" in scalars:
+            self.accuracy[stage] = scalars["acc"]
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count a pause as time of the run."""
+        self._began += seconds
+        stage, first, since = self._stage
+        self._stage = (stage, first, since + seconds)
+
+    def alarms(self, found: Iterable[Alarm]) -> None:
+        """Replace the alarms by those of the latest look; one that goes on keeps the step at which it began."""
+        self._alarms = {alarm.kind: self._alarms.get(alarm.kind, alarm) for alarm in found}
+
+    def history_alarms(self, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
+        """What the course of the run so far says about it."""
+        start = self.accuracy.get("pretrain") if stage != "pretrain" else None
+        return history_alarms(self.rescued, start, scores, stage, step)
+
+    def consider(self, scores: Mapping[str, float], stage: str, step: int) -> None:
+        """Remember the scores of the most accurate snapshot: an oracle's choice, and marked so."""
+        if "acc" in scores and scores["acc"] > self._best.get("acc", -1.0):
+            where = {"stage": stage, "step": step, "chosen_with_labels": True}
+            self._best = {**scores, **where}
+
+    def flush(self) -> None:
+        alarms = [alarm.to_dict() for alarm in self._alarms.values()]
+        self.store.report(self.run_id, self._progress, self._rows, alarms)
+        self._rows = []
+        self._flushed = time.monotonic()
+
+    def facts(self) -> dict[str, Any]:
+        """Timings (seconds of wall clock by stage, and of CPU in all), peak memory, and the oracle's best."""
+        seconds = dict.fromkeys(TIMED_STAGES, 0.0) | self.seconds
+        seconds |= {"total": self._elapsed(), "cpu": time.process_time() - self._cpu}
+        return {"seconds": seconds, "peak_rss_mb": peak_rss_mb(), "best": self._best, "rescued": self.rescued}
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs to go on with this diary."""
+        return {
+            "seq": self.seq, "seconds": dict(self.seconds), "best": dict(self._best), "elapsed": self._elapsed(),
+            "rescued": self.rescued, "accuracy": dict(self.accuracy),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.seq, self.seconds, self._best = state["seq"], dict(state["seconds"]), dict(state["best"])
+        self.rescued, self.accuracy = state.get("rescued", 0), dict(state.get("accuracy", {}))
+        self._began = time.monotonic() - state["elapsed"]
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _remaining(self, step: Step) -> float | None:
+        """Seconds left in this stage at the pace it has had so far."""
+        now = time.monotonic()
+        if self._stage[0] != step.stage:
+            self._stage = (step.stage, step.step, now)
+        _, first, since = self._stage
+        done = step.step - first
+        return (now - since) / done * (step.total - step.step) if done else None
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in MB (Linux counts in KiB, macOS in bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,98 @@
+"""What a run is: its spec, its record, its status, and the rows of its history."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from core.datasets import DataSpec
+
+
+class Status(StrEnum):
+    """Where a run is in its life. Compare with ``==``: a reloaded module makes ``is`` false."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+ACTIVE = (Status.STARTING, Status.RUNNING, Status.PAUSED)
+OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
+REQUESTS = ("pause", "step", "stop")
+STOPPING = "stopping"
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """What to run: everything that is needed to do it again.
+
+    `params` holds the value of every hyperparameter; `preset` says where they came from, and `modified` whether the user
+    changed any (the number of clusters does not count). `snapshots` is the number of times
+    that the clusters are read off and scored while a stage trains.
+    """
+
+    method: str
+    data: DataSpec
+    params: Mapping[str, Any]
+    preset: str = "defaults"
+    modified: bool = False
+    seed: int = 0
+    device: str = "auto"
+    snapshots: int = 5
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> RunSpec:
+        return cls(**{**plain, "data": DataSpec.from_dict(plain["data"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One record, as it was when it was read."""
+
+    id: str
+    spec: RunSpec
+    status: Status
+    created: float
+    started: float | None = None
+    finished: float | None = None
+    request: str | None = None
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    pid: int | None = None
+    pid_started: float | None = None
+    tags: str = ""
+    notes: str = ""
+    reference: bool = False
+
+    @property
+    def active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def over(self) -> bool:
+        return self.status in OVER
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """Scalars of one step; `seq` counts steps over all stages."""
+
+    seq: int
+    stage: str
+    step: int
+    seconds: float
+    scalars: Mapping[str, float]

@@ -1,0 +1,8 @@
+"""How anything is trained: steps and stages, the one trainer, schedules, early stopping.
+
+Uses nothing of the house. All but `stages` needs torch and is imported by the name of its module.
+"""
+
+from core.training.stages import Arrays, Stages, Step, to_host
+
+__all__ = ["Arrays", "Stages", "Step", "to_host"]
