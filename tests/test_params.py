@@ -50,6 +50,7 @@ ACCEPTED = [
     ("rate", " 1e-2 ", 0.01),
     ("rate", np.float32(0.5), 0.5),
     ("count", None, None),
+    ("count", "", None),
     ("count", 2, 2),
     ("count", 50.0, 50),
     ("count", "7", 7),
@@ -75,7 +76,7 @@ UNCHANGED = [("rate", 0.37), ("steps", 12345), ("count", None), ("open", True), 
 HUGE = 10**400
 REFUSED = {
     "rate": [None, True, math.nan, math.inf, -math.inf, "nan", "inf", "", "fast", 0.0009, 10.01, -1, HUGE, [1.0], {}, 1j],
-    "count": [1, 51, 2.5, "2.5", True, math.nan, "nan", math.inf, "ten", "", HUGE, -HUGE, [3]],
+    "count": [1, 51, 2.5, "2.5", True, math.nan, "nan", math.inf, "ten", HUGE, -HUGE, [3]],
     "steps": [None, -6, 2**31, 0.5, False, "1e400", math.inf, "one"],
     "open": [None, 2, 0.5, "maybe", "", math.nan, [], "none"],
     "colour": [None, "green", "Red", "", 1, True, math.nan, ["red"]],

@@ -83,7 +83,7 @@ class Param:
         ParameterError
             If the value has another type or lies outside the hard bounds.
         """
-        if self.optional and (value is None or value == ""):  # a field of a form that was emptied again
+        if self.optional and (value is None or (isinstance(value, str) and not value.strip())):  # an emptied field
             return None
         checked = _CHECKS[self.kind](self, value)
         if checked is None:
