@@ -6,7 +6,8 @@ searched too, so that a method can live outside the package.
 
 import os
 
-from core.methods.contract import Clusterer, Cost, Preset
+from core.methods.contract import Clusterer, Cost
+from core.methods.presets import Preset
 from core.methods.registry import build, method_class, preset_for, register, registered
 
 __all__ = ["Clusterer", "Cost", "Preset", "build", "method_class", "preset_for", "register", "registered"]

@@ -111,7 +111,7 @@ def prepare(spec: RunSpec) -> Prepared:
     device = resolve_device(spec.device, methods.method_class(spec.method))
     method = methods.build(spec.method, **params, random_state=spec.seed, device=device)
     method.clusters(data.X)
-    if method.peeks(data.n_samples):
+    if method.uses_labels(data.n_samples):
         method.true_labels = data.y
     method.check_data(data.samples)
     if data.test is not None:

@@ -11,8 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from core.methods.contract import Cost, Preset
-from core.methods.parts import networks
+from core.methods.contract import Cost
 from core.methods.parts.kmeans import GroupsCodes
 from core.methods.parts.pretrained import Autoencoding
 from core.methods.registry import register
@@ -29,10 +28,6 @@ class AutoencoderKMeans(GroupsCodes, Autoencoding):
     summary = "Learns codes that reconstruct the data, then groups the codes: the start of every deep method."
     paper = "Hinton and Salakhutdinov, Science 2006"
     objective = r"\min_\theta\; \tfrac12 \lVert X - \mathrm{dec}(\mathrm{enc}(X)) \rVert_F^2"
-    presets = {
-        name: Preset(title=title, dataset=name, params=dict(params), note="The network that the deep methods start from.")
-        for name, title, params in networks.SHARED
-    }
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
 
     @classmethod

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.common import real
 from core.methods.deep_centroids.family import CentroidClustering
-from core.methods.parts import networks
 from core.methods.registry import register
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ class DCN(CentroidClustering):
         "clustering": r"\tfrac{\lambda}{2n} \textstyle\sum_i \lVert z_i - \mu_{s_i} \rVert^2",
     }
     published = {"mnist": 0.811, "usps": 0.730, "rcv1_10k": 0.567}  # as RGRL's Table 6 reports
-    presets = networks.embedded("Pretraining is shorter than published.")
     learns_centroids = False
 
     lambda_: float = real(

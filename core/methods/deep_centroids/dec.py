@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from core.common import real
 from core.methods.deep_centroids.family import CentroidClustering
-from core.methods.parts import networks
 from core.methods.registry import register
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ class DEC(SelfSharpening):
         "mnist": 0.863, "mnist_test": 0.856, "usps": 0.762, "fashion_mnist": 0.518, "mnist_1000": 0.612, "coil20": 0.7215,
         "coil40": 0.4872, "orl": 0.5175, "yaleb": 0.2303,
     }  # fmt: skip
-    presets = networks.embedded("Pretraining is shorter than published; the constants of the loss are the paper's.")
 
     def terms(
         self, x: torch.Tensor, z: torch.Tensor, means: torch.Tensor, net: AutoEncoder, known: torch.Tensor | None
@@ -96,7 +94,6 @@ class IDEC(SelfSharpening):
         "clustering": r"\gamma\, " + _KL,
     }
     published = {"mnist": 0.881, "mnist_test": 0.846, "usps": 0.761, "fashion_mnist": 0.529}  # DSCDAN's Table 3
-    presets = networks.embedded("Pretraining is shorter than published.")
 
     gamma: float = real(
         0.1, symbol=r"\gamma", low=0, high=1e4, soft=(1e-3, 10), log=True, group="Objective",

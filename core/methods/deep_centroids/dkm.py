@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from core.common import real
 from core.methods.deep_centroids.family import CentroidClustering
-from core.methods.parts import networks
 from core.methods.registry import register
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ class DKM(CentroidClustering):
         "mnist": 0.840, "usps": 0.757, "mnist_1000": 0.5332, "coil20": 0.6651, "coil40": 0.5812, "orl": 0.4682,
         "yaleb": 0.1713,
     }  # fmt: skip
-    presets = networks.embedded("Pretraining is shorter than published.")
 
     lambda_: float = real(
         0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 10), log=True, group="Objective",

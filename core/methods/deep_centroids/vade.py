@@ -16,7 +16,7 @@ within its clusters, and the stage "finetune" minimises the bound. A sample belo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from math import log, pi, prod
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from core.common import integer, real
 from core.methods.contract import Cost
-from core.methods.parts import networks
 from core.methods.parts.pretrained import CHUNK, Autoencoding, in_chunks
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
@@ -39,13 +38,6 @@ if TYPE_CHECKING:
 FLOOR = 1e-2  # of the mean variance of the codes: the least variance of a cluster at the start
 NOISE = 1e-2  # of the mean variance within the clusters: that of a code at the start
 LIMIT = 30.0  # log-variances stay within +-LIMIT
-
-_NOTE = "Shorter than published, with a Gaussian likelihood; its noise, the rate and the epochs were chosen with the labels."
-_LARGE = {"epochs": 20, "learning_rate": 1e-3, "noise": 0.3}
-_PRESETS = {
-    name: replace(preset, params={**preset.params, **({"epochs": 100} if name == "digits" else _LARGE)})
-    for name, preset in networks.embedded(_NOTE).items()
-}
 
 
 @register
@@ -68,7 +60,6 @@ class VaDE(Autoencoding):
         "clusters": r"\tfrac1n \textstyle\sum_i \mathrm{KL}(\gamma_i \,\Vert\, \pi)",
     }
     published = {"mnist": 0.945, "usps": 0.566, "fashion_mnist": 0.578}  # as DSCDAN's Table 3 reports
-    presets = _PRESETS
 
     epochs: int = integer(
         30, symbol="T", low=0, high=100_000, soft=(0, 300), group="Training",

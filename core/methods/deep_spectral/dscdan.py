@@ -51,7 +51,6 @@ from core.common import ParameterError, flag, integer, real
 from core.methods.contract import Cost
 from core.methods.deep_spectral.dual import OBJECTIVE, DualAutoEncoding
 from core.methods.deep_spectral.family import HEAD_GROUP, Rivals, Terms
-from core.methods.deep_spectral.settings import DSCDAN as DSCDAN_PRESETS
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 
@@ -97,7 +96,6 @@ class DSCDAN(DualAutoEncoding):
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
-    presets = DSCDAN_PRESETS
 
     spectral_stage: bool = flag(
         True, symbol=r"\mathrm{SN}", group=OBJECTIVE,

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from core.common import choice, redeclared
 from core.methods.contract import Clusterer, Cost
 from core.methods.deep_spectral.family import HEAD_GROUP, SpectralEmbedding
-from core.methods.deep_spectral.settings import SPECTRALNET as PRESETS
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 
@@ -42,8 +41,6 @@ class SpectralNet(SpectralEmbedding):
     }
     gauges = {"rate": "Learning rate", "rescued": "Rescued batches"}
     published = {"mnist": 0.800, "mnist_test": 0.817}  # DSCDAN's Table 3
-
-    presets = PRESETS
 
     features: str = choice(
         "codes", symbol="z", choices=("codes", "samples"), group=HEAD_GROUP,

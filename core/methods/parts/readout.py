@@ -162,7 +162,7 @@ class SelfExpressive(Clusterer):
         assert self.true_labels is not None
         return _first_of_each(self.true_labels, size)
 
-    def peeks(self, n: int) -> bool:
+    def uses_labels(self, n: int) -> bool:
         return self.subset_by == "classes" and self.expressed(n, vars(self)) < n
 
 
@@ -175,8 +175,3 @@ def _first_of_each(y: NDArray[np.int64], size: int) -> NDArray[np.int64]:
 def square_bytes(n: int, copies: Mapping[str, int]) -> dict[str, int]:
     """Bytes of n x n float32 matrices, by what they hold."""
     return {what: 4 * n * n * count for what, count in copies.items()}
-
-
-def affinity_constants(dim: int, power: float, threshold: float, unit_diagonal: bool = False) -> dict[str, Any]:
-    """The post-processing constants (d, p, rho, diag = 1) as the papers list them."""
-    return {"dim": dim, "power": power, "threshold": threshold, "unit_diagonal": unit_diagonal}

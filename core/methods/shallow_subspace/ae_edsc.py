@@ -11,9 +11,7 @@ from typing import Any
 from core.methods.contract import Cost
 from core.methods.registry import register
 from core.methods.shallow_subspace.edsc import EDSC
-from core.methods.shallow_subspace.family import OnCodes, on_codes
-
-_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
+from core.methods.shallow_subspace.family import OnCodes
 
 
 @register
@@ -25,7 +23,6 @@ class AutoencoderEDSC(OnCodes, EDSC):
     summary = "Learns codes that reconstruct the data, then explains each by all of them in closed form."
     paper = "Ji, Salzmann and Li, WACV 2014, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \tfrac{1}{\lambda} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
-    presets = on_codes(EDSC.presets, _NOTE)
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **EDSC.symbols}
 
     @classmethod

@@ -10,10 +10,8 @@ from typing import Any
 
 from core.methods.contract import Cost
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import OnCodes, on_codes
+from core.methods.shallow_subspace.family import OnCodes
 from core.methods.shallow_subspace.ssc import SSC
-
-_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
 
 
 @register
@@ -25,7 +23,6 @@ class AutoencoderSSC(OnCodes, SSC):
     summary = "Learns codes that reconstruct the data, then explains each by few of the others."
     paper = "Elhamifar and Vidal, TPAMI 2013, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
-    presets = on_codes(SSC.presets, _NOTE)
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **SSC.symbols}
     published = {"mnist_1000": 0.4840, "yaleb": 0.7480, "orl": 0.7563, "coil20": 0.8711, "coil40": 0.7391, "umist": 0.7042}
 

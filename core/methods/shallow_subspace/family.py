@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.common import choice
 from core.graphs import nearest_of
-from core.methods.contract import Cost, Preset
+from core.methods.contract import Cost
 from core.methods.parts.pretrained import Autoencoding
 from core.methods.parts.readout import SelfExpressive
 from core.solvers import Progress as Progress
@@ -103,15 +103,3 @@ class OnCodes(_Mixed):
         """The network's cost and that of the solver."""
         network = cls.network_cost(shape, params)
         return Cost(parameters=network.parameters, matrices={**network.matrices, **solver.matrices})
-
-
-def on_codes(presets: Mapping[str, Preset], note: str) -> dict[str, Preset]:
-    """Presets of a shallow method with the network of their data set put before it."""
-    from core.methods.parts import networks
-
-    known = {name: params for name, _, params in networks.SHARED}
-    return {
-        name: replace(preset, params={**known[name], **preset.params}, note=note)
-        for name, preset in presets.items()
-        if name in known
-    }

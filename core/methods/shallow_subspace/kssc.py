@@ -16,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import choice, integer, real, redeclared
-from core.methods.contract import Preset
 from core.methods.parts.readout import SelfExpressive
 from core.methods.registry import register
 from core.methods.shallow_subspace.ssc import SSC
 from core.solvers import gram_matrix
 
 KERNEL = "Kernel"
-
-_WITH_LABELS = "Kernel, alpha and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -42,20 +39,6 @@ class KSSC(SSC):
     symbols = {**SSC.symbols, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
     large_scope: ClassVar[str] = "subset"
     published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 2, "alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 4, "alpha": 200.0, "threshold": 0.7},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 2, "alpha": 50.0, "threshold": 0.8},
-        ),
-    }  # fmt: skip
 
     scope: str = redeclared(SelfExpressive, "scope", "auto")  # neighbours would have to be those in the space of the kernel
 

@@ -19,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import integer, real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, affinity_constants, square_bytes
+from core.methods.contract import Cost
+from core.methods.parts.readout import SelfExpressive, square_bytes
 from core.methods.registry import register
 from core.methods.shallow_subspace.family import Shallow
 from core.solvers import Progress, low_rank_representation
-
-_WITH_LABELS = "lambda and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -42,20 +40,6 @@ class LRR(Shallow):
         "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F", "rank": r"\mathrm{rank}(C)",
     }  # fmt: skip
     published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"strength": 1.0, **affinity_constants(12, 8, 0.2, True), "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"strength": 1.5, "normalize": "none", **affinity_constants(3, 1, 0.17)},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"strength": 0.3, **affinity_constants(4, 5, 0.12), "assign_labels": "cluster_qr"},
-        ),
-    }  # fmt: skip
 
     strength: float = real(
         1.0, symbol=r"\lambda", low=1e-4, high=1e4, soft=(0.01, 10), log=True,

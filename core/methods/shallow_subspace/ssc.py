@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import flag, integer, real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, affinity_constants
+from core.methods.contract import Cost
+from core.methods.parts.readout import SelfExpressive
 from core.methods.registry import register
 from core.methods.shallow_subspace.scalable import NeighborExpression
 from core.solvers import (
@@ -35,8 +35,6 @@ from core.solvers import (
 )
 
 SOLVER = "Solver"
-
-_WITH_LABELS = "alpha and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -58,28 +56,6 @@ class SSC(NeighborExpression):
         "dual": r"\rho \lVert \Delta C \rVert_F / \lVert \Lambda \rVert_F",
     }
     published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"alpha": 200.0},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"alpha": 20.0, "threshold": 0.5},
-        ),
-        "coil40": Preset(
-            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
-            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS + " Its own affinity, |C|, reaches .68.",
-            params={"alpha": 100.0, "affinity_by": "cosines", **affinity_constants(9, 4, 1)},
-        ),
-    }  # fmt: skip
 
     alpha: float = real(
         20.0, symbol=r"\alpha", low=1.0, high=1e5, soft=(2, 1000), log=True,

@@ -18,14 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import flag, integer, real, redeclared
-from core.methods.contract import Cost, Preset
+from core.methods.contract import Cost
 from core.methods.parts.readout import SelfExpressive, square_bytes
 from core.methods.registry import register
 from core.methods.shallow_subspace.family import Shallow
 from core.solvers import Progress, pursuit_representation
 from core.training import Arrays, Stages, Step
-
-_WITH_LABELS = "k and the affinity were chosen with the labels, as in the papers of this family."
 
 
 @register
@@ -39,28 +37,6 @@ class SSCOMP(Shallow):
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"
     symbols = {"residual": r"\tfrac1n \sum_i \lVert x_i - c_i X \rVert^2 / \lVert x_i \rVert^2"}
     published = {"mnist_1000": 0.3400, "yaleb": 0.7372, "orl": 0.7100, "coil20": 0.6410, "coil40": 0.4431, "umist": 0.6438}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"n_nonzero": 2, "center": True, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"n_nonzero": 7, "normalize": "none", "threshold": 0.9},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"n_nonzero": 5, "center": True},
-        ),
-        "coil40": Preset(
-            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
-            params={"n_nonzero": 2, "center": True},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
-            params={"n_nonzero": 5, "center": True, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-    }  # fmt: skip
 
     n_nonzero: int = integer(5, symbol="k", low=1, high=200, soft=(1, 30), help="Most samples that may explain one.")
     center: bool = flag(

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from core.methods.contract import Preset
 from core.methods.registry import register
 from core.methods.sparse_coding.family import LayeredCoding
-from core.methods.sparse_coding.tagnet import CHOSEN_FOR_TAGNET, COIL20, COIL20_MML, TAGnet
+from core.methods.sparse_coding.tagnet import TAGnet
 
 if TYPE_CHECKING:
     import torch
@@ -38,10 +37,6 @@ class BE(LayeredCoding):
     gauges = TAGnet.gauges
     published = {"mnist": 0.5401, "coil20": 0.7441}
     published_mml = {"mnist": 0.6521, "coil20": 0.7645}
-    presets = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=COIL20, note=CHOSEN_FOR_TAGNET),
-        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML}, note=CHOSEN_FOR_TAGNET),
-    }
 
     def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
         from core.nets import DenseEncoder

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import Diverged, integer, real
-from core.methods.contract import Cost, Preset
+from core.methods.contract import Cost
 from core.methods.parts.kmeans import GroupsCodes
 from core.methods.registry import register
 from core.methods.sparse_coding.dictionary import SHORTER_STEPS, DictionaryCoding
@@ -56,16 +56,6 @@ class GSC(DictionaryCoding, GroupsCodes):
     restored_from: ClassVar[tuple[str, ...]] = ("D",)
 
     codes_: NDArray = field(init=False, repr=False)
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note="Constants chosen with the labels.",
-            params={"alpha": 1000.0, "weights": "shared", "max_iter": 1000, "tolerance": 0.0},
-        ),
-        "mnist_test": Preset(
-            title="MNIST-test", dataset="mnist_test", note="Constants chosen with the labels.",
-            params={"alpha": 100.0, "weights": "shared", "n_neighbors": 20, "max_iter": 300, "tolerance": 0.0},
-        ),
-    }  # fmt: skip
 
     max_iter: int = integer(
         500, symbol="T", low=1, high=1_000_000, soft=(10, 2000), group="Training", help="Iterations at most."

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 from numpy.typing import NDArray
 
 from core.common import integer
-from core.methods.contract import Preset
 from core.methods.registry import register
 from core.methods.sparse_coding.family import ClusterCoding
-from core.methods.sparse_coding.tagnet import CHOSEN_FOR_TAGNET, COIL20, COIL20_MML, TAGnet
+from core.methods.sparse_coding.tagnet import TAGnet
 from core.training import Arrays
 
 if TYPE_CHECKING:
@@ -48,12 +47,6 @@ class SCClustering(ClusterCoding):
     gauges = TAGnet.gauges
     published = {"mnist": 0.6550, "coil20": 0.8225}
     published_mml = {"mnist": 0.6784, "coil20": 0.8658}
-    presets = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, "epochs": 50}, note=CHOSEN_FOR_TAGNET),
-        "coil20-mml": Preset(
-            title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML, "epochs": 50}, note=CHOSEN_FOR_TAGNET
-        ),
-    }  # fmt: skip
 
     iterations: int = integer(
         200, symbol="T_A", low=1, high=100_000, soft=(50, 1000), group="Training",

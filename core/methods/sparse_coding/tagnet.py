@@ -33,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import ParameterError, real, sizes
-from core.methods.contract import Preset
 from core.methods.registry import register
 from core.methods.sparse_coding.family import LayeredCoding
 from core.training import Arrays
@@ -45,32 +44,11 @@ if TYPE_CHECKING:
     from core.graphs.batches import Laplacian
     from core.nets import Coder
 
-_CHOSEN = "Constants chosen with the labels."
 SURROGATE = (4, 4)  # clusters of Z1 and Z2 for data without further columns of labels
-CHOSEN_FOR_TAGNET = "Constants of TAGnet, chosen with the labels."
 COIL20: Mapping[str, Any] = {
     "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
     "start": "codes", "epochs": 150,
 }  # fmt: skip
-COIL20_MML: Mapping[str, Any] = {"loss": "mml", "temperature": 8.0, "balance": 1.5}  # beside those
-_MNIST: Mapping[str, Any] = {
-    "alpha": 100.0, "weights": "shared", "n_neighbors": 20, "sweeps": 8, "entropy": 0.1, "balance": 1.0, "agreement": 3.0,
-    "start": "cut", "epochs": 10, "train_batch_size": 2048,
-}  # fmt: skip
-_PAPER: Mapping[str, Any] = {
-    "bound": "paper", "balance": 0.0, "start": "kmeans", "sureness": 0.8, "optimizer": "sgd",
-    "learning_rate": 0.01, "schedule": "constant", "train_batch_size": 128,
-}  # fmt: skip
-
-
-def _presets(coil20: Mapping[str, Any], mnist: Mapping[str, Any]) -> dict[str, Preset]:
-    """With both losses on both data sets."""
-    return {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=coil20, note=_CHOSEN),
-        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**coil20, **COIL20_MML}, note=_CHOSEN),
-        "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params=mnist, note=_CHOSEN),
-        "mnist_test-mml": Preset(title="MNIST-test, MML", dataset="mnist_test", params={**mnist, "loss": "mml"}, note=_CHOSEN),
-    }  # fmt: skip
 
 
 @register
@@ -95,19 +73,6 @@ class TAGnet(LayeredCoding):
     gauges = {"clusters": "Effective number of clusters"}
     published = {"mnist": 0.6704, "coil20": 0.8553}
     published_mml = {"mnist": 0.6922, "coil20": 0.8991}
-    presets = {
-        **_presets(COIL20, _MNIST),
-        "coil20-paper": Preset(
-            title="COIL-20, literal loss", dataset="coil20", params=_PAPER, source="paper",
-            note="Without balance, as printed: clusters die out.",
-        ),
-        "coil20-nj": Preset(
-            title="COIL-20, initialisation only (NJ)", dataset="coil20", params={**COIL20, "epochs": 0}, note=_CHOSEN
-        ),
-        "mnist_test-nj": Preset(
-            title="MNIST-test, initialisation only (NJ)", dataset="mnist_test", params={**_MNIST, "epochs": 0}, note=_CHOSEN
-        ),
-    }  # fmt: skip
 
     def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
         from core.nets import TAGNet
@@ -140,7 +105,6 @@ class DTAGnet(TAGnet):
     summary = "TAGnet whose first two layers of codes must fall into clusters too, of their own number."
     objective = r"\min\; C(A, \omega) + \textstyle\sum_{t=1}^{2} c_t\, C(Z_t, \omega_t)"
     published = published_mml = {}
-    presets = _presets({**COIL20, "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
 
     layer_clusters: tuple[int, ...] | None = sizes(
         None, symbol="K_t", low=2, high=1000, group="Objective", optional=True, none_means="by the label columns",
