@@ -272,13 +272,15 @@ def test_dust_is_cut_without_a_crash(A: csr_array) -> None:
 def test_anchored_weights_are_cut_like_the_graph_they_stand_for() -> None:
     X, y = blobs()
     C = anchored_ridge(X, find_anchors(X, 24, random_state=0), 0.01)
-    assert clustering_accuracy(y, affinity.anchor_labels(C, 4)) > 0.98
+    assert clustering_accuracy(y, affinity.anchor_cut(C, 4).labels(4)) > 0.98
     W = affinity.anchor_affinities(C)
     assert W.shape == C.shape and np.diff(W.indptr).max() == affinity.ANCHORS_KEPT
     np.testing.assert_allclose(W.sum(axis=1), 1)
     C[3] = 0
     np.testing.assert_allclose(affinity.anchor_affinities(C).sum(axis=1), 1)
-    np.testing.assert_array_equal(affinity.anchor_labels(csr_array(C), 4), affinity.anchor_labels(csr_array(C), 4))
+    np.testing.assert_array_equal(
+        affinity.anchor_cut(csr_array(C), 4).labels(4), affinity.anchor_cut(csr_array(C), 4).labels(4)
+    )
 
 
 def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> None:

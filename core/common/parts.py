@@ -68,6 +68,8 @@ def flatten(cls: type) -> None:
     annotations: dict[str, Any] = {}
     for name, value in list(vars(cls).items()):
         if isinstance(value, Held):
+            if name in value.defaults:
+                raise TypeError(f"{cls.__name__} holds a part at {name!r}, the name of one of its hyperparameters.")
             for field_name, field in value.fields().items():
                 annotations[field_name] = "Any"
                 setattr(cls, field_name, field)

@@ -8,7 +8,7 @@ DSC-Net-L1 penalises the sum of |C_ij| and forbids the diagonal, without which C
 penalises the sum of squares, and the published program leaves the diagonal free: few steps keep C from the identity.
 UDLL adds a graph of pretrained neighbours to it, RGRL the relations that C itself stands for.
 
-The published pretraining is a loop that a person ended by eye; ours is in `core.methods.parts.networks`.
+The published pretraining is a loop that a person ended by eye; ours is in ``parts/networks.toml``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.common import choice, flag, real
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
+
+
+def objective(
+    X: Tensor, X_hat: Tensor, Z: Tensor, C: Tensor, *, weight: float, lambda_1: float, lambda_2: float, norm: str
+) -> Tensor:
+    """L for samples X (n, m), reconstructions, codes Z (n, d) and C (n, n), literally."""
+    penalty = C.abs().sum() if norm == "l1" else C.square().sum()
+    return weight * (X - X_hat).square().sum() + lambda_1 * penalty + lambda_2 / 2 * (Z - C @ Z).square().sum()
 
 
 @register
-class DSC(DeepSelfExpressive):
+class DSC(DeepSubspace):
     """An auto-encoder with a self-expressive layer between encoder and decoder."""
 
     name = "dsc"
@@ -61,7 +72,7 @@ class DSC(DeepSelfExpressive):
     def forbids_diagonal(self) -> bool:
         return self.zero_diagonal
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The weighted terms of the objective."""
         from core import losses
 

@@ -20,7 +20,7 @@ What the paper leaves open, and how it is settled here
 - The paper demands diag(C) = 0; the program only counts the diagonal twice in the penalty. With alpha = 1e-4 nothing but
   the early end then keeps C from the identity. ``diagonal="zero"`` is the paper, "soft" the program.
 - w is absent from the paper and 1 in the program, 3 to 5 on UMIST.
-- beta and gamma are searched on grids by accuracy and not reported; the presets say what was chosen how.
+- beta and gamma are searched on grids by accuracy and not reported; the presets (``rgrl.toml``) say what was chosen how.
 """
 
 from __future__ import annotations
@@ -30,16 +30,38 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from core.common import choice, flag, real, redeclared
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 from core.training import Arrays
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
+
+
+def objective(
+    X: Tensor, Xr: Tensor, Z: Tensor, C: Tensor, *, alpha: float, beta: float, gamma: float, weight: float, norm: str,
+    relation: str, laplacian: str, self_loops: bool, through_graph: bool, diagonal: str,
+) -> Tensor:  # fmt: skip
+    """Eq. 6 for samples X (n, m), their reconstructions Xr, codes Z (n, d) and C (n, n), literally."""
+    import torch
+
+    graph = C if through_graph else C.detach()
+    S = (graph.abs() + graph.abs().T) / 2 + self_loops * torch.eye(len(C), dtype=C.dtype)
+    d = S.sum(1)
+    S_n = S / d[:, None] if laplacian == "random_walk" else S / (d[:, None] * d).sqrt()
+    L_n = torch.eye(len(C), dtype=C.dtype) - S_n
+    fit = (X - Xr).square().sum() + (relation == "graph") * 2 * torch.trace(X.T @ L_n @ Xr)
+    size = C.abs() if norm == "l1" else C.square()
+    penalty = size.sum() + (diagonal == "soft") * size.diagonal().sum()
+    subspace = beta / 2 * (Z - C @ Z).square().sum() + gamma / 2 * (X - C @ X).square().sum()
+    return weight * fit + alpha * penalty + subspace
 
 
 @register
-class RGRL(DeepSelfExpressive):
+class RGRL(DeepSubspace):
     """Deep self-expression whose reconstructions follow the learnt relations."""
 
     name = "rgrl"
@@ -100,8 +122,8 @@ class RGRL(DeepSelfExpressive):
         "zero", symbol=r"C_{ii}", choices=("zero", "soft"), group=OBJECTIVE,
         help="Forbid a sample to explain itself (paper), or count the diagonal twice in the penalty (program).",
     )  # fmt: skip
-    initial_c: float = redeclared(DeepSelfExpressive, "initial_c", 1e-5)
-    tolerance: float = redeclared(DeepSelfExpressive, "tolerance", 1e-6)
+    initial_c: float = redeclared(DeepSubspace, "initial_c", 1e-5)
+    tolerance: float = redeclared(DeepSubspace, "tolerance", 1e-6)
 
     def forbids_diagonal(self) -> bool:
         return self.diagonal == "zero"
@@ -115,7 +137,7 @@ class RGRL(DeepSelfExpressive):
         gram = self.gamma > 0 and n < 2 * m
         return {"rows": rows, "raw": (rows @ rows.T if gram else rows) if self.gamma else None, "gram": gram}, {}
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The weighted terms of Eq. 6."""
         from core import losses
 

@@ -23,17 +23,36 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from core import graphs
 from core.common import ParameterError, choice, flag, integer, real
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 from core.training import Arrays
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
+
+
+def objective(
+    X: Tensor, X_hat: Tensor, Z: Tensor, C: Tensor, A: Tensor, *, alpha: float, beta: float, gamma: float, penalty: str
+) -> Tensor:
+    """Eq. 18 for samples X (n, m), reconstructions, codes Z (n, d), C (n, n) and the weights A (n, n), literally."""
+    import torch
+
+    size = (C + C.T) / 2 * (1 - torch.eye(len(C), dtype=C.dtype)) if penalty == "symmetric" else C
+    return (
+        (X - X_hat).square().sum() / 2
+        + alpha * (Z - C @ Z).square().sum()
+        + beta * size.square().sum()
+        + gamma * (A * (Z[:, None] - Z[None, :]).square().sum(2)).sum()
+    )
 
 
 @register
-class UDLL(DeepSelfExpressive):
+class UDLL(DeepSubspace):
     """Deep subspace clustering with a prior graph of adaptive neighbours."""
 
     name = "udll"
@@ -84,7 +103,7 @@ class UDLL(DeepSelfExpressive):
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
-        most = self.expressed(len(X), vars(self)) - 2
+        most = self.extent.size(len(X)) - 2
         if self.n_neighbors > most:
             raise ParameterError(
                 f"The 'n_neighbors' parameter of udll must be at most the number of samples that are expressed less 2, {most}. "
@@ -96,13 +115,12 @@ class UDLL(DeepSelfExpressive):
 
     def constants(self, X: torch.Tensor, Z: NDArray) -> tuple[dict[str, Any], Arrays]:
         """Adaptive neighbours of the pretrained codes (Eq. 17), symmetrised; their Laplacian on the device."""
-        from core import graphs
         from core.graphs import tensors
 
         prior = graphs.symmetrized_graph(graphs.adaptive_neighbors(Z, self.n_neighbors))
         return {"laplacian": tensors.sparse_tensor(graphs.laplacian(prior), self.device)}, {"prior": prior}
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The four weighted terms of Eq. 18."""
         from core import losses
 
