@@ -92,72 +92,12 @@ class SubsetScope(Part):
         return {what: 4 * self.size(n) ** 2 * count for what, count in copies.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeighborScope(SubsetScope):
-    """Also every sample by its nearest neighbours alone, so that C is sparse."""
-
-    when_large: ClassVar[str] = "neighbors"
-
-    scope: str = choice(
-        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "subset"), group=SCALE_GROUP,
-        help="Express samples by all others, by their nearest neighbours (a sparse C), or only a random subset by each other; "
-        f"auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
-    )  # fmt: skip
-    n_candidates: int = integer(
-        20, symbol="k", low=2, high=500, soft=(5, 100), group=SCALE_GROUP,
-        help="Nearest neighbours that may express a sample, where not all others may.",
-    )  # fmt: skip
-
-    def candidates(self, n: int) -> int:
-        return min(self.n_candidates, n - 1)
-
-    def _words(self, scope: str, n: int) -> str:
-        if scope == "neighbors":
-            return f"every sample is expressed by its {self.candidates(n)} nearest neighbours, so C is sparse."
-        return super()._words(scope, n)
-
-    def bytes(self, n: int, copies: Mapping[str, int]) -> dict[str, int]:
-        if self.chosen(n) == "neighbors":
-            return {"sparse C and affinity": 16 * n * self.candidates(n) * 4}  # value and index; C, and A both ways twice
-        return super().bytes(n, copies)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnchorScope(NeighborScope):
-    """Also all samples by a few anchors, k-means centres of the data."""
-
-    scope: str = choice(
-        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "anchors", "subset"), group=SCALE_GROUP,
-        help="Express samples by all others, by their nearest neighbours (a sparse C), by a few k-means centres (anchors), or "
-        f"only a random subset by each other; auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
-    )  # fmt: skip
-    n_anchors: int = integer(
-        500, symbol=r"\lvert A \rvert", low=2, high=5000, soft=(100, 2000), group=SCALE_GROUP,
-        help="Anchors, where there are any; at most half as many as samples are taken.",
-    )  # fmt: skip
-
-    def anchors(self, n: int) -> int:
-        return anchor_count(self.n_anchors, n)
-
-    def _words(self, scope: str, n: int) -> str:
-        if scope == "anchors":
-            p = self.anchors(n)
-            return f"every sample is expressed by {p:,} anchors (k-means centres), so C has {p:,} columns."
-        return super()._words(scope, n)
-
-    def bytes(self, n: int, copies: Mapping[str, int]) -> dict[str, int]:
-        if self.chosen(n) == "anchors":
-            p = self.anchors(n)
-            return {"C over anchors": 4 * n * p, "products of anchors": 3 * 8 * p * p}
-        return super().bytes(n, copies)
+def _first_of_each(y: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The first samples of each class, equally many of each as far as there are any."""
+    each = -(-size // int(y.max() + 1))
+    return np.sort(np.concatenate([np.flatnonzero(y == label)[:each] for label in np.unique(y)]))
 
 
 def anchor_count(wanted: int, n: int) -> int:
     """At most half as many anchors as samples: more would not be fewer in any useful sense."""
     return max(1, min(wanted, n // 2))
-
-
-def _first_of_each(y: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """The first samples of each class, equally many of each as far as there are any."""
-    each = -(-size // int(y.max() + 1))
-    return np.sort(np.concatenate([np.flatnonzero(y == label)[:each] for label in np.unique(y)]))

@@ -5,17 +5,17 @@ Z = encoder(X) of an auto-encoder that only reconstructs; then EDSC of the rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from core.methods.contract import Cost
+from core.common import held
+from core.methods.parts.network import PretrainedNetwork
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.edsc import EDSC
-from core.methods.shallow_subspace.family import OnCodes
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import AnchorScope
+from core.methods.shallow_subspace.solver import RidgeSolver
 
 
 @register
-class AutoencoderEDSC(OnCodes, EDSC):
+class AutoencoderEDSC(ShallowSubspace):
     """EDSC on the codes of a pretrained auto-encoder."""
 
     name = "ae_edsc"
@@ -23,8 +23,13 @@ class AutoencoderEDSC(OnCodes, EDSC):
     summary = "Learns codes that reconstruct the data, then explains each by all of them in closed form."
     paper = "Ji, Salzmann and Li, WACV 2014, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \tfrac{1}{\lambda} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
-    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **EDSC.symbols}
+    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
+    family = "On pretrained codes"
+    learns = "deep"
+    uses_gpu = True
+    shows = frozenset({"network", "affinity constants"})
 
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        return cls.both_costs(shape, params, EDSC.cost(shape, params))
+    coder = held(PretrainedNetwork)
+    solver = held(RidgeSolver, strength=1.0)
+    readout = held(AffinityReadout, threshold=1.0)
+    extent = held(AnchorScope)

@@ -10,20 +10,16 @@ affinity: cosines between the rows of the factor U S^(1/2) of C, sharpened by a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
-
-from core.common import redeclared
-from core.methods.parts.readout import SelfExpressive
+from core.common import held
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.scalable import RidgeExpression
-from core.solvers import Progress, ridge_representation
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import AnchorScope
+from core.methods.shallow_subspace.solver import RidgeSolver
 
 
 @register
-class EDSC(RidgeExpression):
+class EDSC(ShallowSubspace):
     """Ridge self-expression with a free diagonal."""
 
     name = "edsc"
@@ -33,9 +29,6 @@ class EDSC(RidgeExpression):
     objective = r"\min_C\; \lVert C \rVert_F^2 + \frac1\lambda \lVert X - CX \rVert_F^2"
     published = {"mnist_1000": 0.5650, "yaleb": 0.8814, "orl": 0.7038, "coil20": 0.8371, "coil40": 0.6870, "umist": 0.6937}
 
-    strength: float = redeclared(RidgeExpression, "strength", 1.0)
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        C = ridge_representation(X, self.strength, zero_diagonal=False)
-        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
+    solver = held(RidgeSolver, strength=1.0)
+    readout = held(AffinityReadout, threshold=1.0)
+    extent = held(AnchorScope)

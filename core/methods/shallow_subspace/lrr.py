@@ -13,21 +13,51 @@ The authors' affinity is (M M^T)^2 of the factor M = U S^(1/2) of C with unit ro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import integer, real, redeclared
-from core.methods.contract import Cost
-from core.methods.parts.readout import SelfExpressive, square_bytes
+from core.common import held, integer, real
+from core.methods.parts.readout import AffinityReadout
+from core.methods.parts.scope import SubsetScope
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import Shallow
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.solver import Solver
 from core.solvers import Progress, low_rank_representation
 
 
+@dataclass(frozen=True, kw_only=True)
+class LowRankSolver(Solver):
+    """The inexact augmented Lagrangian method."""
+
+    copies: ClassVar[Mapping[str, int]] = {"C and affinity": 4}
+
+    strength: float = real(
+        1.0, symbol=r"\lambda", low=1e-4, high=1e4, soft=(0.01, 10), log=True,
+        help="Weight of what stays unexplained, for samples of mean norm 1; large values leave nothing.",
+    )  # fmt: skip
+    max_iter: int = integer(
+        300, symbol="T", low=1, high=10_000, soft=(50, 1000), group="Solver", help="Largest number of iterations."
+    )
+    tolerance: float = real(
+        1e-4, symbol=r"\epsilon", low=1e-9, high=0.1, soft=(1e-6, 1e-2), log=True, group="Solver",
+        help="Relative violation of the constraints at which the solver stops.",
+    )  # fmt: skip
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        yield from low_rank_representation(X, self.strength, tolerance=self.tolerance, max_iter=self.max_iter)
+
+    def bytes(self, extent: SubsetScope, shape: tuple[int, ...]) -> dict[str, int]:
+        n = extent.size(shape[0])
+        rank = min(n, int(np.prod(shape[1:])))
+        factors = {"factors of C and E": 8 * 10 * n * rank, "eigenvectors": 8 * 3 * rank * rank}
+        return {**factors, **super().bytes(extent, shape)}
+
+
 @register
-class LRR(Shallow):
+class LRR(ShallowSubspace):
     """Nuclear norm representation with corrupted samples."""
 
     name = "lrr"
@@ -41,26 +71,5 @@ class LRR(Shallow):
     }  # fmt: skip
     published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
 
-    strength: float = real(
-        1.0, symbol=r"\lambda", low=1e-4, high=1e4, soft=(0.01, 10), log=True,
-        help="Weight of what stays unexplained, for samples of mean norm 1; large values leave nothing.",
-    )  # fmt: skip
-    max_iter: int = integer(
-        300, symbol="T", low=1, high=10_000, soft=(50, 1000), group="Solver", help="Largest number of iterations."
-    )
-    tolerance: float = real(
-        1e-4, symbol=r"\epsilon", low=1e-9, high=0.1, soft=(1e-6, 1e-2), log=True, group="Solver",
-        help="Relative violation of the constraints at which the solver stops.",
-    )  # fmt: skip
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-    power: float = redeclared(SelfExpressive, "power", 2.0)
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        n = cls.expressed(shape[0], params)
-        rank = min(n, int(np.prod(shape[1:])))
-        factors = {"factors of C and E": 8 * 10 * n * rank, "eigenvectors": 8 * 3 * rank * rank}
-        return Cost(matrices={**factors, **square_bytes(n, {"C and affinity": 4})})
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        yield from low_rank_representation(X, self.strength, tolerance=self.tolerance, max_iter=self.max_iter)
+    solver = held(LowRankSolver)
+    readout = held(AffinityReadout, threshold=1.0, power=2.0)

@@ -14,19 +14,27 @@ which is why it stands beside every run as a reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.common import flag
+from core.common import flag, held
 from core.methods.registry import register
-from core.methods.shallow_subspace.scalable import RidgeExpression
-from core.solvers import Progress, ridge_representation
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import AnchorScope
+from core.methods.shallow_subspace.solver import RidgeSolver
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeastSquares(RidgeSolver):
+    """Ridge, with the diagonal forbidden or free."""
+
+    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
+
+    def forbids_diagonal(self) -> bool:
+        return self.zero_diagonal
 
 
 @register
-class Ridge(RidgeExpression):
+class Ridge(ShallowSubspace):
     """Closed-form self-expression with the affinity of the deep subspace methods."""
 
     name = "ridge"
@@ -35,8 +43,5 @@ class Ridge(RidgeExpression):
     paper = "Lu et al., ECCV 2012 (LSR)"
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 + \lambda \lVert C \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0"
 
-    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
-        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
+    solver = held(LeastSquares)
+    extent = held(AnchorScope)
