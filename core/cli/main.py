@@ -23,7 +23,6 @@ from core import datasets, methods
 from core.common import AffinityLabError, InvalidInput, ParameterError, UnknownName, atomic_write
 from core.datasets import DataSpec, Scaling
 from core.methods import Clusterer
-from core.methods.parts.readout import SelfExpressive
 from core.runs import Run, RunStore, Status
 from core.training import Step
 
@@ -203,7 +202,7 @@ def _run(options: argparse.Namespace) -> int:
     prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
     cls = methods.method_class(spec.method)
-    words = cls.scope_words(prepared.data.n_samples, spec.params) if issubclass(cls, SelfExpressive) else None
+    words = cls.scope_words(prepared.data.n_samples, spec.params)
     if words:
         print(words, file=sys.stderr)
     store = RunStore()

@@ -17,7 +17,6 @@ from scipy.sparse import csr_array, issparse
 
 from core import affinity, datasets, evaluation, methods, runs
 from core.common import DataError
-from core.methods.parts.readout import SelfExpressive
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.runs import Run, RunStore, Status, this_process
 
@@ -208,12 +207,11 @@ def _square(store: RunStore, run: str, which: str) -> Any:
     A = _stored(store, run, "A")
     if A is not None:
         return A
-    cls = methods.method_class(record.spec.method)
-    if not issubclass(cls, SelfExpressive):
-        raise DataError(f"The method {record.spec.method} has no affinity.")
     K, params = record.result["n_clusters"], record.spec.params
+    if "affinity constants" not in methods.method_class(record.spec.method).shows:
+        raise DataError(f"The method {record.spec.method} has no affinity.")
     C = _full_representation(home, run)
-    if cls.affinity is SelfExpressive.affinity and not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
+    if not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
         names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
         return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
     return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})

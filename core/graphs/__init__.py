@@ -4,11 +4,12 @@ Arrays in, sparse arrays out. Uses `core.common`. The modules `batches` and `ten
 """
 
 from core.graphs.adaptive import adaptive_neighbors, symmetrized_graph
-from core.graphs.anchors import anchor_graph, anchor_weights, find_anchors, neighbor_graph
+from core.graphs.anchors import AnchorChoice, anchor_graph, anchor_weights, find_anchors, neighbor_graph
 from core.graphs.laplacians import laplacian, laplacian_of
 from core.graphs.neighbors import nearest_neighbors, nearest_of
 
 __all__ = [
+    "AnchorChoice",
     "adaptive_neighbors",
     "anchor_graph",
     "anchor_weights",

@@ -226,6 +226,19 @@ class Clusterer:
             self.embedding_ = arrays["Z"]
         return self
 
+    @property
+    def K(self) -> int:
+        """The number of clusters, once it is known.
+
+        Raises
+        ------
+        ParameterError
+            If it was not given.
+        """
+        if self.n_clusters is None:
+            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
+        return self.n_clusters
+
     def clusters(self, X: NDArray) -> int:
         """The number of clusters, checked against the number of samples.
 
@@ -234,11 +247,9 @@ class Clusterer:
         ParameterError
             If it was not given, or there are fewer samples than clusters.
         """
-        if self.n_clusters is None:
-            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
-        if len(X) < self.n_clusters + 1:
+        if len(X) < self.K + 1:
             raise ParameterError(
                 f"The 'n_clusters' parameter of {self.name} must be less than the number of samples, {len(X)}. "
                 f"Got {self.n_clusters} instead."
             )
-        return self.n_clusters
+        return self.K

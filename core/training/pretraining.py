@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.losses import reconstruction
+from core.training.chunks import in_chunks
 from core.training.descent import Terms, adam
 from core.training.schedules import Schedule
 from core.training.stages import Arrays, Stages, Step
 from core.training.trainer import Trainer
 
 PICTURES = 24  # reconstructions kept with a pretrained network
-CHUNK = 8192  # samples encoded at a time when nothing is trained: bounds the memory of the activations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +128,3 @@ class NetworkOnData:
             schedule=Schedule(optimizer, how.schedule, length=how.epochs * -(-n // batch), per="step"),
             parts={"generator": self.generator},
         )  # fmt: skip
-
-
-def in_chunks(f: Callable[[Tensor], Tensor] | nn.Module, X: Tensor) -> Tensor:
-    """f(X) without gradients, so many rows at a time that the activations stay small."""
-    with torch.no_grad():
-        return f(X) if len(X) <= CHUNK else torch.cat([f(part) for part in X.split(CHUNK)])

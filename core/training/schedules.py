@@ -10,6 +10,7 @@ import torch
 
 SMALLEST_RATE = 1e-7  # SpectralNet's: on a plateau the training ends once its rate falls below
 SHRINKAGE = 0.1
+STEP, LOSS = 10, 0.9  # VaDE's
 
 
 class Schedule:
@@ -18,8 +19,9 @@ class Schedule:
     Parameters
     ----------
     kind
-        "constant"; "cosine", which falls to zero over `length`; "plateau", which falls to a tenth after `patience` epochs
-        without a lower loss, and ends the stage below `SMALLEST_RATE`.
+        "constant"; "cosine", which falls to zero over `length`; "stepped", which loses a tenth every `STEP` counts;
+        "plateau", which falls to a tenth after `patience` epochs without a lower loss, and ends the stage below
+        `SMALLEST_RATE`.
     length, per
         Steps or epochs that a cosine takes, and which of the two it counts.
     tolerance
@@ -60,9 +62,12 @@ class Schedule:
 
     def _advance(self) -> None:
         self._state["count"] += 1
+        count = self._state["count"]
         if self._kind == "cosine":
-            self._state["factor"] = 0.5 * (1 + cos(pi * min(self._state["count"] / self._length, 1)))
-            self._apply()
+            self._state["factor"] = 0.5 * (1 + cos(pi * min(count / self._length, 1)))
+        elif self._kind == "stepped":
+            self._state["factor"] = LOSS ** (count // STEP)
+        self._apply()
 
     def _wait(self, loss: float) -> None:
         state = self._state

@@ -40,6 +40,8 @@ class Trainer:
         Called at the beginning of an epoch with its index.
     adjust
         Called between gradients and step.
+    stepped
+        Called after each step.
     after
         Called at the end of an epoch with the means of its terms; what it returns is reported too, and ``converged`` ends
         the stage.
@@ -60,6 +62,7 @@ class Trainer:
     parts: Mapping[str, Any] = field(default_factory=dict)
     before: Callable[[int], None] | None = None
     adjust: Callable[[], None] | None = None
+    stepped: Callable[[], None] | None = None
     after: Callable[[Mapping[str, Tensor]], Mapping[str, Any]] | None = None
     finish: Callable[[], None] | None = None
     restarts: Restarts | None = None
@@ -70,9 +73,10 @@ class Trainer:
         parts = {**self.networks, "optimizer": self.optimizer, "schedule": self.schedule, **self.parts}
         if self.restarts is not None:
             parts["restarts"] = self.restarts
-        yield from stages.run(stage, epochs, parts, self._epoch, finish=self.finish)
+        yield from stages.run(stage, epochs, parts, self.epoch, finish=self.finish)
 
-    def _epoch(self, index: int) -> tuple[Mapping[str, Any], Arrays]:
+    def epoch(self, index: int) -> tuple[Mapping[str, Any], Arrays]:
+        """One epoch: its scalars, and what can be seen after it."""
         if self.before is not None:
             self.before(index)
         averages, rescued = self._descend()
@@ -97,6 +101,8 @@ class Trainer:
             found = self.terms(rows)
             total = descend(self.optimizer, found.losses, self.adjust)
             self.schedule.after_step()
+            if self.stepped is not None:
+                self.stepped()
             weight = 1 if rows is None or self.summed else len(rows)
             averages.add({**found.losses, **found.gauges, _TOTAL: total}, weight)
             rescued = rescued + np.array(found.rescued or (0,))

@@ -162,10 +162,10 @@ class DeepSubspace(Clusterer):
     # ---- clusters, new samples ---------------------------------------------------------------------------------------
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
-        return self.readout.affinity(arrays["C"], self.clusters(arrays["Z"]))
+        return self.readout.affinity(arrays["C"], self.K)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
-        return self.readout.labeller(arrays, affinity, self.clusters(arrays["Z"]))
+        return self.readout.labeller(arrays, affinity, self.K)
 
     def embed(self, X: NDArray) -> NDArray:
         return self.coder.embed(self.coder_, X)

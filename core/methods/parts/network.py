@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.common import ParameterError, Part, choice, integer, real, sizes
 from core.methods.contract import Cost
-from core.training import Arrays
+from core.training import Arrays, in_chunks
 
 if TYPE_CHECKING:
     import torch
@@ -131,8 +131,6 @@ class PretrainedNetwork(Part):
 
     def embed(self, known: NetworkOnData, X: NDArray) -> NDArray:
         """Codes of samples, new ones or those of training."""
-        from core.training.pretraining import in_chunks
-
         return in_chunks(known.encode, self.tensor(X, str(known.X.device))).cpu().numpy()
 
     def recipe(self, ndim: int, random_state: int) -> dict[str, Any]:

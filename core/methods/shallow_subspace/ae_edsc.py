@@ -5,6 +5,8 @@ Z = encoder(X) of an auto-encoder that only reconstructs; then EDSC of the rows 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.common import held
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
@@ -12,6 +14,14 @@ from core.methods.registry import register
 from core.methods.shallow_subspace.family import ShallowSubspace
 from core.methods.shallow_subspace.scope import AnchorScope
 from core.methods.shallow_subspace.solver import RidgeSolver
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def objective(X: Tensor, X_hat: Tensor) -> Tensor:
+    """0.5 ||X - decoder(encoder(X))||_F^2, all that is trained; the solver that follows has a closed objective of its own."""
+    return (X - X_hat).square().sum() / 2
 
 
 @register

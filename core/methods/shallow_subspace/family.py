@@ -95,10 +95,10 @@ class ShallowSubspace(Clusterer):
     # ---- clusters, new samples ---------------------------------------------------------------------------------------
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
-        return self.readout.affinity(arrays["C"], self.clusters(arrays["Z"]))
+        return self.readout.affinity(arrays["C"], self.K)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
-        return self.readout.labeller(arrays, affinity, self.clusters(arrays["Z"]))
+        return self.readout.labeller(arrays, affinity, self.K)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         if self.coder is not None:
