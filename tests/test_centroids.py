@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from core import losses
-from core.methods.deep_centroids.soft_assignments import divergence, soft_assignments, target_distribution
 from core.methods.deep_centroids.dkm import soft_distances
+from core.methods.deep_centroids.soft_assignments import divergence, soft_assignments, target_distribution
 from core.nets import Centroids
 from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of

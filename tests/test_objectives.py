@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -86,7 +86,7 @@ def test_self_expression(name: str, params: dict[str, Any], features: int) -> No
     constants, seen = method.constants(X, net.encode(X).detach().numpy())
     if name == "udll":
         A = torch.from_numpy(seen["prior"].toarray())
-        constants["laplacian"] = constants["laplacian"].double()
+        constants["laplacian"] = sparse_tensor(laplacian(seen["prior"]), dtype=torch.float64)
     problem = Problem(method, net, C, X, **constants)
     Z = net.encode(X)
     arrays = [flat(X), net.decode(problem.C @ Z), Z, problem.C, *([A] if name == "udll" else [])]
@@ -138,7 +138,8 @@ def test_the_mixture_of_vade() -> None:
 
 @pytest.mark.parametrize("name", ["ae_kmeans", "ae_edsc", "ae_ssc"])
 def test_pretraining(name: str) -> None:
-    X = random(N, M).numpy()
-    on = methods.build(name, network="dense", widths=(5, 2), batch_size=None).coder.on(X, random_state=0, device="cpu")  # type: ignore[attr-defined]
-    trainer = on._trainer(methods.build(name, batch_size=None).coder.pretraining)  # type: ignore[attr-defined]
-    agree(trainer.terms(None).losses.values(), objective_of(name)(on.X, on.net(on.X)), on.net.parameters())
+    coder = cast(Any, methods.build(name, network="dense", widths=(5, 2), batch_size=None)).coder
+    on = coder.on(random(N, M).numpy(), random_state=0, device="cpu")
+    on.net, on.X = on.net.double(), on.X.double()
+    terms = on.trainer(coder.pretraining).terms(None).losses
+    agree(terms.values(), objective_of(name)(on.X, on.net(on.X)), on.net.parameters())

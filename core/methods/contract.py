@@ -32,6 +32,13 @@ class Cost:
         return sum(self.matrices.values())
 
 
+CAPABILITIES = {
+    "network": "pretrains an auto-encoder that is kept, and can start from one",
+    "affinity constants": "a stored C can be cut again under other constants of the read-out",
+    "reconstructs": "writes samples as sums of parts, so that its Z is a code, though nothing deep is learnt",
+}
+"""What a method may say that can be shown of it, besides the arrays that its runs store."""
+
 Labeller = Callable[[int], NDArray[np.int64]]
 """Clusters (n,) of all samples, from a seed."""
 
@@ -64,7 +71,7 @@ class Clusterer:
     gauges: ClassVar[Mapping[str, str]] = {}
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
-    shows: ClassVar[frozenset[str]] = frozenset()
+    shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
     renamed: ClassVar[Mapping[str, str]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
     groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
@@ -123,6 +130,11 @@ class Clusterer:
     def by_columns(cls, params: Mapping[str, Any], columns: Sequence[int], n_classes: int | None) -> dict[str, Any]:
         """Hyperparameters that `params` leave to the data, from how many values each further column of labels has; few do."""
         return {}
+
+    @classmethod
+    def scope_of(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        """How C expresses n samples: "full", "subset", "neighbors" or "anchors"; None for a method without C."""
+        return None
 
     @classmethod
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:

@@ -39,7 +39,7 @@ def conclude(
         stored["labels"] = method.labels_
         affinity = getattr(method, "affinity_matrix_", None)
         view = looks.View(host, method.labels_, affinity, looks.score(data, host, method.labels_, affinity))
-        result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
+        result = {"metrics": dict(view.scores), "spread": spread(method, data, host)}
         side = method.side_labels(host)
         if side or data.attributes:
             result["columns"] = looks.against_columns(data, {**side, "result": method.labels_})
@@ -60,7 +60,7 @@ def conclude(
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
 
 
-def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any], affinity: Any) -> dict[str, Any]:
+def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Mean and standard deviation of the scores when only the seed of the last step changes.
 
     Returns
@@ -71,7 +71,7 @@ def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any], affinity
     if data.y is None:
         return {}
     seeds = [method.random_state + s for s in range(SPREAD_SEEDS)]
-    found = [method.assign(arrays, affinity, random_state=seed) for seed in seeds]
+    found = [method.labeller_(seed) for seed in seeds]
     scores = [looks.against_classes(data.y, arrays, labels) for labels in found]
     return {name: summarize([s[name] for s in scores]) for name in scores[0]}
 

@@ -85,7 +85,7 @@ class NetworkOnData:
 
     def pretrain(self, how: Pretraining, stages: Stages) -> Iterator[Step]:
         """The stage "pretrain": reconstruct the data, nothing else; or take the network from the shelf, if it is there."""
-        yield from self.kept(stages, how.epochs, self._trainer(how).run(stages, "pretrain", how.epochs))
+        yield from self.kept(stages, how.epochs, self.trainer(how).run(stages, "pretrain", how.epochs))
 
     def kept(self, stages: Stages, epochs: int, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps of a pretraining, unless the shelf has its result; a new result is put there."""
@@ -110,7 +110,8 @@ class NetworkOnData:
         pictures = {name: self.shown(A[rows]).cpu().numpy() for name, A in (("X", self.X), ("X_hat", X_hat))}
         return {"mean_squared_error": error}, pictures
 
-    def _trainer(self, how: Pretraining) -> Trainer:
+    def trainer(self, how: Pretraining) -> Trainer:
+        """What minimises 0.5 ||X - decoder(encoder(X))||_F^2, in full batches or in mini-batches."""
         n, batch = len(self.X), min(how.batch_size or len(self.X), len(self.X))
         optimizer = adam(self.net.parameters(), how.learning_rate)
 

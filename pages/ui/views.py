@@ -13,7 +13,6 @@ from core.datasets import Dataset
 from core.datasets.raw import class_titles
 from core.evaluation import PROJECTIONS
 from core.explore import Answer
-from core.methods.parts.readout import SelfExpressive
 from core.plots import figures
 from core.plots.palette import TEN
 from core.runs import MAX_SEED, Run
@@ -182,9 +181,7 @@ def affinity_view(run: Run, data: Dataset) -> None:
 def held(run: Run, data: Dataset) -> str | None:
     """What C speaks of: "full", "subset", "neighbors" or "anchors"; None where there is no C."""
     stored, cls = store().array_names(run.id, "final"), methods.method_class(run.spec.method)
-    if not issubclass(cls, SelfExpressive) or not {"C", "C.row"} & set(stored):
-        return None
-    return cls.scope_for(data.n_samples, run.spec.params)
+    return cls.scope_of(data.n_samples, run.spec.params) if {"C", "C.row"} & set(stored) else None
 
 
 def _about(which: str, form: str | None, run: Run, data: Dataset) -> list[str]:

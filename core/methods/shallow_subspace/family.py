@@ -109,6 +109,10 @@ class ShallowSubspace(Clusterer):
         return self.extent.uses_labels(n)
 
     @classmethod
+    def scope_of(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        return cls.extent.of(params).chosen(n)
+
+    @classmethod
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
         return cls.extent.of(params).words(n)
 
