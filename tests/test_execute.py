@@ -20,6 +20,7 @@ from core import cli, methods, runs
 from core.common import DataError, DeviceError, InvalidInput, ParameterError, UnknownName, choice, integer, real
 from core.datasets import DataSpec
 from core.methods import Clusterer, register, registry
+from core.methods.contract import Labeller
 from core.runs import (
     Run,
     RunSpec,
@@ -66,8 +67,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
             for step in range(1, 10):
                 yield Step("finetune", step, 9, {"loss": 1.0}, {"Z": np.full((len(X), 2), np.nan if step > 4 else step)})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
 
     @register
     class Collapsing(Clusterer):
@@ -82,8 +83,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
                 yield Step("finetune", step, 3, {"loss": 1.0 / step}, {"Z": Z, "C": C})
             yield self.conclude({"Z": Z, "C": C})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (2 if self.how == "empty" else self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (2 if self.how == "empty" else self.n_clusters or 1)
 
     @register
     class Patient(Clusterer):
@@ -101,8 +102,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
             yield from (stages or Stages()).run("finetune", self.epochs, {}, body)
             yield self.conclude({"Z": Z})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
 
     @register
     class Broken(Clusterer):

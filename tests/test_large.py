@@ -18,7 +18,7 @@ from core.evaluation import clustering_accuracy
 from core.explore import tasks
 from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors
 from core.jobs import JobQueue
-from core.methods.parts.readout import FULL_LIMIT, SelfExpressive
+from core.methods.parts.scope import FULL_LIMIT
 from core.plots.blocks import block_mean, factor_block_mean
 from core.runs import RunSpec, RunStore, Status, label_new, looks
 from core.solvers import (
@@ -32,10 +32,7 @@ from core.solvers import (
 from core.training import to_host
 
 SCOPED = [
-    (name, scope)
-    for name, cls in methods.registered().items()
-    if issubclass(cls, SelfExpressive)
-    for scope in cls.declared()["scope"].choices
+    (name, scope) for name, cls in methods.registered().items() if cls.reads == "C" for scope in cls.declared()["scope"].choices
 ]
 TINY = {
     "n_candidates": 9, "n_anchors": 40, "subset_size": 60, "pretrain_epochs": 2, "epochs": 2, "channels": (4,),
@@ -303,13 +300,13 @@ def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> N
 
 def test_the_scope_is_chosen_by_the_number_of_samples_and_said_in_words() -> None:
     ridge, deep = methods.method_class("ridge"), methods.method_class("udll")
-    assert issubclass(ridge, SelfExpressive) and issubclass(deep, SelfExpressive)
     for cls in (ridge, deep):
-        assert cls.scope_for(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
-        assert cls.scope_for(400, {"scope": "subset", "subset_size": 500}) == "full"
-        assert cls.expressed(400, {"scope": "subset", "subset_size": 100}) == 100
-    assert ridge.scope_for(FULL_LIMIT + 1, {}) == "neighbors" and ridge.expressed(10_000, {}) == 10_000
-    assert deep.scope_for(FULL_LIMIT + 1, {}) == "subset" and deep.expressed(10_000, {"subset_size": 700}) == 700
+        assert cls.scope_of(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
+        assert cls.scope_of(400, {"scope": "subset", "subset_size": 500}) == "full"
+        assert cls.extent.of({"scope": "subset", "subset_size": 100}).size(400) == 100  # type: ignore[attr-defined]
+    assert ridge.scope_of(FULL_LIMIT + 1, {}) == "neighbors" and deep.scope_of(FULL_LIMIT + 1, {}) == "subset"
+    assert ridge.extent.of({}).size(10_000) == 10_000  # type: ignore[attr-defined]
+    assert deep.extent.of({"subset_size": 700}).size(10_000) == 700  # type: ignore[attr-defined]
     words = [ridge.scope_words(10_000, {"scope": s}) or "" for s in ("auto", "neighbors", "anchors", "subset")]
     assert "8,000" in words[0] and "20 nearest neighbours" in words[0]
     assert "8,000" not in words[1] and words[1][0].isupper()
@@ -448,10 +445,8 @@ def test_the_embedding_behind_a_cut_is_worked_out_once(monkeypatch: pytest.Monke
     X, y = planes(60)
     method = methods.build("ridge", n_clusters=3, scope="neighbors", strength=0.01).fit(X)
     monkeypatch.setattr(cut, "sparse_cut", lambda *_: pytest.fail("the known embedding serves every seed"))
-    arrays = {"C": method.representation_matrix_}  # type: ignore[attr-defined]
     for seed in range(3):
-        labels = method.assign(arrays, method.affinity_matrix_, random_state=seed)  # type: ignore[attr-defined]
-        assert clustering_accuracy(y, labels) > 0.95
+        assert clustering_accuracy(y, method.labeller_(seed)) > 0.95
 
 
 def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:

@@ -159,9 +159,6 @@ class Clusterer:
 
         What all seeds have in common, the embedding of a graph for one, is worked out here, once.
         """
-        return lambda seed: self.assign(arrays, affinity, random_state=seed)
-
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
         raise NotImplementedError  # pragma: no cover
 
     def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:

@@ -100,7 +100,7 @@ class RGRL(DeepSubspace):
         help="Weight of the reconstruction and its relation to the graph.",
     )  # fmt: skip
     norm: str = choice(
-        "l2", symbol="p", choices=("l1", "l2"), group=OBJECTIVE,
+        "l2", symbol=r"\ell_p", choices=("l1", "l2"), group=OBJECTIVE,
         help="Penalty on C: the sum of absolute values (RGRL-L1) or of squares (RGRL-L2).",
     )  # fmt: skip
     relation: str = choice(

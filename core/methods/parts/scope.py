@@ -27,11 +27,11 @@ class SubsetScope(Part):
         f"neighbour; auto is full up to {FULL_LIMIT:,} samples.",
     )  # fmt: skip
     subset_size: int = integer(
-        5000, symbol="s", low=10, high=20_000, soft=(500, 10_000), group=SCALE_GROUP,
+        5000, symbol="n_s", low=10, high=20_000, soft=(500, 10_000), group=SCALE_GROUP,
         help="Samples in the subset, if there is one.",
     )  # fmt: skip
     subset_by: str = choice(
-        "random", symbol=r"s \in", choices=("random", "classes"), group=SCALE_GROUP,
+        "random", symbol=r"n_s \in", choices=("random", "classes"), group=SCALE_GROUP,
         help="Draw the subset at random, or take the first samples of each class, which uses the labels (RGRL's program).",
     )  # fmt: skip
 
