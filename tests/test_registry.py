@@ -10,7 +10,7 @@ import pytest
 
 from core import methods
 from core.common import ParameterError, UnknownName
-from core.methods import Clusterer, register
+from core.methods import Clusterer, Preset, register
 from tests.conftest import last_json
 
 METHOD = '''

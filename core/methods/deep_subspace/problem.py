@@ -82,8 +82,8 @@ class Problem:
         if not self.method.tolerance:
             return {}
         before = self.work
-        size = float(before.norm())
-        change = float(before.sub_(self.C.detach()).norm())
+        size = before.norm().double()
+        change = before.sub_(self.C.detach()).norm().double()
         still = self.representation.get_buffer("still")
-        still.copy_(still + 1 if change < self.method.tolerance * size else still * 0)
-        return {"converged": int(still) >= 2}
+        still.copy_((still + 1) * (change < self.method.tolerance * size))
+        return {"converged": still >= 2}
