@@ -118,9 +118,7 @@ class SparseCoder(Coder):
             active = (codes != 0).to(codes.dtype)
 
         def solve(gradient: Tensor) -> Tensor:
-            return solve_active(
-                gradient, active, gram, L.__matmul__, alpha=self.alpha, iterations=self.solver_iterations
-            )  # fmt: skip
+            return solve_active(gradient, active, gram, L.__matmul__, alpha=self.alpha, iterations=self.solver_iterations)
 
         G = (codes @ D - X) @ D.T  # the rest of G does not depend on D
         return [_AtMinimum.apply(G, codes, solve)]
@@ -131,4 +129,4 @@ class SparseCoder(Coder):
         constant = joined @ known
         return minimum(
             X @ D.T, D @ D.T, lambda Z: own * Z - constant, lam=self.lam, alpha=self.alpha, iterations=self.iterations
-        )  # fmt: skip
+        )

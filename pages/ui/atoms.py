@@ -97,10 +97,11 @@ def _atoms_of(data: Dataset, sample: int, code: NDArray, D: NDArray) -> None:
         st.dataframe(table, hide_index=True, alt=f"The atoms that sample {sample} uses most")
     elif len(used):
         st.image(
-            [montage(image[None], 1, min_side=64) for image in _atom_images(D[used], data)], width=70,
+            [montage(image[None], 1, min_side=64) for image in _atom_images(D[used], data)],
+            width=70,
             caption=[f"{atom}: {code[atom]:.2g}" for atom in used],
             alt=[f"atom {atom}, weight {code[atom]:.2g}" for atom in used],
-        )  # fmt: skip
+        )
 
 
 def _memberships(run: Run, sample: int, memberships: NDArray, cluster: int) -> None:

@@ -57,7 +57,7 @@ class DeepCentroids(Clusterer):
     )  # fmt: skip
     train_batch_size: int = integer(
         256, symbol="B_1", low=1, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
-    )  # fmt: skip
+    )
     min_change: float = real(
         0.001, symbol=r"\epsilon", low=0, high=1, soft=(0, 0.01), group="Training",
         help="Stop once no larger share of the samples changes its cluster in an epoch; 0 trains all epochs.",

@@ -92,7 +92,7 @@ class VaDE(Clusterer):
     )  # fmt: skip
     train_batch_size: int = integer(
         128, symbol="B_1", low=1, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
-    )  # fmt: skip
+    )
     noise: float | None = real(
         0.1, symbol=r"\sigma^2", low=1e-9, high=1e9, soft=(1e-3, 1), log=True, optional=True, group="Objective",
         none_means="error of the pretrained network",

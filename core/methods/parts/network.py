@@ -35,10 +35,10 @@ class PretrainedNetwork(Part):
     )  # fmt: skip
     channels: tuple[int, ...] = sizes(
         (16, 8), symbol="c", low=1, high=512, group=NETWORK_GROUP, help="Filters of each convolution."
-    )  # fmt: skip
+    )
     kernel_sizes: tuple[int, ...] = sizes(
         (3, 3), symbol="k_c", low=1, high=15, group=NETWORK_GROUP, help="Filter size of each convolution."
-    )  # fmt: skip
+    )
     widths: tuple[int, ...] = sizes(
         (256, 32), symbol="m_l", low=1, high=10_000, group=NETWORK_GROUP,
         help="Units of each dense layer, the code last.",
