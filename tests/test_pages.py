@@ -509,8 +509,8 @@ def test_anchors_of_samples_that_are_no_images_are_a_table(visit: Callable[..., 
 
 
 def test_only_a_run_with_a_graph_offers_its_anchors(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
-    for method, offered in (("grdnn", ["Anchors"]), ("ddae", ["Workbench"])):
-        app = visit("explore", run=held_out(method), view="Anchors" if method == "ddae" else "Workbench")
+    for method, offered in (("grdnn", ["Anchors"]), ("ddae", []), ("ridge", ["Workbench"])):
+        app = visit("explore", run=held_out(method), view="Workbench" if method == "grdnn" else "Anchors")
         row = next(element for element in app.segmented_control if element.key == "view")
         assert [name for name in row.options if name in ("Anchors", "Workbench")] == offered
         assert row.value == "Embedding"
@@ -608,11 +608,17 @@ def test_atoms_of_samples_that_are_no_images_are_a_heatmap_and_a_table(
 
 
 def test_only_a_run_with_sparse_codes_offers_them(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
-    for method, offered in (("gsc", "Codes"), ("be", "Codes"), ("nmf", "Workbench"), ("grdnn", "Anchors")):
+    for method, offered in (
+        ("gsc", ["Codes"]),
+        ("be", ["Codes"]),
+        ("nmf", []),
+        ("ridge", ["Workbench"]),
+        ("grdnn", ["Anchors"]),
+    ):
         app = visit("explore", run=held_out(method, **SPARSE), view="Codes")
         row = next(element for element in app.segmented_control if element.key == "view")
-        assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == [offered]
-        assert row.value == ("Codes" if offered == "Codes" else "Embedding")
+        assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == offered
+        assert row.value == ("Codes" if offered == ["Codes"] else "Embedding")
         assert ("Dictionary" in texts(app)) == (method == "gsc")
 
 

@@ -203,9 +203,8 @@ def workbench_view(run: Run, data: Dataset) -> None:
         why = {
             "neighbors": "The workbench changes how a full C becomes an affinity. Here C is sparse, and its affinity is |C|.",
             "anchors": "The workbench changes how a full C becomes an affinity. Here C is over anchors and has none.",
-            None: "The workbench re-clusters a stored self-expression matrix; this method has none.",
         }
-        st.info(why[form], icon=":material/info:")
+        st.info(why.get(form or "", "This run has no self-expression matrix."), icon=":material/info:")
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = methods.method_class(run.spec.method).declared()
