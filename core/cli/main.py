@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import stat
 import sys
@@ -36,6 +37,7 @@ _EXITS = {Status.DONE: EXIT_DONE, Status.STOPPED: EXIT_STOPPED}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    options.words = sys.argv[1:] if arguments is None else arguments
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -101,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
     bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
+    bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
     return parser
 
 
@@ -354,10 +357,25 @@ def _bench(options: argparse.Namespace) -> int:
     tasks = {
         "epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity
     }  # fmt: skip
+    if options.results is not None:
+        _check_target(options.results)
     rows = tasks[options.what](options)
+    if options.results is not None:
+        print(_keep(options, rows))
     if options.json:
         print(json.dumps(rows))
     return EXIT_DONE
+
+
+def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
+    from core.bench import save_results
+    from core.bench.tables import Asked, tabulate
+
+    asked = Asked(
+        command=shlex.join(["python", "-m", "core", *options.words]), tasks=options.tasks, over=next(iter(options.over), ""),
+        preset=options.preset, seeds=range(options.seeds),
+    )  # fmt: skip
+    return save_results(tabulate(options.what, rows, asked), options.results)
 
 
 def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
