@@ -22,7 +22,7 @@ from core.methods.deep_spectral.dscdan import DSCDAN
 from core.methods.deep_spectral.dual import halved
 from core.methods.deep_spectral.family import Rivals, side_by_side
 from core.nets import DualAutoEncoder
-from core.runs import RunStore, execute, looks, make_spec, this_process
+from core.runs import RunHandle, RunStore, execute, looks, make_spec, this_process
 from core.runs.recorder import Recorder
 from core.training import Stages, to_host
 from tests.test_contract import SMALL, digits, small, steps_of, vectors
@@ -306,7 +306,8 @@ def test_a_rescued_head_is_taken_only_where_no_other_is_left() -> None:
 
 
 def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
-    record = Recorder(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
+    handle = RunHandle.open(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
+    record = Recorder(handle)
     record.note("pretrain", {"acc": 0.8})
     assert record.history_alarms({"acc": 0.8}, "pretrain", 1) == []
     record.note("head", {"rescued": 2.0, "acc": 0.795})
@@ -314,7 +315,7 @@ def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
     record.note("head", {"rescued": 3.0})
     rescued, worse = record.history_alarms({"acc": 0.7}, "final", 1)
     assert "(5 so far)" in rescued.message and "0.800" in worse.message and "labels" in worse.message
-    again = Recorder(store, record.run_id)
+    again = Recorder(handle)
     again.restore(record.state())
     assert again.history_alarms({"acc": 0.7}, "final", 1) == [rescued, worse]
     assert record.facts()["rescued"] == 5
@@ -373,7 +374,7 @@ def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore, name
     run = execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == "done", run.error
     found = runs.label_new(store, run.id, DataSpec("digits", per_class=12))
-    np.testing.assert_array_equal(found.labels, store.arrays(run.id, "final", ["labels"])["labels"])
+    np.testing.assert_array_equal(found.labels, store.files.arrays(run.id, "final", ["labels"])["labels"])
     other = runs.label_new(store, run.id, DataSpec("digits", per_class=5, seed=9))
     expected = methods.build(name, **run.result["params"]).fit(digits()).predict(other.data.samples)
     np.testing.assert_array_equal(other.labels, expected)

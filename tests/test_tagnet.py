@@ -232,7 +232,7 @@ def test_clusters_of_every_layer_are_scored_by_every_column_of_labels(store: Run
     spec = runs.make_spec("dtagnet", DataSpec(str(tmp_path / "mine.npz")), overrides=changes)
     run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
-    final, rows = store.arrays(run.id, "final"), run.result["columns"]
+    final, rows = store.files.arrays(run.id, "final"), run.result["columns"]
     clusterings = {"Z1": final["P1"].argmax(1), "Z2": final["P2"].argmax(1), "result": final["labels"]}
     assert [(row["codes"], row["column"]) for row in rows] == [(codes, column) for column in columns for codes in clusterings]
     for row in rows:

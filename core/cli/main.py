@@ -24,7 +24,7 @@ from core import datasets, methods
 from core.common import AffinityLabError, InvalidInput, ParameterError, UnknownName, atomic_write
 from core.datasets import DataSpec, Scaling
 from core.methods import Clusterer
-from core.runs import Run, RunStore, Status
+from core.runs import Run, RunStore, Status, export_run
 from core.training import Step
 
 EXIT_DONE = 0
@@ -335,7 +335,7 @@ def _export(options: argparse.Namespace) -> int:
     store = RunStore()
     store.get(options.run_id)
     _check_target(options.file)
-    store.export(options.run_id, options.file)
+    export_run(store, options.run_id, options.file)
     print(json.dumps({"run_id": options.run_id, "file": str(options.file)}) if options.json else options.file)
     return EXIT_DONE
 
@@ -480,7 +480,7 @@ def _work(store: RunStore, run_id: str) -> int:
     if run.pid != os.getpid():  # the app claims a run for the worker it sends it to
         claim_for_this_process(store, run_id)
     _end_with_the_app()
-    log = os.open(store.folder(run_id) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(store.files.folder(run_id) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, sys.stderr.fileno())
     run = runs.execute(store, run_id)
     return _EXITS.get(run.status, EXIT_FAILED)
@@ -498,7 +498,7 @@ def _warm_up(store: RunStore) -> None:
     noise = np.random.default_rng(0).random((32, 8, 8), dtype=np.float32)
     methods.build("udll", n_clusters=2, pretrain_epochs=2, epochs=2).fit(noise)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    store.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": os.cpu_count()})
+    store.notices.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": os.cpu_count()})
 
 
 def _end_with_the_app() -> None:
