@@ -16,7 +16,7 @@ from core import datasets, methods, runs
 from core.common import Diverged, ParameterError
 from core.datasets import DataSpec
 from core.evaluation import evaluate
-from core.graphs import laplacian_of
+from core.graphs import laplacian
 from core.graphs.batches import Laplacian, NeighborGraph
 from core.losses import assignment, effective_clusters, entropy_loss, margin_loss
 from core.nets import TAGNet
@@ -42,7 +42,7 @@ def graph_of(Z: Tensor, k: int = 4) -> NeighborGraph:
 @pytest.mark.parametrize("kind", ["normalized", "plain"])
 def test_the_laplacian_acts_as_the_matrix_does(kind: str) -> None:
     graph, Z = graph_of(normals(50, 3)), normals(50, 7, seed=1)
-    L = laplacian_of(graph.symmetric(), kind)
+    L = laplacian(graph.symmetric(), kind)
     np.testing.assert_allclose((Laplacian(graph.edges, kind) @ Z).numpy(), L @ Z.numpy(), atol=1e-5)
     values = np.linalg.eigvalsh(L.toarray())
     assert values[0] > -1e-6 and values[-1] <= 2 + 1e-6
@@ -53,7 +53,7 @@ def test_a_batch_has_the_laplacian_of_its_own_edges() -> None:
     rows, Z = torch.arange(0, 60, 2), normals(30, 4, seed=2)
     W = csr_array(graph.symmetric().toarray()[np.ix_(rows.numpy(), rows.numpy())])
     found = Laplacian(graph.within(rows)) @ Z
-    np.testing.assert_allclose(found.numpy(), laplacian_of(W) @ Z.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found.numpy(), laplacian(W, "normalized") @ Z.numpy(), atol=1e-5)
 
 
 # ---- the network -----------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def test_a_batch_has_the_laplacian_of_its_own_edges() -> None:
 def test_the_untrained_network_makes_the_first_iterations(alpha: float, n_stages: int) -> None:
     X, D = (torch.nn.functional.normalize(normals(*shape, seed=seed)) for shape, seed in (((40, 12), 0), ((20, 12), 1)))
     graph = graph_of(X)
-    L = laplacian_of(graph.symmetric())
+    L = laplacian(graph.symmetric(), "normalized")
     N = step_bound(D.numpy(), L, alpha)
     net = TAGNet(D.numpy(), n_stages, lam=0.1, alpha=alpha, N=N)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_the_untrained_network_makes_the_first_iterations(alpha: float, n_stages
 def test_many_stages_converge_to_sparse_coding() -> None:
     X, D = (torch.nn.functional.normalize(normals(*shape, seed=seed)) for shape, seed in (((40, 12), 0), ((20, 12), 1)))
     graph = graph_of(X)
-    L = laplacian_of(graph.symmetric())
+    L = laplacian(graph.symmetric(), "normalized")
     N = step_bound(D.numpy(), L, 5.0)
     A = np.zeros((40, 20))
     for _ in range(20_000):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from core.graphs.laplacians import Kind, scales
 from core.graphs.neighbors import nearest_neighbors
 
 FAN = 3  # neighbours that a sample brings into its batch
@@ -177,15 +178,12 @@ class Laplacian:
     edges
         A, as `core.graphs.batches.Edges`.
     kind
-        "normalized", I - Deg^-1/2 W Deg^-1/2, with a row of zeros for a sample without neighbours; or "plain",
-        (Deg - W) / largest degree. Eigenvalues lie in [0, 2].
+        As `core.graphs.laplacians.scales` has them.
     """
 
-    def __init__(self, edges: Edges, kind: str = "normalized") -> None:
-        self.edges, self.kind = edges, kind
-        self.degrees = self._weigh(torch.ones(len(edges.nearest), 1, device=edges.weights.device)).squeeze(1)
-        safe = self.degrees.clamp_min(1e-12)
-        self.root = torch.where(self.degrees > 0, safe.rsqrt(), torch.zeros_like(safe))
+    def __init__(self, edges: Edges, kind: Kind = "normalized") -> None:
+        self.edges = edges
+        self.c, self.r = scales(self._weigh(torch.ones_like(edges.weights[:, :1])), kind)
 
     def _weigh(self, V: Tensor) -> Tensor:
         """W V."""
@@ -195,6 +193,5 @@ class Laplacian:
         return 0.5 * (own + torch.zeros_like(V).index_add(0, nearest.flatten(), spread))
 
     def __matmul__(self, Z: Tensor) -> Tensor:
-        if self.kind == "plain":
-            return (self.degrees[:, None] * Z - self._weigh(Z)) / self.degrees.max().clamp_min(1e-12)
-        return (self.degrees > 0)[:, None] * Z - self.root[:, None] * self._weigh(self.root[:, None] * Z)
+        product: Tensor = self.c * Z - self.r * self._weigh(self.r * Z)
+        return product

@@ -12,7 +12,7 @@ its steps kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.graphs import Extension
 from core.graphs.batches import Laplacian
 from core.nets import Coder
 
@@ -39,14 +40,16 @@ def minimum(drive: Tensor, gram: Tensor, smooth: Smooth, *, lam: float, alpha: f
     smooth
         What the graph does to codes, Z to L Z.
     """
-    N = float(torch.linalg.eigvalsh(gram)[-1]) + LARGEST * alpha
+    N = torch.linalg.eigvalsh(gram)[-1].double() + LARGEST * alpha
+    theta = lam / N
     Z = Y = torch.zeros_like(drive)
-    t = 1.0
+    t = torch.ones_like(N)
     for _ in range(iterations):
-        moved = torch.nn.functional.softshrink(Y - (_quadratic(Y, gram, smooth, alpha) - drive) / N, lam / N)
-        if torch.sum((Y - moved) * (moved - Z)) > 0:  # the momentum points uphill (O'Donoghue and Candes 2015)
-            t = 1.0
-        following = (1 + (1 + 4 * t * t) ** 0.5) / 2
+        U = Y - (_quadratic(Y, gram, smooth, alpha) - drive) / N
+        moved = U - U.clamp(-theta, theta)
+        uphill = torch.sum((Y - moved) * (moved - Z)) > 0  # so does the momentum point (O'Donoghue and Candes 2015)
+        t = t.masked_fill(uphill, 1.0)
+        following = (1 + (1 + 4 * t * t).sqrt()) / 2
         Y = moved + (t - 1) / following * (moved - Z)
         Z, t = moved, following
     return Z
@@ -64,13 +67,12 @@ def solve_active(wanted: Tensor, active: Tensor, gram: Tensor, smooth: Smooth, *
     size = residual.square().sum()
     enough = 1e-12 * size
     for _ in range(iterations):
-        if size <= enough:
-            break
         image = active * _quadratic(direction, gram, smooth, alpha)
         step = size / (direction * image).sum().clamp_min(1e-30)
+        step = step.masked_fill(size <= enough, 0.0)  # solved: to ask whether it is would hold up the device at every step
         V, residual = V + step * direction, residual - step * image
         before, size = size, residual.square().sum()
-        direction = residual + size / before * direction
+        direction = residual + size / before.clamp_min(1e-30) * direction
     return V
 
 
@@ -123,10 +125,7 @@ class SparseCoder(Coder):
         G = (codes @ D - X) @ D.T  # the rest of G does not depend on D
         return [_AtMinimum.apply(G, codes, solve)]
 
-    def of_new(self, X: Tensor, own: Tensor, joined: Tensor, known: Tensor) -> Tensor:
-        """Codes of new samples (q, m) on which L acts like z to own z - joined known, with codes `known` that stay."""
-        D = self.atoms()
-        constant = joined @ known
-        return minimum(
-            X @ D.T, D @ D.T, lambda Z: own * Z - constant, lam=self.lam, alpha=self.alpha, iterations=self.iterations
-        )
+    def continued(self, X: Tensor, joined: Extension | None, known: Sequence[Tensor]) -> list[Tensor]:
+        assert joined is not None
+        D, L = self.atoms(), joined.beside(known[-1])
+        return [minimum(X @ D.T, D @ D.T, L.__matmul__, lam=self.lam, alpha=self.alpha, iterations=self.iterations)]
