@@ -156,8 +156,8 @@ def test_clusters_start_from_labels_that_no_one_gave(start: str, loss: str) -> N
     steps = steps_of(method, digits())
     arrays = to_host(steps[-1].arrays)
     assert arrays["P"].max(axis=1).mean() == pytest.approx(0.9, abs=0.02)
-    L = Laplacian(method.graph_.edges, method.laplacian)
-    first = method._first_labels(method._codes(torch.from_numpy(method.samples_), L)[-1], 10, method._converged)
+    problem = method.problem_
+    first = method.beginning.labels(problem.code(-1), 10, problem.graph, lambda: problem.converged(arrays["D"]), 0)
     assert clustering_accuracy(first, method.labels_) > 0.85
     assert {step.stage for step in steps} == {"dictionary", "spectral"}
 
@@ -166,14 +166,12 @@ def test_a_deep_network_has_a_loss_at_every_layer_with_clusters() -> None:
     X, stages = digits(), Stages()
     method: Any = small("dtagnet", layer_clusters=(4, 6), layer_weight=0.5)
     steps_of(method, X, stages)
-    assert [tuple(part.omega.shape) for part in method.clusters_] == [(24, 4), (24, 6), (24, 10)]
-    L = Laplacian(method.graph_.edges, method.laplacian)
-    codes = method._codes(torch.from_numpy(method.samples_), L)
-    losses, _ = method._terms(codes, method.graph_.edges)
-    omegas = [part.omega.detach() for part in method.clusters_]
-    own = [float(entropy_loss(assignment(Z, omega, "eml"))) for Z, omega in zip(codes, omegas, strict=True)]
+    problem = method.problem_
+    assert [tuple(omega.shape) for omega in problem.omegas] == [(24, 4), (24, 6), (24, 10)]
+    losses, codes = problem.terms(None).losses, problem.codes()
+    own = [entropy_loss(assignment(Z, omega, "eml")).item() for Z, omega in zip(codes, problem.omegas, strict=True)]
     assert losses["clustering"].item() == pytest.approx(0.5 * own[0] + 0.5 * own[1] + own[2], rel=1e-5)
-    assert all(float(part.omega.grad.abs().sum()) > 0 for part in method.clusters_)
+    assert all(float(omega.grad.abs().sum()) > 0 for omega in problem.omegas)
 
 
 def test_new_samples_go_through_the_graph_too() -> None:
@@ -184,8 +182,8 @@ def test_new_samples_go_through_the_graph_too() -> None:
     together, alone = method.embed(new), np.concatenate([method.embed(new[i : i + 1]) for i in range(30)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     without: Any = small("tagnet", alpha=0.0).fit(X)
-    own, M = method.joined(method.prepared(new))
-    assert (own == 1).all() and (np.asarray((M > 0).sum(axis=1)).ravel() == 3).all()
+    c, M = method.problem_.graph.joined(method.problem_.samples.like(new))
+    assert (c == 1).all() and (np.asarray((M > 0).sum(axis=1)).ravel() == 3).all()
     assert not np.allclose(method.embed(new), without.embed(new))
 
 
@@ -198,12 +196,11 @@ def test_the_paper_reports_another_number_for_each_loss() -> None:
 
 
 def test_training_leaves_the_dictionary_that_it_starts_from_alone() -> None:
-    method = small("tagnet", learning_rate=1e-2)
+    method: Any = small("tagnet", learning_rate=1e-2)
     steps = steps_of(method, digits())
     learnt = [to_host(step.arrays)["D"] for step in steps if step.stage == "dictionary"][-1]
-    trained: Any = method
-    np.testing.assert_array_equal(trained.atoms_, learnt)
-    assert not np.allclose(trained.net_.W.detach(), learnt)
+    np.testing.assert_array_equal(to_host(steps[-1].arrays)["D"], learnt)
+    assert not np.allclose(method.problem_.net.W.detach(), learnt)
 
 
 @pytest.mark.parametrize("layer_clusters", [(4, 4, 4), (400, 4)])
@@ -216,6 +213,11 @@ def test_inner_clusters_that_do_not_fit_are_refused(layer_clusters: tuple[int, .
 def test_a_start_that_overflows_says_so(start: str) -> None:
     with pytest.raises(Diverged, match=r"'codes'.*safe step bound"):
         small("tagnet", start=start, bound="paper", alpha=1e5, n_stages=10).fit(digits())
+
+
+def test_weights_may_have_the_names_that_stored_runs_know() -> None:
+    method: Any = methods.build("tagnet", entropy=0.3, sureness=0.7)
+    assert (method.nu, method.confidence) == (0.3, 0.7)
 
 
 def test_a_method_fitted_to_other_data_starts_from_these() -> None:

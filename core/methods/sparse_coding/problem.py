@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,22 +103,23 @@ class Problem:
     def begin(self, K: int, atoms: NDArray) -> None:
         """The unit of the codes, and omega of every supervised layer, fitted to the labels of the start."""
         codes, method = self.codes(), self.method
+        converged = cache(partial(self.converged, atoms))  # all layers may ask for it
         unit = codes[-1].abs().mean().clamp_min(1e-12)
         check_finite(float(unit))
         self.net.unit.fill_(unit)
-
-        @cache
-        def converged() -> NDArray:  # all layers may ask for it
-            L = self.graph.matrix()
-            A = method.sparse.after(CONVERGED, self.samples.rows, atoms, L, method.sparse.step_bound(atoms, L))
-            check_finite(float(np.abs(A).max()))
-            return A
 
         made = []
         for layer, (count, _) in method.supervised(K).items():
             labels = method.beginning.labels(codes[layer], count, self.graph, converged, method.random_state)
             made.append(Clusters(method.beginning.omega(codes[layer] / self.net.unit, labels, count, method.clustering)))
         self.clusters = nn.ModuleList(made)
+
+    def converged(self, atoms: NDArray) -> NDArray:
+        """Codes that the unrolled iteration would end at, with the weights of the start."""
+        L, sparse = self.graph.matrix(), self.method.sparse
+        A = sparse.after(CONVERGED, self.samples.rows, atoms, L, sparse.step_bound(atoms, L))
+        check_finite(float(np.abs(A).max()))
+        return A
 
     def terms(self, rows: Tensor | None) -> Terms:
         """Of a batch."""

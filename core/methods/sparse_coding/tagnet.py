@@ -75,7 +75,7 @@ def clustering(
         C = nu * (1 + f_r - f_y).clamp_min(0).mean() + margin_weight / 2 * omega.square().sum()  # 3.9
     share = p.mean(0)
     unequal = (share * (len(share) * share).log()).sum()
-    apart = -(P * (p @ p.T).log()).sum() / P.sum()
+    apart = -(P * (p @ p.T + 1e-6).log()).sum() / P.sum()
     return C + balance * unequal + agreement * apart
 
 
