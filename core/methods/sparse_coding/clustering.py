@@ -125,9 +125,9 @@ class ClusterStart(Part):
         """omega times the scale that gives the wanted mean largest membership, which grows with it."""
         import torch
 
-        low, high = (omega.new_tensor(bound, dtype=torch.float64) for bound in (1e-3, 1e3))
+        low, high = torch.tensor([1e-3, 1e3], dtype=torch.float64, device=omega.device)
         for _ in range(HALVINGS):
             middle = (low * high).sqrt()
-            found = loss.assignment(Z, middle * omega).posterior.max(1).values.mean()
-            low, high = middle.where(found < self.confidence, low), high.where(found < self.confidence, middle)
+            below = loss.assignment(Z, middle * omega).posterior.max(1).values.mean() < self.confidence
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return low * omega
