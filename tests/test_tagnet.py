@@ -16,8 +16,9 @@ from core import datasets, methods, runs
 from core.common import Diverged, ParameterError
 from core.datasets import DataSpec
 from core.evaluation import evaluate
-from core.graphs import laplacian
+from core.graphs import extension, laplacian
 from core.graphs.batches import Laplacian, NeighborGraph
+from core.graphs.laplacians import Kind
 from core.losses import assignment, effective_clusters, entropy_loss, margin_loss
 from core.nets import TAGNet
 from core.runs import RunStore, Status, looks, this_process
@@ -39,13 +40,21 @@ def graph_of(Z: Tensor, k: int = 4) -> NeighborGraph:
 # ---- the Laplacian ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["normalized", "plain"])
-def test_the_laplacian_acts_as_the_matrix_does(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["unnormalized", "normalized", "plain"])
+def test_the_laplacian_acts_as_the_matrix_does(kind: Kind) -> None:
     graph, Z = graph_of(normals(50, 3)), normals(50, 7, seed=1)
     L = laplacian(graph.symmetric(), kind)
     np.testing.assert_allclose((Laplacian(graph.edges, kind) @ Z).numpy(), L @ Z.numpy(), atol=1e-5)
     values = np.linalg.eigvalsh(L.toarray())
-    assert values[0] > -1e-6 and values[-1] <= 2 + 1e-6
+    assert values[0] > -1e-6 and (values[-1] <= 2 + 1e-6 or kind == "unnormalized")
+
+
+@pytest.mark.parametrize("kind", ["normalized", "plain"])
+def test_who_is_joined_as_a_sample_of_the_graph_is_has_its_row_of_the_laplacian(kind: Kind) -> None:
+    W, Z = graph_of(normals(50, 3)).symmetric(), normals(50, 7, seed=1).numpy()
+    rows = np.argsort(W.sum(axis=1))[:20]
+    joined = extension(W[rows], W, kind).beside(Z)
+    np.testing.assert_allclose(joined @ Z[rows], (laplacian(W, kind) @ Z)[rows], atol=1e-6)
 
 
 def test_a_batch_has_the_laplacian_of_its_own_edges() -> None:
