@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from core.common import DataError, ParameterError
-from core.graphs import adaptive, adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, symmetrized_graph
+from core.graphs import adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, neighbors, symmetrized_graph
 
 
 def project_onto_simplex(v: NDArray) -> NDArray:
@@ -74,7 +74,7 @@ def test_weights_do_not_depend_on_scale_or_origin(scale: float) -> None:
 def test_chunks_do_not_change_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     Z = np.random.default_rng(0).random((50, 3)).astype(np.float32)
     whole = adaptive_neighbors(Z, 3)
-    monkeypatch.setattr(adaptive, "_CHUNK_ENTRIES", 50 * 7)
+    monkeypatch.setattr(neighbors, "CHUNK_ENTRIES", 50 * 7)
     np.testing.assert_allclose(adaptive_neighbors(Z, 3).toarray(), whole.toarray(), atol=1e-12)
 
 

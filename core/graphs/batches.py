@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from core.graphs.laplacians import Kind, scales
-from core.graphs.neighbors import nearest_neighbors
+from core.graphs.neighbors import nearest_among, nearest_neighbors
 
 FAN = 3  # neighbours that a sample brings into its batch
 
@@ -118,8 +118,8 @@ class NeighborGraph:
         Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
         """
         k = self.edges.nearest.shape[1]
-        nearest = torch.cat([torch.cdist(part, Z).topk(k, largest=False).indices for part in new.split(1024)])
-        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)  # cdist's are not exact
+        nearest = torch.from_numpy(nearest_among(new.cpu().numpy(), Z.cpu().numpy(), k)).to(Z.device)
+        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         own_nearest, own_weights = self.edges
