@@ -116,10 +116,10 @@ class GSC(Clusterer):
         self.graph_ = self.graph.over(torch.from_numpy(self.samples_.rows).to(self.device))
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
-        return self.readout.labeller(arrays["Z"], self.clusters(arrays["Z"]))
+        return self.readout.labeller(arrays["Z"], self.K)
 
     def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.readout.group(Z, self.clusters(Z), random_state)
+        return self.readout.group(Z, self.K, random_state)
 
     def embed(self, X: NDArray) -> NDArray:
         """Codes of single samples, joined to those of training; (n, p)."""
