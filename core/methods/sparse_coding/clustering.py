@@ -71,12 +71,9 @@ class ClusteringLoss(Part):
         from core.losses import disagreement, entropy_loss, imbalance, margin_loss
 
         found = self.assignment(Z, omega)
+        terms = {"clustering": self.nu * (margin_loss(found) if self.loss == "mml" else entropy_loss(found))}
         if self.loss == "mml":
-            terms = {
-                "clustering": self.nu * margin_loss(found), "norm": 0.5 * self.margin_weight * omega.square().sum(),
-            }  # fmt: skip
-        else:
-            terms = {"clustering": self.nu * entropy_loss(found)}
+            terms["norm"] = 0.5 * self.margin_weight * omega.square().sum()
         if self.balance:
             terms["imbalance"] = self.balance * imbalance(found.posterior)
         if self.agreement:

@@ -56,9 +56,7 @@ class LearntDictionary(Part):
         10, symbol="T_D", low=0, high=10_000, soft=(0, 50), group=DICTIONARY_GROUP,
         help="Passes that learn the dictionary; 0 takes random samples as atoms.",
     )  # fmt: skip
-    centred: bool = flag(
-        True, symbol=r"\bar x", group=DICTIONARY_GROUP, help="Take the mean sample off before all else."
-    )  # fmt: skip
+    centred: bool = flag(True, symbol=r"\bar x", group=DICTIONARY_GROUP, help="Take the mean sample off before all else.")
 
     def check(self, n: int) -> None:
         """Refuse more atoms than there are samples to make them of."""

@@ -96,9 +96,7 @@ class ClusterCoding(Clusterer):
         K = self.clusters(X)
         self.check_data(X)
         samples = self.atoms.prepare(X)
-        atoms = yield from self.atoms.learn(
-            samples.rows, stages, random_state=self.random_state, shown=self.shows_atoms
-        )  # fmt: skip
+        atoms = yield from self.atoms.learn(samples.rows, stages, random_state=self.random_state, shown=self.shows_atoms)
         from core.methods.sparse_coding.problem import Problem
 
         problem = self.problem_ = Problem(self, samples, atoms)
