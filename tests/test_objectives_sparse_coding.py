@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.graphs import laplacian
 from core.graphs.batches import Edges
 from core.methods.sparse_coding import be, dtagnet, sc_clustering, tagnet
-from core.methods.sparse_coding.dictionary import Prepared
+from core.methods.sparse_coding.learnt_dictionary import Prepared
 from core.methods.sparse_coding.problem import Problem
 from core.nets import Clusters, TAGNet
 from core.solvers.bilevel import SparseCoder

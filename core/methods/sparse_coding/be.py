@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from core.common import held
 from core.methods.registry import register
 from core.methods.sparse_coding.family import ClusterCoding
-from core.methods.sparse_coding.graph import LinkedSamples
 from core.methods.sparse_coding.layers import Layers
+from core.methods.sparse_coding.neighbor_links import LinkedSamples
 from core.methods.sparse_coding.tagnet import clustering
 
 if TYPE_CHECKING:

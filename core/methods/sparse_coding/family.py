@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from core.common import held
 from core.methods.contract import Clusterer, Cost, Labeller
-from core.methods.sparse_coding.clustering import ClusteringLoss, ClusterStart
-from core.methods.sparse_coding.dictionary import LearntDictionary
-from core.methods.sparse_coding.graph import LinkedSamples, NeighborLinks
+from core.methods.sparse_coding.cluster_losses import ClusteringLoss, ClusterStart
+from core.methods.sparse_coding.joint_training import JointTraining
+from core.methods.sparse_coding.learnt_dictionary import LearntDictionary
+from core.methods.sparse_coding.neighbor_links import LinkedSamples, NeighborLinks
 from core.methods.sparse_coding.sparse_codes import SparseCodes
-from core.methods.sparse_coding.training import JointTraining
 from core.training import Arrays, Stages, Step
 
 if TYPE_CHECKING:

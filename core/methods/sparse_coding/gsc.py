@@ -27,8 +27,8 @@ from core.common import Diverged, held, integer, real
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.registry import register
-from core.methods.sparse_coding.dictionary import LearntDictionary, Prepared
-from core.methods.sparse_coding.graph import LinkedSamples, NeighborLinks
+from core.methods.sparse_coding.learnt_dictionary import LearntDictionary, Prepared
+from core.methods.sparse_coding.neighbor_links import LinkedSamples, NeighborLinks
 from core.methods.sparse_coding.sparse_codes import SHORTER_STEPS, SparseCodes
 from core.solvers import graph_step, objective, optimality
 from core.training import Arrays, Stages, Step

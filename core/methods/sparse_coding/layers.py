@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from numpy.typing import NDArray
 
 from core.common import Part, integer
-from core.methods.sparse_coding.dictionary import DICTIONARY_GROUP
+from core.methods.sparse_coding.learnt_dictionary import DICTIONARY_GROUP
 
 if TYPE_CHECKING:
-    from core.methods.sparse_coding.graph import LinkedSamples
+    from core.methods.sparse_coding.neighbor_links import LinkedSamples
     from core.methods.sparse_coding.sparse_codes import SparseCodes
     from core.nets import TAGNet
 

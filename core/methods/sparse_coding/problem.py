@@ -23,8 +23,8 @@ from core.training.schedules import Schedule
 from core.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from core.methods.sparse_coding.dictionary import Prepared
     from core.methods.sparse_coding.family import ClusterCoding
+    from core.methods.sparse_coding.learnt_dictionary import Prepared
 
 CONVERGED = 1000  # iterations of sparse coding behind the start "codes"
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core.common import integer
 from core.methods.registry import register
 from core.methods.sparse_coding.family import ClusterCoding
-from core.methods.sparse_coding.graph import LinkedSamples
+from core.methods.sparse_coding.neighbor_links import LinkedSamples
 from core.methods.sparse_coding.tagnet import clustering
 from core.training import Arrays
 

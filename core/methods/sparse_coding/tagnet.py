@@ -16,7 +16,7 @@ There is no program of the authors. What the paper leaves open, and how it is se
   has neither, the paper's N and its plain gradient steps: it empties clusters, and the curve of effective clusters shows it.
 - omega "by minimising the loss over the codes" has the same worthless optima. It is fitted to labels that come from the model
   or the graph: see ``start``. ``epochs=0`` stops there, which is the paper's baseline NJ.
-- Samples are centred and of unit norm, see `core.methods.sparse_coding.dictionary`.
+- Samples are centred and of unit norm, see `core.methods.sparse_coding.learnt_dictionary`.
 
 What mattered, in this order: clusters that start from a strong graph (alpha of some hundreds with the normalised L, weights
 by shared neighbours), through k-means on converged codes or through the cut; a start that is sure of itself, without which
@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 from core.common import held
 from core.methods.registry import register
 from core.methods.sparse_coding.family import ClusterCoding
-from core.methods.sparse_coding.graph import LinkedSamples
 from core.methods.sparse_coding.layers import Layers
+from core.methods.sparse_coding.neighbor_links import LinkedSamples
 
 if TYPE_CHECKING:
     import torch

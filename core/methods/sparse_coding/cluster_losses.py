@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.graphs.batches import Edges
     from core.losses import Assignment
-    from core.methods.sparse_coding.graph import LinkedSamples
+    from core.methods.sparse_coding.neighbor_links import LinkedSamples
 
 START_STEPS, START_RATE, SOFTENED = 300, 0.05, 0.1  # of the fit of omega to the labels of the start
 HALVINGS = 40  # of the interval in which the scale of omega is looked for
