@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from core.common import DataError
+from core.graphs import smallest, squared_distances
 
 
 def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
@@ -138,14 +139,9 @@ def summed_precisions(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
 def nearest_lists(Z: NDArray, k: int, *, chunk: int = 1024) -> Iterator[tuple[slice, NDArray[np.int64]]]:
     """Blocks of rows of Z (n, d), each with the k nearest rows, nearest first and the row itself among them."""
     Z = np.ascontiguousarray(np.asarray(Z).reshape(len(Z), -1), dtype=np.float32)
-    squared = np.einsum("ij,ij->i", Z, Z)
-    for start in range(0, len(Z), chunk):
-        block = slice(start, min(start + chunk, len(Z)))
-        distances = squared[None, :] - 2.0 * (Z[block] @ Z.T)  # the query's own norm does not change its order
-        distances[np.arange(block.stop - start), np.arange(start, block.stop)] = -np.inf  # it is nearest to itself
-        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
-        yield block, np.take_along_axis(nearest, order, axis=1)
+    for rows, distances in squared_distances(Z, Z, relative=True, chunk=chunk):
+        distances[np.arange(rows.stop - rows.start), np.arange(rows.start, rows.stop)] = -np.inf  # each is nearest to itself
+        yield rows, smallest(distances, k, ordered=True)[0]
 
 
 def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
