@@ -53,7 +53,7 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-fitting = offered(run, store().array_names(run.id, "final"))
+fitting = offered(run, store().files.array_names(run.id, "final"))
 if "view" not in st.session_state and st.query_params.get("view") in fitting:
     st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
 titles = {name: view.label for name, view in fitting.items()}

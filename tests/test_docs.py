@@ -13,7 +13,7 @@ from tests.conftest import ROOT, last_json
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md")
-TITLES = re.findall(r'title="([^"]+)"', (ROOT / "pages" / "ui" / "navigation.py").read_text())
+TITLES = re.findall(r'st.Page\(.*?title="([^"]+)"', (ROOT / "pages" / "ui" / "navigation.py").read_text())
 
 
 def code(language: str) -> str:

@@ -126,7 +126,7 @@ def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store:
         run = runs.execute(store, store.create(made, owner=this_process()).id)
         assert run.status == Status.DONE, run.error
         used[how] = run.result["used_labels"]
-        rows = store.arrays(run.id, "final", ["rows"])["rows"]
+        rows = store.files.arrays(run.id, "final", ["rows"])["rows"]
         counts = np.bincount(datasets.load(spec).y[rows], minlength=10)
         assert (counts == 5).all() == (how == "classes")
     assert used == {"random": False, "classes": True}

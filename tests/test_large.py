@@ -369,7 +369,7 @@ def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
 @pytest.mark.parametrize("method", ["ridge", "udll"])
 def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -> None:
     run = run_of(store, method, scope="subset")
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     assert final["rows"].dtype == np.int64 and final["nearest"].dtype == np.int64 and final["C"].dtype == np.float32
     rest = np.setdiff1d(np.arange(120), final["rows"])
     assert len(rest) == 60
@@ -377,7 +377,7 @@ def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -
     assert scores["rest_acc"] == clustering_accuracy(final["y"][rest], final["labels"][rest])
     assert scores["acc"] == clustering_accuracy(final["y"], final["labels"])
     assert {"rest_acc", "rest_nmi_geometric", "acc"} <= set(run.result["spread"])
-    frame = store.arrays(run.id, "live")
+    frame = store.files.arrays(run.id, "live")
     assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120
     arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
     np.testing.assert_array_equal(arrays["groups"], np.sort(final["y"][final["rows"]]))
@@ -394,7 +394,7 @@ def test_a_full_run_has_no_rest(store: RunStore) -> None:
 
 def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> None:
     run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     assert "C" not in final and len(final["C.val"]) == 120 * 9 and final["C.row"].dtype == np.int32
     C = tasks._representation(str(store.home), run.id)
     X = datasets.load("digits", per_class=12).X.astype(np.float64)
@@ -417,7 +417,7 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
 @pytest.mark.parametrize(("method", "params"), [("ridge", {"scope": "anchors"}), ("lsc", {})])
 def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
     run = run_of(store, method, **params)
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     W = tasks._stored(store, run.id, "W")
     if W is None:
         W = affinity.anchor_affinities(final["C"])
@@ -427,7 +427,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
     np.testing.assert_allclose(arrays["blocks"], block_mean((B @ B.T).toarray(), arrays["order"], 50), atol=1e-6)
     score = run.result["metrics"]["block_diagonality"]
     assert score == pytest.approx(evaluation.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
-    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.arrays(run.id, "live")
+    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.files.arrays(run.id, "live")
     for which in ("C", "affinity"):
         with pytest.raises(DataError):
             explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
@@ -435,7 +435,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
 
 def test_magnitudes_are_shown_where_they_were_cut(store: RunStore) -> None:
     run = run_of(store, "ridge", affinity_by="magnitudes", threshold=0.9)
-    C = store.arrays(run.id, "final")["C"]
+    C = store.files.arrays(run.id, "final")["C"]
     arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="cluster", pixels=200)
     expected = affinity.affinity_from_magnitudes(C, threshold=0.9)
     np.testing.assert_allclose(arrays["blocks"], expected[np.ix_(arrays["order"], arrays["order"])], atol=1e-6)
@@ -460,8 +460,8 @@ def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStor
     stored = run_of(store, "ridge")
     monkeypatch.setattr("core.runs.outcome.MAX_VALUES", 100)
     run = run_of(store, "ridge")
-    assert "Z" in store.array_names(stored.id, "final") and "Z" not in store.array_names(run.id, "final")
-    labels = store.arrays(run.id, "final", ["labels"])["labels"]
+    assert "Z" in store.files.array_names(stored.id, "final") and "Z" not in store.files.array_names(run.id, "final")
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
     np.testing.assert_array_equal(label_new(store, run.id, run.spec.data).labels, labels)
 
 

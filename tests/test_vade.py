@@ -204,7 +204,7 @@ def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore) -> N
     assert run.status == Status.DONE, run.error
     restored = runs.fitted(store, run.id)
     X = datasets.load(spec).samples
-    np.testing.assert_array_equal(restored.predict(X), store.arrays(run.id, "final", ["labels"])["labels"])
+    np.testing.assert_array_equal(restored.predict(X), store.files.arrays(run.id, "final", ["labels"])["labels"])
     new = datasets.load("digits", n_samples=50, seed=4).samples
     trained = small("vade", **{**run.spec.params, "n_clusters": 10}).fit(X)
     np.testing.assert_array_equal(restored.predict(new), trained.predict(new))

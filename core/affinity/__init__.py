@@ -1,6 +1,6 @@
 """From a self-expression C, or a graph, to an affinity, to a cut, to labels.
 
-Arrays in, arrays out, no training. Uses `core.common`.
+Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 """
 
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor

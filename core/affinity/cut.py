@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from core.affinity.anchors import EXTRA_COMPONENTS, anchor_affinities, anchor_embedding
 from core.common import ParameterError
+from core.graphs import scaled, scales
 
 AssignLabels = Literal["discretize", "cluster_qr", "kmeans"]
 
@@ -113,7 +114,8 @@ def sparse_cut(A: Any, n_clusters: int) -> Cut:
     vectors = known
     missing = n_clusters - known.shape[1]
     if missing > 0:
-        N = csr_array(diags_array(1 / root) @ A @ diags_array(1 / root))
+        _, r = scales(A.sum(axis=1), "normalized")
+        N = scaled(r, A, r)
         operator = LinearOperator(N.shape, matvec=lambda v: N @ v - known @ (known.T @ v), dtype=np.float64)
         vectors = np.hstack([known, _leading(operator, N, known, missing)])
     return Cut(np.asarray(vectors / root[:, None]), joined, n)

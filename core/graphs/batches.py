@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from core.graphs.neighbors import nearest_neighbors
+from core.graphs.laplacians import Kind, scales
+from core.graphs.neighbors import nearest_among, nearest_neighbors
 
 FAN = 3  # neighbours that a sample brings into its batch
 
@@ -56,8 +57,8 @@ def heat_weights(distances: Tensor) -> Tensor:
 
 def heat_width(distances: Tensor) -> Tensor:
     """s, the median distance to the nearest of the neighbours (n, k), among those that are not at the same place."""
-    nearest = distances[:, 0][distances[:, 0] > 0]
-    return nearest.median() if len(nearest) else torch.ones((), device=distances.device)
+    nearest = distances[:, 0]
+    return torch.where(nearest > 0, nearest, torch.nan).nanmedian().nan_to_num(1.0, posinf=torch.inf)
 
 
 def _heat(distances: Tensor, width: Tensor) -> Tensor:
@@ -100,6 +101,7 @@ class NeighborGraph:
 
     def __init__(self) -> None:
         self.edges = Edges(torch.empty(0, 0, dtype=torch.int64), torch.empty(0, 0))
+        self._nearest = self.edges.nearest  # on the host, where batches are drawn
 
     def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat") -> None:
         """Join each of the samples with codes Z (n, d) to its nearest others, by "heat" or "shared" weights."""
@@ -108,6 +110,7 @@ class NeighborGraph:
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
+        self._nearest = nearest.to("cpu")
 
     def toward(self, new: Tensor, Z: Tensor, weights: str = "heat") -> tuple[NDArray, NDArray, NDArray]:
         """Nearest of the samples Z (n, d) of the graph to each new one, their distances and the weights of new edges.
@@ -115,8 +118,8 @@ class NeighborGraph:
         Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
         """
         k = self.edges.nearest.shape[1]
-        nearest = torch.cat([torch.cdist(part, Z).topk(k, largest=False).indices for part in new.split(1024)])
-        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)  # cdist's are not exact
+        nearest = torch.from_numpy(nearest_among(new.cpu().numpy(), Z.cpu().numpy(), k)).to(Z.device)
+        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         own_nearest, own_weights = self.edges
@@ -135,19 +138,18 @@ class NeighborGraph:
 
     def set_state(self, state: tuple[Tensor, Tensor]) -> None:
         device = self.edges.nearest.device  # a checkpoint holds it on the CPU
-        self.edges = Edges(*(part.to(device) for part in state))
+        self.edges, self._nearest = Edges(*(part.to(device) for part in state)), state[0].to("cpu")
 
     def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
         """Rows of the batches of one pass: every sample once as a seed, with up to `FAN` random neighbours.
 
         Batches have about `size` rows. One of random samples would hold next to no pair of neighbours.
         """
-        nearest = self.edges.nearest.to("cpu")
-        n, k = nearest.shape
+        n, k = self._nearest.shape
         fan = min(FAN, k)
         order = torch.randperm(n, generator=generator)
         chosen = torch.rand(n, k, generator=generator).argsort(dim=1)[:, :fan]
-        joined = torch.cat([order[:, None], nearest[order].gather(1, chosen)], dim=1)
+        joined = torch.cat([order[:, None], self._nearest[order].gather(1, chosen)], dim=1)
         parts = joined.tensor_split(max(n * (1 + fan) // size, 1))  # none much smaller than the others
         return [part.flatten().unique().to(self.edges.nearest.device) for part in parts]
 
@@ -177,15 +179,12 @@ class Laplacian:
     edges
         A, as `core.graphs.batches.Edges`.
     kind
-        "normalized", I - Deg^-1/2 W Deg^-1/2, with a row of zeros for a sample without neighbours; or "plain",
-        (Deg - W) / largest degree. Eigenvalues lie in [0, 2].
+        As `core.graphs.laplacians.scales` has them.
     """
 
-    def __init__(self, edges: Edges, kind: str = "normalized") -> None:
-        self.edges, self.kind = edges, kind
-        self.degrees = self._weigh(torch.ones(len(edges.nearest), 1, device=edges.weights.device)).squeeze(1)
-        safe = self.degrees.clamp_min(1e-12)
-        self.root = torch.where(self.degrees > 0, safe.rsqrt(), torch.zeros_like(safe))
+    def __init__(self, edges: Edges, kind: Kind = "normalized") -> None:
+        self.edges = edges
+        self.c, self.r = scales(self._weigh(torch.ones_like(edges.weights[:, :1])), kind)
 
     def _weigh(self, V: Tensor) -> Tensor:
         """W V."""
@@ -195,6 +194,5 @@ class Laplacian:
         return 0.5 * (own + torch.zeros_like(V).index_add(0, nearest.flatten(), spread))
 
     def __matmul__(self, Z: Tensor) -> Tensor:
-        if self.kind == "plain":
-            return (self.degrees[:, None] * Z - self._weigh(Z)) / self.degrees.max().clamp_min(1e-12)
-        return (self.degrees > 0)[:, None] * Z - self.root[:, None] * self._weigh(self.root[:, None] * Z)
+        product: Tensor = self.c * Z - self.r * self._weigh(self.r * Z)
+        return product

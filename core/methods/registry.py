@@ -85,9 +85,12 @@ def build(name: str, **params: Any) -> Clusterer:
         If a value is out of its bounds.
     """
     cls = method_class(name)
-    params = {cls.renamed.get(key, key): value for key, value in params.items()}
-    device = params.pop("device", "cpu")
-    return cls(**check_all(cls.declared(), params, name), device=device)
+    device, declared = params.pop("device", "cpu"), cls.declared()
+    given = {cls.renamed.get(key, key): value for key, value in params.items()}
+    for key in given:
+        if key not in declared:
+            raise UnknownName(f"parameter of {name}", key, declared)
+    return cls(**given, device=device)  # which checks every value
 
 
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:

@@ -81,6 +81,11 @@ class NetworkOnData:
         """Codes and reconstructions, computed only if somebody looks."""
         return {"Z": self.codes, "X_hat": lambda: self.shown(in_chunks(self.reconstruct, self.X))}
 
+    def load_weights(self, weights: Arrays) -> None:
+        """Take over the tensors that a finished run kept of its network, among others."""
+        own = {name.removeprefix("net."): value for name, value in weights.items() if name.startswith("net.")}
+        self.net.load_state_dict(own)
+
     # ---- pretraining -------------------------------------------------------------------------------------------------
 
     def pretrain(self, how: Pretraining, stages: Stages) -> Iterator[Step]:

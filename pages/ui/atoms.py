@@ -25,7 +25,7 @@ LAYERS = {"Z1": "Z1, first layer", "Z2": "Z2, second layer", "Z": "A, last layer
 
 def codes_view(run: Run, data: Dataset) -> None:
     """The atoms, the codes and memberships of a sample, and how sparse the codes of all samples are."""
-    final = store().arrays(run.id, "final", ("D", "P", "labels", *LAYERS))
+    final = store().files.arrays(run.id, "final", ("D", "P", "labels", *LAYERS))
     codes = _layers(run, final)
     D = final.get("D")
     left, right = st.columns(2, gap="large")

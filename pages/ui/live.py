@@ -181,7 +181,7 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
 
 def pictures(records: RunStore, run: Run) -> None:
     """The affinity and the codes as they are now."""
-    frame = records.arrays(run.id, "live")
+    frame = records.files.arrays(run.id, "live")
     if not frame:
         if run.active:
             st.skeleton(height=300)

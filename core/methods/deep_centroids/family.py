@@ -127,7 +127,8 @@ class DeepCentroids(Clusterer):
         return self.coder.embed(self.coder_, X)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
-        self.coder_ = self.coder.restored(samples, weights, random_state=self.random_state, device=self.device)
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
         self.centroids_ = arrays["centroids"]
         return super().restore(samples, arrays, weights)
 

@@ -235,7 +235,8 @@ class VaDE(Clusterer):
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         self.mixture_ = self.new_mixture(**own_weights(weights, "mixture"))
-        self.coder_ = self.coder.restored(samples, weights, random_state=self.random_state, device=self.device)
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
         return super().restore(samples, arrays, weights)
 
     @classmethod

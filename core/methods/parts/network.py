@@ -107,12 +107,6 @@ class PretrainedNetwork(Part):
             recipe=self.recipe(X.ndim, random_state),
         )  # fmt: skip
 
-    def restored(self, X: NDArray, weights: Arrays, *, random_state: int, device: str) -> NetworkOnData:
-        """The network of a finished run on its samples, from the tensors that were kept."""
-        found = self.on(X, random_state=random_state, device=device)
-        found.net.load_state_dict(own_weights(weights, "net"))
-        return found
-
     def new_network(self, sample_shape: tuple[int, ...], generator: torch.Generator) -> Any:
         """A network for samples of that shape, its weights drawn from the generator."""
         from core.nets import autoencoder_for

@@ -102,7 +102,8 @@ class ShallowSubspace(Clusterer):
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         if self.coder is not None:
-            self.coder_ = self.coder.restored(samples, weights, random_state=self.random_state, device=self.device)
+            self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+            self.coder_.load_weights(weights)
         return super().restore(samples, arrays, weights)
 
     def uses_labels(self, n: int) -> bool:
