@@ -19,7 +19,6 @@ from sklearn.base import clone
 from core import datasets, methods
 from core.common import ParameterError, UnknownName, check_all
 from core.methods import Clusterer
-from core.methods.graph_regularised.family import DeepCoding
 from core.runs import RunHandle, RunStore, make_spec
 from core.runs.outcome import load_checkpoint, save_checkpoint
 from core.runs.recorder import Recorder
@@ -286,7 +285,7 @@ def test_gradients_stay_on_between_steps(name: str) -> None:
 
 def last_stage(name: str) -> str:
     """The stage of a deep method that comes last."""
-    if issubclass(methods.method_class(name), DeepCoding):
+    if "layer_epochs" in methods.method_class(name).declared():
         return "joint"
     declared = methods.method_class(name).declared()
     return "finetune" if "epochs" in declared else "head" if "head_epochs" in declared else "pretrain"
