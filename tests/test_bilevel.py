@@ -11,7 +11,7 @@ import torch
 from core.graphs import laplacian_of
 from core.graphs.batches import Laplacian
 from core.solvers import optimality
-from core.solvers.bilevel import SparseCoder
+from core.solvers.bilevel import SparseCoder, solve_active
 from core.training import to_host
 from tests.test_contract import digits, small, steps_of
 from tests.test_tagnet import graph_of, normals
@@ -71,3 +71,10 @@ def test_training_moves_atoms_and_lowers_the_loss() -> None:
     assert trained[-1] < trained[0]
     assert not np.allclose(first, last)
     np.testing.assert_allclose(np.linalg.norm(last, axis=1), 1, rtol=1e-5)
+
+
+def test_no_gradient_is_none_for_the_dictionary() -> None:
+    """Conjugate gradients that have nothing to solve for end at zero, not at 0 / 0."""
+    gram, active = torch.eye(3), torch.ones(2, 3)
+    found = solve_active(torch.zeros(2, 3), active, gram, torch.zeros_like, alpha=0.5, iterations=4)
+    assert not found.any()

@@ -39,13 +39,13 @@ def minimum(drive: Tensor, gram: Tensor, smooth: Smooth, *, lam: float, alpha: f
     smooth
         What the graph does to codes, Z to L Z.
     """
-    N = float(torch.linalg.eigvalsh(gram)[-1]) + LARGEST * alpha
+    N = float(torch.linalg.eigvalsh(gram)[-1]) + LARGEST * alpha  # the one number that the host waits for
     Z = Y = torch.zeros_like(drive)
-    t = 1.0
+    t = first = torch.ones((), dtype=torch.float64, device=drive.device)
     for _ in range(iterations):
         moved = torch.nn.functional.softshrink(Y - (_quadratic(Y, gram, smooth, alpha) - drive) / N, lam / N)
-        if torch.sum((Y - moved) * (moved - Z)) > 0:  # the momentum points uphill (O'Donoghue and Candes 2015)
-            t = 1.0
+        uphill = torch.sum((Y - moved) * (moved - Z)) > 0  # where the momentum points (O'Donoghue and Candes 2015)
+        t = torch.where(uphill, first, t)
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2
         Y = moved + (t - 1) / following * (moved - Z)
         Z, t = moved, following
@@ -58,19 +58,20 @@ def _quadratic(V: Tensor, gram: Tensor, smooth: Smooth, alpha: float) -> Tensor:
 
 
 def solve_active(wanted: Tensor, active: Tensor, gram: Tensor, smooth: Smooth, *, alpha: float, iterations: int) -> Tensor:
-    """V with H V = `wanted` on the `active` entries and 0 elsewhere, by conjugate gradients."""
+    """V with H V = `wanted` on the `active` entries and 0 elsewhere, by conjugate gradients.
+
+    Once the residual is small, steps have length 0: to end there the host would have to ask the device after each of them.
+    """
     residual = active * wanted
     V, direction = torch.zeros_like(wanted), residual
     size = residual.square().sum()
     enough = 1e-12 * size
     for _ in range(iterations):
-        if size <= enough:
-            break
         image = active * _quadratic(direction, gram, smooth, alpha)
-        step = size / (direction * image).sum().clamp_min(1e-30)
+        step = size / (direction * image).sum().clamp_min(1e-30) * (size > enough)
         V, residual = V + step * direction, residual - step * image
         before, size = size, residual.square().sum()
-        direction = residual + size / before * direction
+        direction = residual + size / before.clamp_min(1e-30) * direction
     return V
 
 
