@@ -56,8 +56,8 @@ def heat_weights(distances: Tensor) -> Tensor:
 
 def heat_width(distances: Tensor) -> Tensor:
     """s, the median distance to the nearest of the neighbours (n, k), among those that are not at the same place."""
-    nearest = distances[:, 0][distances[:, 0] > 0]
-    return nearest.median() if len(nearest) else torch.ones((), device=distances.device)
+    nearest = distances[:, 0]
+    return torch.where(nearest > 0, nearest, torch.nan).nanmedian().nan_to_num(1.0, posinf=torch.inf)
 
 
 def _heat(distances: Tensor, width: Tensor) -> Tensor:
@@ -100,6 +100,7 @@ class NeighborGraph:
 
     def __init__(self) -> None:
         self.edges = Edges(torch.empty(0, 0, dtype=torch.int64), torch.empty(0, 0))
+        self._nearest = self.edges.nearest  # on the host, where batches are drawn
 
     def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat") -> None:
         """Join each of the samples with codes Z (n, d) to its nearest others, by "heat" or "shared" weights."""
@@ -108,6 +109,7 @@ class NeighborGraph:
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
+        self._nearest = nearest.to("cpu")
 
     def toward(self, new: Tensor, Z: Tensor, weights: str = "heat") -> tuple[NDArray, NDArray, NDArray]:
         """Nearest of the samples Z (n, d) of the graph to each new one, their distances and the weights of new edges.
@@ -135,19 +137,18 @@ class NeighborGraph:
 
     def set_state(self, state: tuple[Tensor, Tensor]) -> None:
         device = self.edges.nearest.device  # a checkpoint holds it on the CPU
-        self.edges = Edges(*(part.to(device) for part in state))
+        self.edges, self._nearest = Edges(*(part.to(device) for part in state)), state[0].to("cpu")
 
     def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
         """Rows of the batches of one pass: every sample once as a seed, with up to `FAN` random neighbours.
 
         Batches have about `size` rows. One of random samples would hold next to no pair of neighbours.
         """
-        nearest = self.edges.nearest.to("cpu")
-        n, k = nearest.shape
+        n, k = self._nearest.shape
         fan = min(FAN, k)
         order = torch.randperm(n, generator=generator)
         chosen = torch.rand(n, k, generator=generator).argsort(dim=1)[:, :fan]
-        joined = torch.cat([order[:, None], nearest[order].gather(1, chosen)], dim=1)
+        joined = torch.cat([order[:, None], self._nearest[order].gather(1, chosen)], dim=1)
         parts = joined.tensor_split(max(n * (1 + fan) // size, 1))  # none much smaller than the others
         return [part.flatten().unique().to(self.edges.nearest.device) for part in parts]
 
