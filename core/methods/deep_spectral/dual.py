@@ -6,6 +6,7 @@ Sums over pixels, means over the samples of a batch, so that the published weigh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -231,7 +232,8 @@ class DualAutoEncoding(SpectralEmbedding):
         """L_r + beta ... of a batch, without the prior."""
         import torch
 
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        low = self.precision == "bfloat16"
+        with torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext():
             encoding = net.encode(x)
             encoding = encoding._replace(mean=encoding.mean.float(), log_variance=encoding.log_variance.float())
             z = self.noisy(encoding, noise) if self.is_gaussian else encoding.mean

@@ -78,9 +78,9 @@ class Rivals:
         Outputs that are rank deficient have a column of next to nothing, so that their spectral loss is too low to be true:
         such a head is taken only where no other is left.
         """
-        value = losses.cpu().numpy() + np.where(rescued > 0, 0.0 if (rescued > 0).all() else np.inf, 0.0)
-        self.best = int(value.argmin())
-        return float(losses[self.best])
+        value = losses.cpu().numpy()
+        self.best = int((value + np.where(rescued > 0, 0.0 if (rescued > 0).all() else np.inf, 0.0)).argmin())
+        return float(value[self.best])
 
     def get_state(self) -> int:
         return self.best
