@@ -204,11 +204,12 @@ class ClusterCoding(DictionaryCoding):
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            low, high = 1e-3, 1e3
+            low, high = torch.tensor([1e-3, 1e3], dtype=torch.float64, device=Z.device)
             for _ in range(40):  # the mean largest membership grows with the scale
                 middle = (low * high) ** 0.5
                 sure = assignment(Z, middle * omega, self.loss, self.temperature).posterior.max(1).values.mean()
-                low, high = (middle, high) if sure < self.sureness else (low, middle)
+                below = sure < self.sureness
+                low, high = torch.where(below, middle, low), torch.where(below, high, middle)
             return Clusters((low * omega).cpu().numpy())
 
     def _finetune(self, X: Tensor, L: Laplacian, stages: Stages) -> Iterator[Step]:
