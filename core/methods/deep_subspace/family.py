@@ -86,13 +86,13 @@ class FineTuning:
         values: dict[str, Any] = {name: term.detach() for name, term in terms.items()}
         return values if before is None else values | {"converged": self._at_rest(before)}
 
-    def _at_rest(self, before: torch.Tensor) -> bool:
+    def _at_rest(self, before: torch.Tensor) -> torch.Tensor:
         """||C_t - C_{t-1}||_F < tolerance ||C_{t-1}||_F twice in a row."""
-        size = float(before.norm())
-        change = float(before.sub_(self.C.detach()).norm())
+        size = before.norm().double()
+        change = before.sub_(self.C.detach()).norm().double()
         still = self.representation.get_buffer("still")
-        still.copy_(still + 1 if change < self.method.tolerance * size else still * 0)
-        return int(still) >= 2
+        still.copy_((still + 1) * (change < self.method.tolerance * size))
+        return still >= 2
 
 
 @dataclass(kw_only=True)
