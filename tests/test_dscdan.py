@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -421,3 +422,14 @@ def test_the_spread_of_codes_and_of_their_noise_are_two_things() -> None:
 def test_batches_too_small_for_the_clusters_are_refused() -> None:
     with pytest.raises(ParameterError, match=r"'train_batch_size' parameter of spectralnet.*20.*Got 12"):
         small("spectralnet", train_batch_size=12).fit(digits())
+
+
+@pytest.mark.parametrize("refresh", [0, 2])
+def test_neighbours_are_found_anew_as_often_as_asked(refresh: int) -> None:
+    brief: dict[str, Any] = {"pretrain_epochs": 1, "head_epochs": 1, "epochs": 4, "learning_rate": 1e-2}
+    method, stages, joined = small("dscdan", refresh=refresh, **brief), Stages(), []
+    for step in method.iter_fit(digits(), stages):
+        if step.stage == "finetune":
+            joined.append(stages.state_dict()["finetune"]["state"]["graph"][0].clone())
+    changed = [not torch.equal(before, after) for before, after in itertools.pairwise(joined)]
+    assert changed == ([False, True, False] if refresh else [False] * 3)

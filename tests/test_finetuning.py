@@ -157,3 +157,10 @@ def test_a_dense_network_takes_images_and_a_convolutional_one_no_vectors() -> No
 def test_the_code_size_is_known_before_the_network(params: dict[str, Any]) -> None:
     method = small("dsc", **params).fit(digits())
     assert type(method).code_size((8, 8), method.get_params()) == method.embedding_.shape[1]
+
+
+@pytest.mark.parametrize("penalty", ["symmetric", "free"])
+def test_udll_clusters_the_matrix_that_it_penalises(penalty: str) -> None:
+    C = small("udll", penalty=penalty).fit(digits()).representation_matrix_
+    assert C.any() and np.array_equal(C, C.T) == (penalty == "symmetric")
+    assert np.diagonal(C).any() == (penalty == "free")

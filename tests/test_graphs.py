@@ -57,6 +57,12 @@ def test_duplicates_do_not_point_at_themselves() -> None:
     assert (heaviest > 3 / 5).all()  # three duplicates at distance 0 outweigh the rest
 
 
+def test_copies_of_a_sample_share_its_weight_equally() -> None:
+    """What rounding leaves of the distance between copies, below zero too, must not decide between them."""
+    Z = np.repeat(np.random.default_rng(0).normal(size=(40, 20)) * 50 + 1000, 6, axis=0)
+    np.testing.assert_array_equal(adaptive_neighbors(Z, 3).data, 1 / 3)
+
+
 @pytest.mark.parametrize("Z", [np.zeros((6, 2)), np.full((6, 2), 0.1), np.eye(6) * 0.3])
 def test_equal_distances_give_equal_weights(Z: NDArray) -> None:
     A = adaptive_neighbors(Z, 3)
@@ -152,6 +158,13 @@ def test_the_mean_distance_weighs_one_half(kernel: Any, power: int) -> None:
     _, scale = anchor_weights(X, anchors, 3, kernel=kernel, normalized=False)
     mean = (cdist(X, anchors) ** power).mean()
     assert np.exp(-mean * np.log(2) / scale) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("kernel", "power"), [("gaussian", 2), ("half", 2), ("half_unsquared", 1)])
+def test_a_bandwidth_is_a_factor_of_distances(kernel: Any, power: int) -> None:
+    X = np.random.default_rng(4).random((30, 6))
+    (_, scale), (_, wider) = (neighbor_graph(X, 3, kernel=kernel, bandwidth=width) for width in (1, 3))
+    assert wider == pytest.approx(3**power * scale)
 
 
 @pytest.mark.parametrize("kernel", list(KERNELS))
