@@ -179,6 +179,7 @@ def test_another_seed_starts_from_another_network(name: str) -> None:
     assert first[0] != first[1]
 
 
+@pytest.mark.journey
 def test_another_process_finds_the_same_labels(worker_env: Callable[..., dict[str, str]]) -> None:
     code = (
         "import torch; torch.set_num_threads(1)\n"
