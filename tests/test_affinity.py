@@ -42,3 +42,14 @@ def test_of_a_graph_in_pieces_the_pieces_come_first() -> None:
         inside = cut.embedding[pieces == piece]
         np.testing.assert_allclose(inside, np.broadcast_to(inside[0], inside.shape), atol=1e-12)
     assert len(np.unique(np.round(cut.embedding, 9), axis=0)) == 3
+
+
+def test_stray_samples_are_no_cluster() -> None:
+    """Pieces much smaller than a cluster are left out, even where the larger ones are fewer than clusters."""
+    sizes = (150, 160, 3, 1)
+    A = csr_array(block_diag(*(uneven(n, seed) if n > 1 else np.zeros((1, 1)) for seed, n in enumerate(sizes))))
+    cut = sparse_cut(A, 4)
+    np.testing.assert_array_equal(cut.joined, np.arange(310))
+    labels = cut.labels(4)
+    assert set(labels[:310]) == set(range(4))
+    assert (labels[310:] == np.bincount(labels[:310]).argmax()).all()

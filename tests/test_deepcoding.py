@@ -376,3 +376,10 @@ def test_an_improvement_is_one_of_the_whole_cross_entropy_that_of_the_graph_incl
     losses = np.array([float(step.scalars["validation"]) for step in joint])
     assert len(losses) == 10, "the first epoch alone counts as better, and buys ten"
     assert (losses[1:] < 0.998 * losses[:-1]).any(), "which divergences alone would not have ended"
+
+
+def test_samples_that_say_when_to_stop_are_not_corrupted() -> None:
+    still = {"corruption": 0.8, "learning_rate": 1e-6, "epochs": 6, "patience": 100, "batch_size": 1000}
+    joint = [step for step in steps_of(small("ddae", **still), digits()) if step.stage == "joint"]
+    spread = {key: np.ptp([float(step.scalars[key]) for step in joint]) for key in ("validation", "reconstruction")}
+    assert spread["validation"] < 0.01 * spread["reconstruction"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 
 from core.common import DataError, ParameterError
 from core.graphs import adaptive, adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, symmetrized_graph
@@ -158,6 +159,16 @@ def test_the_mean_distance_weighs_one_half(kernel: Any, power: int) -> None:
     _, scale = anchor_weights(X, anchors, 3, kernel=kernel, normalized=False)
     mean = (cdist(X, anchors) ** power).mean()
     assert np.exp(-mean * np.log(2) / scale) == pytest.approx(0.5)
+
+
+def test_far_from_all_anchors_is_not_nowhere_and_near_to_one_leaves_none_out() -> None:
+    anchors = np.random.default_rng(7).random((6, 3))
+    near, _ = anchor_weights(anchors, anchors, 4, bandwidth=0.01)
+    assert (np.diff(near.indptr) == 4).all() and (near.data > 0).all()
+    squared = cdist([[40.0, 40, 40]], anchors, "sqeuclidean")[0]
+    far, scale = anchor_weights([[40.0, 40, 40]], anchors, 6, scale=2.0)
+    assert squared.min() / (2 * scale) > 1000, "the kernel itself is zero there"
+    np.testing.assert_allclose(far.toarray()[0], softmax(-squared / (2 * scale)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("kernel", "power"), [("gaussian", 2), ("half", 2), ("half_unsquared", 1)])
