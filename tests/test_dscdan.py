@@ -389,6 +389,7 @@ def test_colour_images_are_trained_on(network: str) -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 def test_a_compiled_loss_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 

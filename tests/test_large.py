@@ -134,6 +134,7 @@ def test_lsc_finds_separated_blobs(sizes: tuple[int, ...], anchors: str) -> None
         assert clustering_accuracy(y, method.fit_predict(X)) == 1
 
 
+@pytest.mark.journey
 def test_lsc_reaches_its_mark_on_ten_thousand_digits(benchmark_data: Any) -> None:
     data = datasets.load("mnist_test")
     assert data.y is not None

@@ -53,6 +53,7 @@ SPECIAL: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(("name", "params"), [(name, {}) for name in METHODS] + SPECIAL)
 def test_a_stored_run_labels_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:
     spec = DataSpec("digits", per_class=10)
