@@ -34,7 +34,7 @@ SMALL: Mapping[str, Any] = {
     "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
     "graph_widths": (10,), "layer_epochs": 3, "path_epochs": 3, "max_iter": 30, "batch_size": 32,
     "min_change": 0.0, "head_widths": (12,), "head_epochs": 3, "latent_size": 6, "train_batch_size": 64, 
-    "n_atoms": 24, "sweeps": 2,
+    "n_atoms": 24, "sweeps": 2, "iterations": 50, "solver_iterations": 10,
 }  # fmt: skip
 
 
@@ -88,11 +88,10 @@ class Fitted:
 
 
 NETWORKS = [name for name in METHODS if "network" in methods.method_class(name).declared()]  # with layers to suit the samples
+KINDS = [(name, "digits") for name in METHODS] + [(name, "vectors") for name in NETWORKS]
 
 
-@pytest.fixture(
-    scope="module", params=[(name, "digits") for name in METHODS] + [(name, "vectors") for name in NETWORKS], ids="-".join
-)
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
 def fitted(request: pytest.FixtureRequest) -> Fitted:
     name, kind = request.param
     found = Fitted(small(name, kind), DATA[kind](), Stages(), [], [])

@@ -317,6 +317,7 @@ def test_kernels_and_scales_are_those_that_the_graph_module_names() -> None:
         np.testing.assert_allclose(method.other_arrays()["S"].toarray(), expected.toarray(), rtol=1e-6)
 
 
+@pytest.mark.journey
 def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore) -> None:
     """D-DAE and GR-DNN on it share stages one and two, and reuse changes nothing."""
     data = DataSpec("digits", per_class=12)

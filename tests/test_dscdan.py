@@ -306,6 +306,7 @@ def test_a_rescued_head_is_taken_only_where_no_other_is_left() -> None:
 # ---- alarms ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.journey
 def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
     record = Recorder(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
     record.note("pretrain", {"acc": 0.8})
@@ -364,6 +365,7 @@ def test_a_method_fitted_again_without_a_head_forgets_it() -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(
     ("name", "params"),
     [("dscdan", {}), ("dscdan", {"labels": "spectral"}), ("spectralnet", {}), ("spectralnet", {"features": "samples"})],

@@ -117,6 +117,7 @@ def test_a_subset_gives_its_clusters_to_the_nearest_codes(name: str) -> None:
     np.testing.assert_array_equal(method.labels_, method.labels_[rows][oracle])
 
 
+@pytest.mark.journey
 def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store: RunStore) -> None:
     spec = DataSpec("digits", n_samples=300, seed=2)
     short = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "scope": "subset", "subset_size": 50}
