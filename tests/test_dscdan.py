@@ -302,6 +302,7 @@ def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
 # ---- alarms ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.journey
 def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
     handle = RunHandle.open(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
     record = Recorder(handle)
@@ -360,6 +361,7 @@ def test_a_method_fitted_again_without_a_head_forgets_it() -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(
     ("name", "params"),
     [("dscdan", {}), ("dscdan", {"labels": "spectral"}), ("spectralnet", {}), ("spectralnet", {"features": "samples"})],
@@ -385,6 +387,7 @@ def test_colour_images_are_trained_on(network: str) -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 def test_a_compiled_loss_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
