@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-dev
 
-.PHONY: run test lint bench clean
+.PHONY: run test test-fast mutants lint bench clean
 
 run: $(STAMP)
 	$(BIN)/python -m streamlit run app.py
@@ -13,6 +13,12 @@ run: $(STAMP)
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser
+
+test-fast: $(TEST_STAMP)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser -m "not slow and not journey"
+
+mutants: $(TEST_STAMP)
+	$(BIN)/python -m tests.mutants
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from core.common import InvalidInput, ParameterError, UnknownName
 from core.datasets import DataSpec
 from core.methods.deep_subspace.problem import Problem
 
+pytestmark = pytest.mark.journey
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
 
 

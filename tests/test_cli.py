@@ -21,6 +21,7 @@ from core.datasets import DataSpec, load
 from core.runs import RunStore, Status, make_spec, this_process
 from tests.conftest import last_json, wait_until
 
+pytestmark = pytest.mark.journey
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--dataset", "digits", "--per-class", "8")
 RESULT_KEYS = {"run_id", "status", "method", "dataset", "params", "seed", "device", "n_samples", "metrics", "best", "seconds",

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from core import datasets, methods
-from core.common import ParameterError, UnknownName, check_all
+from core.common import Param, ParameterError, UnknownName, check_all
 from core.methods import Clusterer
-from core.methods.graph_regularised.family import DeepCoding
 from core.runs import RunHandle, RunStore, make_spec
 from core.runs.outcome import load_checkpoint, save_checkpoint
 from core.runs.recorder import Recorder
@@ -34,7 +34,7 @@ SMALL: Mapping[str, Any] = {
     "pretrain_epochs": 3, "epochs": 4, "channels": (4, 3), "kernel_sizes": (3, 3), "widths": (12, 6), "n_init": 3,
     "graph_widths": (10,), "layer_epochs": 3, "path_epochs": 3, "max_iter": 30, "batch_size": 32,
     "min_change": 0.0, "head_widths": (12,), "head_epochs": 3, "latent_size": 6, "train_batch_size": 64, 
-    "n_atoms": 24, "sweeps": 2,
+    "n_atoms": 24, "sweeps": 2, "iterations": 50, "solver_iterations": 10,
 }  # fmt: skip
 
 
@@ -62,7 +62,6 @@ def vectors() -> NDArray[np.float32]:
     return (X / X.max()).astype(np.float32)
 
 
-CASES = [(name, "digits") for name in METHODS] + [(name, "vectors") for name in METHODS]
 DATA: Mapping[str, Callable[[], NDArray[np.float32]]] = {"digits": digits, "vectors": vectors}
 
 
@@ -77,15 +76,39 @@ def steps_of(method: Clusterer, X: NDArray, stages: Stages | None = None) -> lis
     return list(method.iter_fit(X, stages))
 
 
+@dataclass
+class Fitted:
+    """A method that was trained once, for all tests of what came of it."""
+
+    method: Clusterer
+    X: NDArray[np.float32]
+    stages: Stages
+    steps: list[Step]
+    gradients: list[bool]  # after each step, whether they were on
+
+
+NETWORKS = [name for name in METHODS if "network" in methods.method_class(name).declared()]  # with layers to suit the samples
+KINDS = [(name, "digits") for name in METHODS] + [(name, "vectors") for name in NETWORKS]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
+def fitted(request: pytest.FixtureRequest) -> Fitted:
+    name, kind = request.param
+    found = Fitted(small(name, kind), DATA[kind](), Stages(), [], [])
+    for step in found.method.iter_fit(found.X, found.stages):
+        found.steps.append(step)
+        found.gradients.append(torch.is_grad_enabled())
+    return found
+
+
 # ---- what comes out --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
-def test_labels_affinity_and_losses_are_what_the_contract_says(name: str, kind: str) -> None:
-    X, method = DATA[kind](), small(name, kind)
-    before = X.copy()
-    steps = steps_of(method, X)
-    np.testing.assert_array_equal(X, before, err_msg="a method must not write into its data")
+def test_labels_affinity_and_losses_are_what_the_contract_says(fitted: Fitted) -> None:
+    method, X, steps = fitted.method, fitted.X, fitted.steps
+    again = digits() if X.ndim == 3 else vectors()
+    np.testing.assert_array_equal(X, again, err_msg="a method must not write into its data")
+    assert all(fitted.gradients), "a yield inside no_grad leaks into the caller"
 
     labels = method.labels_
     assert labels.shape == (len(X),) and labels.dtype == np.int64
@@ -119,13 +142,12 @@ def test_the_losses_of_deep_methods_have_symbols_and_move(name: str) -> None:
         assert len({float(step.scalars[key]) for step in steps if key in step.scalars}) > 1, f"{key} never changes"
 
 
-@pytest.mark.parametrize("name", DEEP)
-def test_steps_are_counted_stage_by_stage(name: str) -> None:
-    method = small(name)
+def test_steps_are_counted_stage_by_stage(fitted: Fitted) -> None:
+    params = fitted.method.get_params()
     counts: dict[str, list[int]] = {}
-    for step in steps_of(method, digits()):
+    for step in fitted.steps:
         counts.setdefault(step.stage, []).append(step.step)
-    planned = {"pretrain": method.get_params().get("pretrain_epochs"), "finetune": method.get_params().get("epochs")}
+    planned = {"pretrain": params.get("pretrain_epochs"), "finetune": params.get("epochs")}
     for stage, seen in counts.items():
         assert seen == sorted(set(seen))
         if stage in planned:
@@ -140,12 +162,10 @@ def test_the_seed_alone_decides(name: str) -> None:
     X = digits()
     np.random.seed(1)
     torch.manual_seed(1)
-    first = small(name, random_state=3).fit_predict(X)
+    first = small(name, random_state=3).fit(X)
     np.random.seed(2)
     torch.manual_seed(2)
-    again = small(name, random_state=3).fit(X)
-    np.testing.assert_array_equal(first, again.labels_)
-    np.testing.assert_array_equal(first, clone(again).fit_predict(X))
+    np.testing.assert_array_equal(first.labels_, clone(first).fit_predict(X))
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -158,6 +178,7 @@ def test_another_seed_starts_from_another_network(name: str) -> None:
     assert first[0] != first[1]
 
 
+@pytest.mark.journey
 def test_another_process_finds_the_same_labels(worker_env: Callable[..., dict[str, str]]) -> None:
     code = (
         "import torch; torch.set_num_threads(1)\n"
@@ -203,9 +224,13 @@ def test_a_method_says_what_it_is(name: str) -> None:
     assert cls.reads in {"Z", "C", "A"} and cls.learns in {"instant", "deep"}
 
 
-@pytest.mark.parametrize(("name", "param"), [(n, p) for n in METHODS for p in methods.method_class(n).declared().values()],
-                         ids=lambda v: getattr(v, "name", v))  # fmt: skip
-def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, param: Any) -> None:
+@pytest.mark.parametrize("name", METHODS)
+def test_hyperparameters_say_what_they_are_and_keep_their_own_rules(name: str) -> None:
+    for param in methods.method_class(name).declared().values():
+        keeps_its_rules(name, param)
+
+
+def keeps_its_rules(name: str, param: Param) -> None:
     assert param.symbol.strip() and param.group and param.help.endswith(".") and len(param.help) > 10
     assert param.optional or param.default is not None
     checked = param.check(param.default, name)
@@ -226,15 +251,15 @@ def test_a_hyperparameter_says_what_it_is_and_keeps_its_own_rules(name: str, par
                 methods.build(name, **{param.name: outside})
 
 
-@pytest.mark.parametrize(("name", "key"), [(n, k) for n in METHODS for k in methods.method_class(n).presets])
-def test_a_preset_fits_the_declarations_and_names_a_data_set(name: str, key: str) -> None:
+@pytest.mark.parametrize("name", METHODS)
+def test_presets_fit_the_declarations_and_name_a_data_set(name: str) -> None:
     cls = methods.method_class(name)
-    preset = cls.presets[key]
-    assert preset.title and preset.params and preset.source in {"paper", "code", "ours"}
-    assert check_all(cls.declared(), preset.params, name) == dict(preset.params)
-    assert preset.dataset in {entry.name for entry in datasets.entries()}
-    spec = make_spec(name, datasets.DataSpec(preset.dataset), preset=key)
-    assert spec.preset == key and {k: spec.params[k] for k in preset.params} == dict(preset.params)
+    for key, preset in cls.presets.items():
+        assert preset.title and preset.params and preset.source in {"paper", "code", "ours"}, key
+        assert check_all(cls.declared(), preset.params, name) == dict(preset.params), key
+        assert preset.dataset in {entry.name for entry in datasets.entries()}, key
+        spec = make_spec(name, datasets.DataSpec(preset.dataset), preset=key)
+        assert spec.preset == key and {k: spec.params[k] for k in preset.params} == dict(preset.params)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -247,14 +272,12 @@ def test_unusable_requests_are_refused_by_name(name: str) -> None:
         small(name).fit(digits()[:10])
 
 
-@pytest.mark.parametrize(("name", "kind"), [(n, k) for n in DEEP for k in DATA])
-def test_the_announced_cost_is_that_of_the_network(name: str, kind: str) -> None:
-    X, method, stages = DATA[kind](), small(name, kind), Stages()
-    steps_of(method, X, stages)
-    cost = type(method).cost(X.shape, method.get_params())
-    trained = {key: value for key, value in stages.weights().items() if value.is_floating_point()}
+def test_the_announced_cost_is_that_of_the_network(fitted: Fitted) -> None:
+    cost = type(fitted.method).cost(fitted.X.shape, fitted.method.get_params())
+    trained = {key: value for key, value in fitted.stages.weights().items() if value.is_floating_point()}
     assert cost.parameters == pytest.approx(sum(value.numel() for value in trained.values()), rel=0.02)
-    assert cost.bytes >= X.nbytes and all(size > 0 for size in cost.matrices.values())
+    assert all(size > 0 for size in cost.matrices.values())
+    assert cost.bytes >= fitted.X.nbytes or fitted.method.learns != "deep"
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -279,16 +302,11 @@ def test_training_can_be_closed_after_the_first_step(name: str) -> None:
     assert torch.is_grad_enabled(), "a yield inside no_grad leaks into the caller"
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_gradients_stay_on_between_steps(name: str) -> None:
-    assert all(torch.is_grad_enabled() for _ in small(name).iter_fit(digits()))
-
-
 def last_stage(name: str) -> str:
     """The stage of a deep method that comes last."""
-    if issubclass(methods.method_class(name), DeepCoding):
-        return "joint"
     declared = methods.method_class(name).declared()
+    if "layer_epochs" in declared:
+        return "joint"
     return "finetune" if "epochs" in declared else "head" if "head_epochs" in declared else "pretrain"
 
 

@@ -79,6 +79,7 @@ def digest(data: Dataset) -> tuple[bytes, bytes]:
 # --- the catalogue ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("name", FILES)
 def test_named_files_have_their_documented_shape(name: str, real_data: Path) -> None:
     shape, n_classes, each = FILES[name]
@@ -117,6 +118,7 @@ def test_checksums(name: str, real_data: Path) -> None:
     assert datasets.origin_note(name) == ""
 
 
+@pytest.mark.journey
 def test_every_entry_can_be_shown(real_data: Path) -> None:
     for listed in datasets.entries():
         assert listed.title and listed.summary.endswith(".") and listed.terms and listed.how_to_get
@@ -702,6 +704,7 @@ def test_more_test_samples_than_there_are_is_refused() -> None:
         load("digits", n_test=500, n_samples=1298)
 
 
+@pytest.mark.journey
 def test_the_published_test_part_is_never_trained_on(real_data: Path) -> None:
     whole, data = load("mnist"), load("mnist", n_test=300, n_samples=2000)
     assert data.test is not None
@@ -719,6 +722,7 @@ def slant(images: np.ndarray) -> float:
     return float(np.arctan2((images * down * right).sum((1, 2)), (images * down**2).sum((1, 2))).mean())
 
 
+@pytest.mark.journey
 def test_mnist2_holds_mnist_and_turned_copies(real_data: Path) -> None:
     whole, mnist = load("mnist2", n_test=20_000), load("mnist")
     assert whole.test is not None

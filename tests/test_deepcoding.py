@@ -317,6 +317,7 @@ def test_kernels_and_scales_are_those_that_the_graph_module_names() -> None:
         np.testing.assert_allclose(method.other_arrays()["S"].toarray(), expected.toarray(), rtol=1e-6)
 
 
+@pytest.mark.journey
 def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore) -> None:
     """D-DAE and GR-DNN on it share stages one and two, and reuse changes nothing."""
     data = DataSpec("digits", per_class=12)
@@ -367,3 +368,19 @@ def test_what_cannot_work_is_refused_before_training(name: str, params: dict[str
 def test_data_outside_the_unit_interval_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=r"between 0 and 1.*These lie between -0.5 and 0.5"):
         small(name).fit(digits() - 0.5)
+
+
+def test_an_improvement_is_one_of_the_whole_cross_entropy_that_of_the_graph_included() -> None:
+    """Early stopping waits for a drop by .2 %, of the divergences and of what they leave out together."""
+    slow = {"eta": 10.0, "n_neighbors": 90, "learning_rate": 1.5e-3, "schedule": "constant", "epochs": 30, "patience": 3}
+    joint = [step for step in steps_of(small("grdnn", batch_size=128, **slow), digits()) if step.stage == "joint"]
+    losses = np.array([float(step.scalars["validation"]) for step in joint])
+    assert len(losses) == 10, "the first epoch alone counts as better, and buys ten"
+    assert (losses[1:] < 0.998 * losses[:-1]).any(), "which divergences alone would not have ended"
+
+
+def test_samples_that_say_when_to_stop_are_not_corrupted() -> None:
+    still = {"corruption": 0.8, "learning_rate": 1e-6, "epochs": 6, "patience": 100, "batch_size": 1000}
+    joint = [step for step in steps_of(small("ddae", **still), digits()) if step.stage == "joint"]
+    spread = {key: np.ptp([float(step.scalars[key]) for step in joint]) for key in ("validation", "reconstruction")}
+    assert spread["validation"] < 0.01 * spread["reconstruction"]

@@ -80,8 +80,8 @@ def test_the_decoder_mirrors_the_encoder(shape: tuple[int, ...], kernel: int) ->
 def test_data_outside_of_the_unit_interval_get_a_linear_output() -> None:
     X = vectors() * 4 - 2
     method = small("dscdan", "vectors", pretrain_epochs=30).fit(X)
-    assert not bool(method.net_.bounded)  # type: ignore[attr-defined]
-    assert bool(small("dscdan", "vectors").fit(vectors()).net_.bounded)  # type: ignore[attr-defined]
+    assert not bool(method.coder_.net.bounded)  # type: ignore[attr-defined]
+    assert bool(small("dscdan", "vectors").fit(vectors()).coder_.net.bounded)  # type: ignore[attr-defined]
 
 
 def test_even_kernels_are_refused() -> None:
@@ -302,6 +302,7 @@ def test_of_heads_side_by_side_the_one_with_the_lowest_loss_is_kept() -> None:
 # ---- alarms ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.journey
 def test_rescues_and_a_worse_end_are_told(store: RunStore) -> None:
     handle = RunHandle.open(store, store.create(make_spec("dscdan", DataSpec("digits"))).id)
     record = Recorder(handle)
@@ -360,6 +361,7 @@ def test_a_method_fitted_again_without_a_head_forgets_it() -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(
     ("name", "params"),
     [("dscdan", {}), ("dscdan", {"labels": "spectral"}), ("spectralnet", {}), ("spectralnet", {"features": "samples"})],
@@ -385,6 +387,7 @@ def test_colour_images_are_trained_on(network: str) -> None:
     np.testing.assert_array_equal(method.predict(X), method.labels_)
 
 
+@pytest.mark.journey
 def test_a_compiled_loss_is_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 

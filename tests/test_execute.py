@@ -38,6 +38,8 @@ from core.runs.looks import View, alarms
 from core.training import Stages, Step
 from tests.conftest import wait_until
 
+pytestmark = pytest.mark.journey
+
 DIGITS = DataSpec("digits", per_class=8)
 TINY = {"pretrain_epochs": 4, "epochs": 6, "channels": "4-3", "kernel_sizes": "3-3"}
 

@@ -117,6 +117,7 @@ def test_a_subset_gives_its_clusters_to_the_nearest_codes(name: str) -> None:
     np.testing.assert_array_equal(method.labels_, method.labels_[rows][oracle])
 
 
+@pytest.mark.journey
 def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store: RunStore) -> None:
     spec = DataSpec("digits", n_samples=300, seed=2)
     short = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "scope": "subset", "subset_size": 50}
@@ -157,3 +158,10 @@ def test_a_dense_network_takes_images_and_a_convolutional_one_no_vectors() -> No
 def test_the_code_size_is_known_before_the_network(params: dict[str, Any]) -> None:
     method = small("dsc", **params).fit(digits())
     assert method.coder.code_size((8, 8)) == method.embedding_.shape[1]
+
+
+@pytest.mark.parametrize("penalty", ["symmetric", "free"])
+def test_udll_clusters_the_matrix_that_it_penalises(penalty: str) -> None:
+    C = small("udll", penalty=penalty).fit(digits()).representation_matrix_
+    assert C.any() and np.array_equal(C, C.T) == (penalty == "symmetric")
+    assert np.diagonal(C).any() == (penalty == "free")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 
 from core.common import DataError, ParameterError
 from core.graphs import adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, neighbors, symmetrized_graph
@@ -55,6 +56,12 @@ def test_duplicates_do_not_point_at_themselves() -> None:
     twins = np.kron(np.eye(6), np.ones((4, 4))) - np.eye(24)
     heaviest = np.where(twins > 0, A.toarray(), 0).sum(axis=1)
     assert (heaviest > 3 / 5).all()  # three duplicates at distance 0 outweigh the rest
+
+
+def test_copies_of_a_sample_share_its_weight_equally() -> None:
+    """What rounding leaves of the distance between copies, below zero too, must not decide between them."""
+    Z = np.repeat(np.random.default_rng(0).normal(size=(40, 20)) * 50 + 1000, 6, axis=0)
+    np.testing.assert_array_equal(adaptive_neighbors(Z, 3).data, 1 / 3)
 
 
 @pytest.mark.parametrize("Z", [np.zeros((6, 2)), np.full((6, 2), 0.1), np.eye(6) * 0.3])
@@ -174,6 +181,23 @@ def test_the_mean_distance_weighs_one_half(kernel: Any, power: int) -> None:
     _, scale = anchor_weights(X, anchors, 3, kernel=kernel, normalized=False)
     mean = (cdist(X, anchors) ** power).mean()
     assert np.exp(-mean * np.log(2) / scale) == pytest.approx(0.5)
+
+
+def test_far_from_all_anchors_is_not_nowhere_and_near_to_one_leaves_none_out() -> None:
+    anchors = np.random.default_rng(7).random((6, 3))
+    near, _ = anchor_weights(anchors, anchors, 4, bandwidth=0.01)
+    assert (np.diff(near.indptr) == 4).all() and (near.data > 0).all()
+    squared = cdist([[40.0, 40, 40]], anchors, "sqeuclidean")[0]
+    far, scale = anchor_weights([[40.0, 40, 40]], anchors, 6, scale=2.0)
+    assert squared.min() / (2 * scale) > 1000, "the kernel itself is zero there"
+    np.testing.assert_allclose(far.toarray()[0], softmax(-squared / (2 * scale)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("kernel", "power"), [("gaussian", 2), ("half", 2), ("half_unsquared", 1)])
+def test_a_bandwidth_is_a_factor_of_distances(kernel: Any, power: int) -> None:
+    X = np.random.default_rng(4).random((30, 6))
+    (_, scale), (_, wider) = (neighbor_graph(X, 3, kernel=kernel, bandwidth=width) for width in (1, 3))
+    assert wider == pytest.approx(3**power * scale)
 
 
 @pytest.mark.parametrize("kernel", list(KERNELS))

@@ -75,6 +75,7 @@ def test_fewer_held_out_samples_than_clusters_are_refused_before_training() -> N
     assert runs.prepare(runs.make_spec("ridge", DataSpec("digits", per_class=12, n_test=8))).data.test is not None
 
 
+@pytest.mark.journey
 def test_the_command_line_holds_samples_out(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = command("run", "nmf", "--dataset", "digits", "--per-class", 12, "--n-test", 50, "--set", "max_iter=20", "--json")
     assert done.returncode == 0, done.stderr
@@ -82,3 +83,12 @@ def test_the_command_line_holds_samples_out(command: Callable[..., subprocess.Co
     assert result["data"]["n_test"] == 50 and 0 < result["metrics"]["test_acc"] <= 1
     refused = command("run", "nmf", "--dataset", "digits", "--n-test", 5000)
     assert refused.returncode == 2 and "n_test must be at most 1793" in refused.stderr
+
+
+def test_held_out_samples_are_scaled_as_those_that_are_learnt_from() -> None:
+    plain, scaled = (load("digits", per_class=20, n_test=90, scaling=how) for how in ("none", "standard"))
+    assert plain.test is not None and scaled.test is not None
+    learnt = plain.X.astype(np.float64)
+    varied = learnt.std(axis=0) > 0
+    expected = (plain.test.X - learnt.mean(axis=0))[:, varied] / learnt.std(axis=0)[varied]
+    np.testing.assert_allclose(scaled.test.X[:, varied], expected, atol=1e-5)

@@ -24,6 +24,7 @@ from core.jobs import Analyst, JobQueue
 from core.runs import Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
 from tests.conftest import wait_until
 
+pytestmark = pytest.mark.journey
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = DataSpec("digits", per_class=8)
 TINY = {"pretrain_epochs": 5, "channels": "4-3", "kernel_sizes": "3-3"}

@@ -131,6 +131,7 @@ def test_lsc_finds_separated_blobs(sizes: tuple[int, ...], anchors: str) -> None
         assert clustering_accuracy(y, method.fit_predict(X)) == 1
 
 
+@pytest.mark.journey
 def test_lsc_reaches_its_mark_on_ten_thousand_digits(benchmark_data: Any) -> None:
     data = datasets.load("mnist_test")
     assert data.y is not None
@@ -366,6 +367,7 @@ def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
     return run
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("method", ["ridge", "udll"])
 def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -> None:
     run = run_of(store, method, scope="subset")
@@ -388,10 +390,12 @@ def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -
     assert again["labels"].shape == (120,) and facts["scores"]["acc"] == pytest.approx(scores["acc"], abs=0.05)
 
 
+@pytest.mark.journey
 def test_a_full_run_has_no_rest(store: RunStore) -> None:
     assert not any(name.startswith("rest_") for name in run_of(store, "ridge").result["metrics"])
 
 
+@pytest.mark.journey
 def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> None:
     run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
     final = store.files.arrays(run.id, "final")
@@ -414,6 +418,7 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
         )  # fmt: skip
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(("method", "params"), [("ridge", {"scope": "anchors"}), ("lsc", {})])
 def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
     run = run_of(store, method, **params)
@@ -433,6 +438,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
             explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
 
 
+@pytest.mark.journey
 def test_magnitudes_are_shown_where_they_were_cut(store: RunStore) -> None:
     run = run_of(store, "ridge", affinity_by="magnitudes", threshold=0.9)
     C = store.files.arrays(run.id, "final")["C"]
@@ -456,6 +462,7 @@ def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:
     assert view.labels is None and view.failure is None
 
 
+@pytest.mark.journey
 def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = run_of(store, "ridge")
     monkeypatch.setattr("core.runs.outcome.MAX_VALUES", 100)

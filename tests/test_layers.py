@@ -129,6 +129,7 @@ def loaded_after(code: str, env: dict[str, str]) -> set[str]:
     return set(done.stdout.split("LOADED", 1)[1].split())
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(
     "code",
     [
@@ -144,6 +145,7 @@ def test_declarations_records_and_jobs_load_nothing_heavy(code: str, worker_env:
     assert not loaded & {*HEAVY, "streamlit"}
 
 
+@pytest.mark.journey
 def test_shared_page_modules_load_nothing_heavy(worker_env: Callable[..., dict[str, str]]) -> None:
     assert UI_MODULES
     loaded = loaded_after("\n".join(f"import {module.removesuffix('.__init__')}" for module in UI_MODULES), worker_env())

@@ -155,6 +155,12 @@ def test_matched_clusters_hit_as_often_as_the_accuracy_says(y: NDArray, labels: 
     np.testing.assert_array_equal(matched[:, None] == matched[None, :], same)
 
 
+def test_a_cluster_that_matches_no_class_has_the_name_of_none() -> None:
+    y, labels = np.array([0, 0, 0, 2, 2, 2, 2]), np.array([0, 1, 1, 2, 2, 2, 0])
+    np.testing.assert_array_equal(match_clusters(y, labels) >= 0, labels != 0)
+    assert set(match_clusters(y - 9, labels)) - set(y - 9) == {-10}, "below negative names too"
+
+
 @pytest.mark.parametrize(("y", "labels"), [([], []), ([1, 2], [1]), ([1], [1, 2])])
 def test_labels_of_different_or_no_length_are_refused(y: list, labels: list) -> None:
     for score in (clustering_accuracy, purity, evaluate, confusion):
@@ -230,6 +236,7 @@ def test_an_impossible_length_of_the_list_is_refused(k: int) -> None:
         mean_average_precision(np.eye(10), np.arange(10), k)
 
 
+@pytest.mark.journey
 def test_raw_mnist_reproduces_the_value_measured_for_the_fact_sheets(benchmark_data: Any) -> None:
     data = load("mnist_test")
     assert data.y is not None

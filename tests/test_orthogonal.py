@@ -50,6 +50,15 @@ DEFICIENT = {
 }
 
 
+@pytest.mark.parametrize("case", ["equal columns", "a dead output", "one cluster", "equal rows"])
+def test_a_rescued_embedding_points_where_one_that_was_not_would(case: str) -> None:
+    """The first column is that of the outputs at unit mean square, whichever factor it comes from."""
+    first = DEFICIENT[case]()[:, 0]
+    made = orthonormalize(DEFICIENT[case]())
+    assert made.rescued
+    torch.testing.assert_close(made.Y[:, 0], first / first.square().mean().sqrt(), atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("case", DEFICIENT)
 def test_rank_deficient_outputs_are_rescued_and_reported(case: str) -> None:
     outputs = DEFICIENT[case]().clone().requires_grad_()

@@ -16,15 +16,14 @@ from core.common import DataError, NotFitted
 from core.datasets import DataSpec, load_like
 from core.methods import Clusterer
 from core.runs import Run, RunSpec, RunStore, Status, this_process
-from tests.test_contract import DATA, METHODS, SMALL, digits, small
+from tests.test_contract import DATA, KINDS, METHODS, SMALL, digits, small
 
 
 def run_of(store: RunStore, spec: RunSpec) -> Run:
     return runs.execute(store, store.create(spec, owner=this_process()).id)
 
 
-@pytest.mark.parametrize("kind", list(DATA))
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_the_training_samples_get_their_own_labels(name: str, kind: str) -> None:
     X = DATA[kind]()
     method = small(name, kind).fit(X)
@@ -53,6 +52,7 @@ SPECIAL: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(("name", "params"), [(name, {}) for name in METHODS] + SPECIAL)
 def test_a_stored_run_labels_as_the_method_did(store: RunStore, name: str, params: dict[str, Any]) -> None:
     spec = DataSpec("digits", per_class=10)

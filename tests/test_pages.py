@@ -24,6 +24,7 @@ from pages.ui import beside, comparison
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.journey
 SMALL = DataSpec("digits", per_class=12, n_classes=4)
 QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "n_atoms": 20, "sweeps": 1}
 

@@ -18,6 +18,8 @@ from core.datasets import DataSpec
 from core.runs import PretrainedStore, Run, RunHandle, RunStore, Status, claim_for_this_process, execution, this_process
 from core.runs.outcome import load_checkpoint
 
+pytestmark = pytest.mark.journey
+
 SMALL: dict[str, Any] = {"pretrain_epochs": 3, "channels": (4,), "kernel_sizes": (3,)}
 DIGITS = DataSpec("digits", per_class=8)
 

@@ -32,7 +32,9 @@ def test_alignment_undoes_a_rotation_and_a_mirror() -> None:
     np.testing.assert_allclose(align(reference @ turn + 5, reference), reference, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", sorted(PROJECTIONS))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=pytest.mark.journey) if k == "umap" else k for k in sorted(PROJECTIONS)]
+)
 def test_two_groups_stay_apart_in_every_projection(kind: str) -> None:
     X = np.concatenate([RNG.normal(size=(40, 60)), RNG.normal(size=(40, 60)) + 6])
     points = project(X, kind, n_components=2, random_state=0, options={"perplexity": 10} if kind == "tsne" else {})

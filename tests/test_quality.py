@@ -12,6 +12,7 @@ from core import runs
 from core.datasets import DataSpec
 from core.runs import RunStore, Status, this_process
 
+pytestmark = pytest.mark.journey
 QUICK = [("rgrl", "orl", "fast", 0.81), ("lsc", "mnist_test", "defaults", 0.75)]
 LONG = [
     ("rgrl", "coil20", "auto", 0.95),

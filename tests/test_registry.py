@@ -65,6 +65,7 @@ def test_one_file_is_all_that_a_method_needs_to_be_listed(folder: Path, command:
     assert listed["slices"]["presets"]["digits"]["params"] == {"feature": 20}
 
 
+@pytest.mark.journey
 def test_one_file_is_all_that_a_method_needs_to_run(folder: Path, command: Callable) -> None:
     arguments = ("run", "slices", "--dataset", "digits", "--per-class", 10, "--json")
     done = command(*arguments, AFFINITY_LAB_METHODS=str(folder))

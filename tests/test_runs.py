@@ -291,6 +291,7 @@ def test_hundreds_of_runs_are_listed_without_a_wait(store: RunStore) -> None:
 # ---- several processes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.journey
 def test_of_several_processes_that_claim_a_run_one_gets_it(store: RunStore, worker_env: Callable[..., dict[str, str]]) -> None:
     made = [store.create(spec()).id for _ in range(15)]
     code = (

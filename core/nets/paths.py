@@ -88,8 +88,8 @@ class Rows:
             return self._dense[rows]
         counts = self._counts[rows]
         owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)
-        first = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
-        places = torch.repeat_interleave(self._starts[rows], counts) + torch.arange(len(owner), device=rows.device) - first
+        shift = self._starts[rows] - (counts.cumsum(0) - counts)
+        places = shift[owner] + torch.arange(len(owner), device=rows.device)
         out = torch.zeros(len(rows), self.shape[1], device=rows.device)
         out[owner, self._columns[places].long()] = self._values[places]
         return out
