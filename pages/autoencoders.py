@@ -13,7 +13,6 @@ import streamlit as st
 from core import methods
 from core.common import UnknownName
 from core.datasets import DataSpec
-from core.methods.parts.pretrained import Autoencoding
 from core.runs import Pretrained, PretrainedStore, Run
 from pages.ui.live import reconstruction_sheet
 from pages.ui.navigation import through_app
@@ -132,9 +131,10 @@ def title(method: str) -> str:
 
 def starting_params(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The methods that can start from a network of that recipe, each with the hyperparameters that make it do so."""
-    params = {name: value for name, value in recipe.items() if name != "random_state"}
+    params = {name: value for name, value in recipe.items() if name not in ("random_state", "dual")}
     if recipe["network"] != LAYER_BY_LAYER:
-        return {name: params for name, cls in methods.registered().items() if issubclass(cls, Autoencoding)}
+        starters = {name: cls for name, cls in methods.registered().items() if "network" in cls.shows}
+        return {name: params for name, cls in starters.items() if set(params) <= set(cls.declared())}
     params |= {"recipe": "layer-wise", "activation": "sigmoid", "corruption": recipe["mask"]}
     if "method" in recipe:  # its own penalty shaped the network
         return {recipe["method"]: params}

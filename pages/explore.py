@@ -6,36 +6,13 @@ import streamlit as st
 
 from core.common import InvalidInput
 from core.runs import Status
-from pages.ui import views
-from pages.ui.anchors import anchors_view
-from pages.ui.atoms import codes_view
-from pages.ui.comparison import comparison_view
-from pages.ui.confusion import confusion_view
 from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
-from pages.ui.newsamples import new_samples_view
-from pages.ui.retrieval import retrieval_view
+from pages.ui.offers import offered
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
 from pages.ui.text import plain
-
-WORKBENCH, ANCHORS, CODES = "Workbench", "Anchors", "Codes"
-VIEWS = {
-    "Embedding": views.embedding_view,
-    "Affinity": views.affinity_view,
-    WORKBENCH: views.workbench_view,
-    "Confusion": confusion_view,
-    "Reconstructions": views.reconstruction_view,
-    "Curves": views.curves_view,
-    "Retrieval": retrieval_view,
-    ANCHORS: anchors_view,
-    CODES: codes_view,
-    "New samples": new_samples_view,
-    "Compare": comparison_view,
-    "Record": views.record_view,
-}
-TITLES = {"Reconstructions": "Decoder", "New samples": "New", "Record": "Spec"}  # else the views would not fit one row
 
 through_app()
 st.title("Explore")
@@ -76,10 +53,8 @@ if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
 score_card(run)
 st.divider()
-stored = store().array_names(run.id, "final")  # a run has a graph S, or sparse codes, or C to work on, or none of them
-own = ANCHORS if "S.row" in stored else CODES if {"D", "Z1"} & set(stored) else WORKBENCH
-offered = {name: TITLES.get(name, name) for name in VIEWS if name == own or name not in (WORKBENCH, ANCHORS, CODES)}
-if "view" not in st.session_state and st.query_params.get("view") in TITLES:
+fitting = offered(run, store().files.array_names(run.id, "final"))
+if "view" not in st.session_state and st.query_params.get("view") in fitting:
     st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
-view = segments("View", offered, key="view", bind="query-params", label_visibility="collapsed")
-VIEWS[view](run, data)
+titles = {name: view.label for name, view in fitting.items()}
+fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")].draw(run, data)

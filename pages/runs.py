@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.common import AffinityLabError
-from core.runs import Run, Status
+from core.runs import Run, Status, export_run
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_data, choose_run, queue, store
@@ -125,7 +125,7 @@ def exporter(run_id: str) -> Callable[[], bytes]:
 
     def pack() -> bytes:
         target = io.BytesIO()
-        records.export(run_id, target)
+        export_run(records, run_id, target)
         return target.getvalue()
 
     return pack

@@ -109,9 +109,9 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
 
 
 def start(spec: RunSpec) -> None:
-    """Check the spec against the data once more, then queue it; a bad one leaves no record."""
+    """Check the spec against the data at hand, then queue it; a bad one leaves no record."""
     try:
-        runs.prepare(replace(spec, device="cpu"))
+        runs.check(replace(spec, device="cpu"), load_data(spec.data))
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return

@@ -15,7 +15,7 @@ from core.bench.sensitivity import bench_sensitivity
 from core.bench.sensitivity import draw as draw_sensitivity
 from core.common import InvalidInput, ParameterError, UnknownName
 from core.datasets import DataSpec
-from core.methods.deep_subspace.family import FineTuning
+from core.methods.deep_subspace.problem import Problem
 
 pytestmark = pytest.mark.journey
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
@@ -25,7 +25,7 @@ def small_images() -> Tensor:
     return torch.rand(30, 12, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
 
 
-def our_gradients(step: FineTuning) -> list[Tensor]:
+def our_gradients(step: Problem) -> list[Tensor]:
     sum(step.method.terms(step).values(), torch.zeros(())).backward()
     groups = (step.net.encoder_weights, step.net.encoder_biases, step.net.decoder_weights, step.net.decoder_biases)
     return [p.grad for group in groups for p in group] + [step.C.grad]
@@ -61,8 +61,9 @@ def test_training_follows_the_published_program(name: str) -> None:
     ours, session = contenders(name, small_images(), dtype=torch.float64)
     for group in session.optimizer.param_groups:
         group["lr"] = ours.method.learning_rate
-    for _ in range(5):
-        ours.descend()
+    trainer = ours.trainer()
+    for epoch in range(5):
+        trainer.epoch(epoch)
         session.step()
     torch.testing.assert_close(ours.C, session.program.Coef, rtol=1e-3, atol=1e-6)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.graphs import laplacian_of
+from core.graphs import laplacian
 from core.graphs.batches import Laplacian
 from core.solvers import optimality
 from core.solvers.bilevel import SparseCoder, solve_active
@@ -33,7 +33,7 @@ def samples() -> torch.Tensor:
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_codes_are_a_minimum(alpha: float, samples: torch.Tensor) -> None:
     graph = graph_of(samples.float())
-    L, net = laplacian_of(graph.symmetric()), coder(alpha)
+    L, net = laplacian(graph.symmetric(), "normalized"), coder(alpha)
     with torch.no_grad():
         A = net(samples, Laplacian(graph.edges))[0].numpy()
     D = net.atoms().detach().numpy()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from core import losses
-from core.methods.deep_centroids.dec import divergence, soft_assignments, target_distribution
 from core.methods.deep_centroids.dkm import soft_distances
+from core.methods.deep_centroids.soft_assignments import divergence, soft_assignments, target_distribution
 from core.nets import Centroids
 from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
@@ -139,7 +139,8 @@ def test_idec_without_its_clustering_term_only_reconstructs() -> None:
     assert [float(s.scalars["clustering"]) for s in steps if s.stage == "finetune"] == [0.0] * 3
     first = next(s for s in steps if s.stage == "finetune")
     pretrained = to_host(steps[-1].arrays)["Z_pretrained"]
-    reached = losses.reconstruction(method.to_device(X), method.net_(method.to_device(X))) / len(X)
+    on = method.coder_
+    reached = losses.reconstruction(on.X, on.net(on.X)) / len(X)
     assert reached < float(first.scalars["reconstruction"]) and pretrained.shape == (120, method.embedding_.shape[1])
 
 

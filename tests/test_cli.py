@@ -82,7 +82,7 @@ def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: P
 
     deleted = command("delete", run_id, "--json")
     assert deleted.returncode == 0 and last_json(deleted.stdout) == {"deleted": run_id}
-    assert last_json(command("list", "--json").stdout) == [] and not store.folder(run_id).exists()
+    assert last_json(command("list", "--json").stdout) == [] and not store.files.folder(run_id).exists()
     assert command("show", run_id, "--json").returncode == 2
 
 

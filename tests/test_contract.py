@@ -20,7 +20,7 @@ from sklearn.base import clone
 from core import datasets, methods
 from core.common import Param, ParameterError, UnknownName, check_all
 from core.methods import Clusterer
-from core.runs import RunStore, make_spec
+from core.runs import RunHandle, RunStore, make_spec
 from core.runs.outcome import load_checkpoint, save_checkpoint
 from core.runs.recorder import Recorder
 from core.training import Stages, Step, to_host
@@ -324,7 +324,7 @@ def test_a_stop_skips_the_rest_and_still_concludes(name: str) -> None:
     assert method.labels_.shape == (len(X),)
 
 
-def stop_before(store: RunStore, stage: str, step: int, method: Clusterer, X: NDArray) -> str:
+def stop_before(store: RunStore, stage: str, step: int, method: Clusterer, X: NDArray) -> RunHandle:
     """Train up to a step, write the checkpoint of a run, and go away; returns the run."""
     run = store.create(make_spec(method.name, datasets.DataSpec("digits")))
     stages = Stages()
@@ -334,11 +334,12 @@ def stop_before(store: RunStore, stage: str, step: int, method: Clusterer, X: ND
             break
     else:
         pytest.fail(f"{stage} {step} was never reached")
-    save_checkpoint(store, run.id, stages, Recorder(store, run.id))
+    handle = RunHandle.open(store, run.id)
+    save_checkpoint(handle, stages, Recorder(handle))
     for _ in range(2):  # what was done after the checkpoint is lost
         next(steps, None)
     steps.close()  # type: ignore[attr-defined]
-    return run.id
+    return handle
 
 
 LAYERED = {"recipe": "layer-wise", "activation": "sigmoid"}
@@ -395,7 +396,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(
     whole, whole_stages = small(name, **longer), Stages()
     expected = steps_of(whole, X, whole_stages)
 
-    saved = load_checkpoint(store, stop_before(store, stage, step, small(name, **longer), X))
+    saved = load_checkpoint(stop_before(store, stage, step, small(name, **longer), X))
     assert saved is not None
     resumed, stages = small(name, **longer), Stages(saved["stages"])
     steps = steps_of(resumed, X, stages)

@@ -338,7 +338,7 @@ def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore)
     assert not fresh.result["pretrained"]["reused"]
     for name in ("Z", "labels"):
         np.testing.assert_array_equal(
-            store.arrays(second.id, "final", [name])[name], alone.arrays(fresh.id, "final", [name])[name]
+            store.files.arrays(second.id, "final", [name])[name], alone.arrays(fresh.id, "final", [name])[name]
         )
 
 

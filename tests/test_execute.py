@@ -20,6 +20,7 @@ from core import cli, methods, runs
 from core.common import DataError, DeviceError, InvalidInput, ParameterError, UnknownName, choice, integer, real
 from core.datasets import DataSpec
 from core.methods import Clusterer, register, registry
+from core.methods.contract import Labeller
 from core.runs import (
     Run,
     RunSpec,
@@ -68,8 +69,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
             for step in range(1, 10):
                 yield Step("finetune", step, 9, {"loss": 1.0}, {"Z": np.full((len(X), 2), np.nan if step > 4 else step)})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
 
     @register
     class Collapsing(Clusterer):
@@ -84,8 +85,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
                 yield Step("finetune", step, 3, {"loss": 1.0 / step}, {"Z": Z, "C": C})
             yield self.conclude({"Z": Z, "C": C})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (2 if self.how == "empty" else self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (2 if self.how == "empty" else self.n_clusters or 1)
 
     @register
     class Patient(Clusterer):
@@ -103,8 +104,8 @@ def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
             yield from (stages or Stages()).run("finetune", self.epochs, {}, body)
             yield self.conclude({"Z": Z})
 
-        def assign(self, arrays: Any, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-            return np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.arange(len(arrays["Z"])) % (self.n_clusters or 1)
 
     @register
     class Broken(Clusterer):
@@ -146,11 +147,11 @@ def test_a_finished_run_holds_what_other_programs_rely_on(store: RunStore) -> No
     assert (result["device"], result["n_samples"], result["n_clusters"]) == ("cpu", 80, 10)
     assert result["peak_rss_mb"] > 50 and len(result["fingerprint"]) == 16
     assert result["params"]["epochs"] == 6 and result["params"]["random_state"] == 0
-    arrays = store.arrays(done.id, "final")
+    arrays = store.files.arrays(done.id, "final")
     assert {"labels", "y", "indices", "Z", "C", "X_hat", "Z_pretrained", "prior.row", "prior.col", "prior.val"} <= set(arrays)
     assert arrays["labels"].shape == (80,) and arrays["C"].shape == (80, 80) and arrays["C"].any()
-    assert store.arrays(done.id, "live") and (store.folder(done.id) / "weights.safetensors").stat().st_size > 100
-    assert not (store.folder(done.id) / "checkpoint.pt").exists()
+    assert store.files.arrays(done.id, "live") and (store.files.folder(done.id) / "weights.safetensors").stat().st_size > 100
+    assert not (store.files.folder(done.id) / "checkpoint.pt").exists()
     history = store.history(done.id)
     assert [row.seq for row in history] == list(range(1, len(history) + 1))
     assert [row.stage for row in history] == ["pretrain"] * 4 + ["graph"] + ["finetune"] * 6 + ["spectral"]
@@ -185,7 +186,7 @@ def test_data_without_labels_gets_no_score_that_needs_them(store: RunStore, tmp_
     assert done.status == Status.DONE, done.error
     assert set(done.result["metrics"]) == {"silhouette"} and done.result["metrics"]["silhouette"] > 0.5
     assert done.result["spread"] == {} and done.result["best"] == {}
-    assert "y" not in store.arrays(done.id, "final")
+    assert "y" not in store.files.arrays(done.id, "final")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
@@ -308,7 +309,7 @@ def test_a_learning_rate_that_kills_the_network_is_noticed(store: RunStore) -> N
     done = run(store, "udll", **TINY | {"pretrain_epochs": 40, "pretrain_learning_rate": 1.0, "pixel_range": 1e4})
     assert done.status == Status.DONE, done.error
     assert "zero codes" in {alarm["kind"] for alarm in done.alarms}
-    assert not store.arrays(done.id, "final")["Z"].any()
+    assert not store.files.arrays(done.id, "final")["Z"].any()
 
 
 def test_a_look_at_nothing_gives_no_labels_and_no_scores(store: RunStore) -> None:
@@ -369,7 +370,7 @@ def test_pause_step_resume_and_stop(store: RunStore, in_a_thread: Callable[[RunS
     store.request(run_id, "stop")
     stopped = wait_until(lambda: store.get(run_id) if store.get(run_id).over else None)
     assert stopped.status == Status.STOPPED and stopped.request is None
-    labels = store.arrays(run_id, "final")["labels"]
+    labels = store.files.arrays(run_id, "final")["labels"]
     assert labels.shape == (80,) and "acc" in stopped.result["metrics"]
     assert seq(store, run_id) < 3000
 
@@ -380,7 +381,7 @@ def test_a_paused_run_can_be_stopped(store: RunStore, in_a_thread: Callable[[Run
     wait_until(lambda: store.get(run_id).status == Status.PAUSED)
     store.request(run_id, "stop")
     wait_until(lambda: store.get(run_id).status == Status.STOPPED)
-    assert "labels" in store.arrays(run_id, "final")
+    assert "labels" in store.files.arrays(run_id, "final")
 
 
 def test_a_stop_in_the_middle_keeps_codes_and_c_as_they_were_reached(store: RunStore) -> None:
@@ -392,7 +393,7 @@ def test_a_stop_in_the_middle_keeps_codes_and_c_as_they_were_reached(store: RunS
 
     stopped = runs.execute(store, run_id, on_step=stop)
     assert stopped.status == Status.STOPPED and stopped.error is None
-    arrays = store.arrays(run_id, "final")
+    arrays = store.files.arrays(run_id, "final")
     assert arrays["labels"].shape == (80,) and np.abs(arrays["C"]).max() > 0
     assert 0 <= stopped.result["metrics"]["acc"] <= 1
     assert max(row.step for row in store.history(run_id) if row.stage == "finetune") < 10_000
@@ -404,7 +405,7 @@ def test_a_stop_before_there_is_anything_to_cut_ends_without_labels(store: RunSt
     )
     stopped = runs.execute(store, run_id, on_step=lambda step, _: store.request(run_id, "stop") if step.step == 2 else None)
     assert stopped.status == Status.STOPPED and stopped.error is None
-    assert stopped.result["metrics"] == {} and "labels" not in store.arrays(run_id, "final")
+    assert stopped.result["metrics"] == {} and "labels" not in store.files.arrays(run_id, "final")
 
 
 class PowerCut(BaseException):
@@ -429,7 +430,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
 
     with pytest.raises(PowerCut):
         runs.execute(store, run_id, on_step=cut)
-    assert store.get(run_id).status == Status.RUNNING and (store.folder(run_id) / "checkpoint.pt").exists()
+    assert store.get(run_id).status == Status.RUNNING and (store.files.folder(run_id) / "checkpoint.pt").exists()
     store.mark_lost(run_id)
     store.requeue(run_id)
     claim_for_this_process(store, run_id)
@@ -439,7 +440,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_and_ends_the_same(
     trained = [call for call in calls if call[0] == at[0]]
     assert trained[0] == at, "it starts with the step that was lost, not from the beginning"
 
-    ours, theirs = store.arrays(run_id, "final"), store.arrays(whole.id, "final")
+    ours, theirs = store.files.arrays(run_id, "final"), store.files.arrays(whole.id, "final")
     for name in theirs:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
     assert resumed.result["metrics"] == whole.result["metrics"]

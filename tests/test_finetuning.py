@@ -11,13 +11,13 @@ from sklearn.neighbors import NearestNeighbors
 from core import datasets, methods, runs
 from core.common import ParameterError
 from core.datasets import DataSpec
-from core.methods.deep_subspace.family import DeepSelfExpressive
+from core.methods.deep_subspace.family import DeepSubspace
 from core.runs import RunStore, Status, this_process
 from core.solvers import ridge_representation
 from core.training import Stages, Step, to_host
 from tests.test_contract import digits, small, steps_of
 
-DEEP = [name for name, cls in methods.registered().items() if issubclass(cls, DeepSelfExpressive)]
+DEEP = [name for name, cls in methods.registered().items() if issubclass(cls, DeepSubspace)]
 FORBIDS: dict[str, dict[str, Any]] = {
     "rgrl": {"diagonal": "zero"}, "dsc": {"zero_diagonal": True, "norm": "l1"}, "udll": {"zero_diagonal": True},
 }  # fmt: skip
@@ -127,7 +127,7 @@ def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store:
         run = runs.execute(store, store.create(made, owner=this_process()).id)
         assert run.status == Status.DONE, run.error
         used[how] = run.result["used_labels"]
-        rows = store.arrays(run.id, "final", ["rows"])["rows"]
+        rows = store.files.arrays(run.id, "final", ["rows"])["rows"]
         counts = np.bincount(datasets.load(spec).y[rows], minlength=10)
         assert (counts == 5).all() == (how == "classes")
     assert used == {"random": False, "classes": True}
@@ -157,7 +157,7 @@ def test_a_dense_network_takes_images_and_a_convolutional_one_no_vectors() -> No
 @pytest.mark.parametrize("params", [{}, {"network": "dense"}, {"channels": (4, 3, 5), "kernel_sizes": (3, 3, 5)}])
 def test_the_code_size_is_known_before_the_network(params: dict[str, Any]) -> None:
     method = small("dsc", **params).fit(digits())
-    assert type(method).code_size((8, 8), method.get_params()) == method.embedding_.shape[1]
+    assert method.coder.code_size((8, 8)) == method.embedding_.shape[1]
 
 
 @pytest.mark.parametrize("penalty", ["symmetric", "free"])

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
 from core.common import DataError, ParameterError
-from core.graphs import adaptive, adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, symmetrized_graph
+from core.graphs import adaptive_neighbors, anchor_weights, laplacian, neighbor_graph, neighbors, symmetrized_graph
 
 
 def project_onto_simplex(v: NDArray) -> NDArray:
@@ -78,10 +78,32 @@ def test_weights_do_not_depend_on_scale_or_origin(scale: float) -> None:
     np.testing.assert_allclose(A.toarray(), B.toarray(), atol=1e-8)
 
 
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("relative", [False, True])
+def test_distances_in_blocks_are_those_of_all_pairs(centred: bool, relative: bool) -> None:
+    X, pool = np.random.default_rng(0).normal(size=(23, 4)) + 3, np.random.default_rng(1).normal(size=(11, 4)) + 3
+    centre = pool.mean(axis=0) if centred else None
+    blocks = list(neighbors.squared_distances(X, pool, centre=centre, relative=relative, chunk=5))
+    found = np.concatenate([block for _, block in blocks])
+    own = np.square(X - (pool.mean(axis=0) if centred else 0)).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found + relative * own, cdist(X, pool, "sqeuclidean"), atol=1e-12)
+    assert [rows.stop - rows.start for rows, _ in blocks] == [5, 5, 5, 5, 3]
+
+
+def test_the_nearest_are_those_of_brute_force() -> None:
+    X, pool = np.random.default_rng(0).normal(size=(23, 4)), np.random.default_rng(1).normal(size=(11, 4))
+    expected = np.argsort(cdist(X, pool), axis=1)
+    np.testing.assert_array_equal(np.sort(neighbors.nearest_among(X, pool, 3)), np.sort(expected[:, :3]))
+    np.testing.assert_array_equal(neighbors.nearest_of(X, pool), expected[:, 0])
+    columns, values = neighbors.smallest(cdist(X, pool), 4, ordered=True)
+    np.testing.assert_array_equal(columns, expected[:, :4])
+    assert (np.diff(values) >= 0).all()
+
+
 def test_chunks_do_not_change_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     Z = np.random.default_rng(0).random((50, 3)).astype(np.float32)
     whole = adaptive_neighbors(Z, 3)
-    monkeypatch.setattr(adaptive, "_CHUNK_ENTRIES", 50 * 7)
+    monkeypatch.setattr(neighbors, "CHUNK_ENTRIES", 50 * 7)
     np.testing.assert_allclose(adaptive_neighbors(Z, 3).toarray(), whole.toarray(), atol=1e-12)
 
 

@@ -58,7 +58,7 @@ def test_a_run_keeps_and_scores_the_held_out_part(store: RunStore) -> None:
     spec = runs.make_spec("ddae", data, preset="defaults", overrides=own)
     run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
-    arrays = store.arrays(run.id, "final", ("test_Z", "test_labels", "test_y", "Z"))
+    arrays = store.files.arrays(run.id, "final", ("test_Z", "test_labels", "test_y", "Z"))
     assert arrays["test_Z"].shape == (60, 6) and arrays["Z"].shape == (120, 6)
     assert run.result["n_test"] == 60 and run.result["n_samples"] == 120
     assert run.result["metrics"]["test_acc"] == evaluation.evaluate(arrays["test_y"], arrays["test_labels"])["acc"]

@@ -97,23 +97,41 @@ def test_the_class_prior_is_the_mean_divergence_from_the_gaussians_of_the_classe
 
 
 def test_the_entropy_terms_are_divergences_from_equal_shares() -> None:
-    posterior = normals(6, 5, seed=3).softmax(1)
+    logits = normals(6, 5, seed=3)
+    posterior, log_posterior = logits.softmax(1), logits.log_softmax(1)
     uniform = Categorical(torch.full((6, 5), 0.2, dtype=torch.float64))
     expected = kl_divergence(Categorical(posterior), uniform).mean()
-    assert losses.kl_to_uniform(posterior).item() == pytest.approx(expected.item())
+    assert losses.kl_to_uniform(log_posterior).item() == pytest.approx(expected.item())
     whole = kl_divergence(Categorical(posterior.mean(0)), Categorical(torch.full((5,), 0.2, dtype=torch.float64)))
-    assert losses.imbalance(posterior).item() == pytest.approx(whole.item())
-    decided = torch.eye(5, dtype=torch.float64)
+    assert losses.imbalance(log_posterior).item() == pytest.approx(whole.item())
+    decided = (1e3 * torch.eye(5, dtype=torch.float64)).log_softmax(1)
     assert losses.imbalance(decided).item() == pytest.approx(0, abs=1e-9)
     assert losses.imbalance(decided[:1].expand(5, 5)).item() == pytest.approx(math.log(5))
+    assert losses.kl_to_uniform(decided).item() == pytest.approx(math.log(5))
 
 
 def test_neighbours_agree_where_they_are_decided_and_alike() -> None:
     nearest, weights = torch.tensor([[1], [0], [3], [2]]), torch.ones(4, 1)
-    alike, apart = torch.eye(2)[[0, 0, 1, 1]], torch.eye(2)[[0, 1, 0, 1]]
+    alike, apart = ((1e3 * torch.eye(2)[rows]).log_softmax(1) for rows in ([0, 0, 1, 1], [0, 1, 0, 1]))
     assert losses.disagreement(alike, nearest, weights).item() == pytest.approx(0, abs=1e-5)
     assert losses.disagreement(apart, nearest, weights).item() > 10
-    assert losses.disagreement(torch.full((4, 2), 0.5), nearest, weights).item() == pytest.approx(math.log(2), abs=1e-5)
+    even = torch.full((4, 2), 0.5).log()
+    assert losses.disagreement(even, nearest, weights).item() == pytest.approx(math.log(2), abs=1e-5)
     half = torch.tensor([[1.0], [1.0], [0.0], [0.0]])  # an edge that weighs nothing has no say
     mixed = torch.cat([alike[:2], apart[:2]])
     assert losses.disagreement(mixed, nearest, half).item() == pytest.approx(0, abs=1e-5)
+    P = normals(4, 2).softmax(1)
+    together = torch.stack([(P[i] * P[int(nearest[i, 0])]).sum() for i in range(4)])
+    expected = -(together + 1e-6).log().mean()
+    assert losses.disagreement(P.log(), nearest, weights.double()).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("gap", [1.0, 104.0, 1e3, 1e6])
+def test_terms_of_a_posterior_have_finite_slopes_however_sure_it_is(gap: float) -> None:
+    """In single precision exp(-104) is 0, where the slope of an entropy is infinite."""
+    logits = (gap * torch.eye(3)).requires_grad_()
+    nearest, weights = torch.tensor([[1], [2], [0]]), torch.ones(3, 1)
+    found = logits.log_softmax(1)
+    for value in (losses.kl_to_uniform(found), losses.imbalance(found), losses.disagreement(found, nearest, weights)):
+        (slope,) = torch.autograd.grad(value, logits, retain_graph=True)
+        assert value.isfinite() and slope.isfinite().all()

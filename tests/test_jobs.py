@@ -128,7 +128,7 @@ def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_n
     assert [first.position(r) for r in (second, third)] == [0, 1]
     before = store.get(run).progress["seq"]
     wait_until(lambda: store.get(run).progress["seq"] > before + 20)
-    assert store.history(run, after=before) and store.arrays(run, "live")
+    assert store.history(run, after=before) and store.files.arrays(run, "live")
     assert {store.get(r).status for r in (second, third)} == {Status.QUEUED}, "one CPU job at a time"
 
     again = make_queue()  # a page reloads the modules: a new queue on the same store
@@ -138,7 +138,7 @@ def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_n
         store.delete(run)
     store.request(run, "stop")
     stopped = becomes(store, run, Status.STOPPED)
-    labels = store.arrays(run, "final")["labels"]
+    labels = store.files.arrays(run, "final")["labels"]
     assert labels.shape == (80,) and "acc" in stopped.result["metrics"] and stopped.result["device"] == "cpu"
 
     done = [becomes(store, r, Status.DONE) for r in (second, third)]
@@ -178,7 +178,7 @@ def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
     assert done.pid != paused.pid
     steps = [row.step for row in store.history(run) if row.stage == "finetune"]
     assert steps == list(range(1, 401)), "no step is missing, none was made twice"
-    ours, theirs = store.arrays(run, "final"), store.arrays(whole.id, "final")
+    ours, theirs = store.files.arrays(run, "final"), store.files.arrays(whole.id, "final")
     np.testing.assert_array_equal(ours["labels"], theirs["labels"])
     np.testing.assert_array_equal(ours["C"], theirs["C"])
     assert done.result["metrics"] == store.get(whole.id).result["metrics"]
@@ -278,10 +278,10 @@ def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[
 
 def test_the_number_of_threads_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFFINITY_LAB_THREADS", "3")
-    assert jobs.training_threads() == 3
+    assert runs.training_threads() == 3
     for nonsense in ("", "0", "-2", "many"):
         monkeypatch.setenv("AFFINITY_LAB_THREADS", nonsense)
-        assert jobs.training_threads() == max(1, (os.cpu_count() or 2) - 1)
+        assert runs.training_threads() == max(1, (os.cpu_count() or 2) - 1)
 
 
 # ---- the analyst -----------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None
     run = store.create(spec).id
     claim_for_this_process(store, run)
     assert runs.execute(store, run).status == Status.DONE
-    final = store.arrays(run, "final")
+    final = store.files.arrays(run, "final")
     names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
     constants = {name: spec.params[name] for name in names}
     questions: dict[str, dict[str, Any]] = {

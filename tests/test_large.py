@@ -18,7 +18,7 @@ from core.evaluation import clustering_accuracy
 from core.explore import tasks
 from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors
 from core.jobs import JobQueue
-from core.methods.parts.readout import FULL_LIMIT, SelfExpressive
+from core.methods.parts.scope import FULL_LIMIT
 from core.plots.blocks import block_mean, factor_block_mean
 from core.runs import RunSpec, RunStore, Status, label_new, looks
 from core.solvers import (
@@ -32,10 +32,7 @@ from core.solvers import (
 from core.training import to_host
 
 SCOPED = [
-    (name, scope)
-    for name, cls in methods.registered().items()
-    if issubclass(cls, SelfExpressive)
-    for scope in cls.declared()["scope"].choices
+    (name, scope) for name, cls in methods.registered().items() if cls.reads == "C" for scope in cls.declared()["scope"].choices
 ]
 TINY = {
     "n_candidates": 9, "n_anchors": 40, "subset_size": 60, "pretrain_epochs": 2, "epochs": 2, "channels": (4,),
@@ -273,13 +270,15 @@ def test_dust_is_cut_without_a_crash(A: csr_array) -> None:
 def test_anchored_weights_are_cut_like_the_graph_they_stand_for() -> None:
     X, y = blobs()
     C = anchored_ridge(X, find_anchors(X, 24, random_state=0), 0.01)
-    assert clustering_accuracy(y, affinity.anchor_labels(C, 4)) > 0.98
+    assert clustering_accuracy(y, affinity.anchor_cut(C, 4).labels(4)) > 0.98
     W = affinity.anchor_affinities(C)
     assert W.shape == C.shape and np.diff(W.indptr).max() == affinity.ANCHORS_KEPT
     np.testing.assert_allclose(W.sum(axis=1), 1)
     C[3] = 0
     np.testing.assert_allclose(affinity.anchor_affinities(C).sum(axis=1), 1)
-    np.testing.assert_array_equal(affinity.anchor_labels(csr_array(C), 4), affinity.anchor_labels(csr_array(C), 4))
+    np.testing.assert_array_equal(
+        affinity.anchor_cut(csr_array(C), 4).labels(4), affinity.anchor_cut(csr_array(C), 4).labels(4)
+    )
 
 
 def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> None:
@@ -302,13 +301,13 @@ def test_pictures_of_sparse_matrices_and_products_are_those_of_dense_ones() -> N
 
 def test_the_scope_is_chosen_by_the_number_of_samples_and_said_in_words() -> None:
     ridge, deep = methods.method_class("ridge"), methods.method_class("udll")
-    assert issubclass(ridge, SelfExpressive) and issubclass(deep, SelfExpressive)
     for cls in (ridge, deep):
-        assert cls.scope_for(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
-        assert cls.scope_for(400, {"scope": "subset", "subset_size": 500}) == "full"
-        assert cls.expressed(400, {"scope": "subset", "subset_size": 100}) == 100
-    assert ridge.scope_for(FULL_LIMIT + 1, {}) == "neighbors" and ridge.expressed(10_000, {}) == 10_000
-    assert deep.scope_for(FULL_LIMIT + 1, {}) == "subset" and deep.expressed(10_000, {"subset_size": 700}) == 700
+        assert cls.scope_of(FULL_LIMIT, {}) == "full" and cls.scope_words(FULL_LIMIT, {}) is None
+        assert cls.scope_of(400, {"scope": "subset", "subset_size": 500}) == "full"
+        assert cls.extent.of({"scope": "subset", "subset_size": 100}).size(400) == 100  # type: ignore[attr-defined]
+    assert ridge.scope_of(FULL_LIMIT + 1, {}) == "neighbors" and deep.scope_of(FULL_LIMIT + 1, {}) == "subset"
+    assert ridge.extent.of({}).size(10_000) == 10_000  # type: ignore[attr-defined]
+    assert deep.extent.of({"subset_size": 700}).size(10_000) == 700  # type: ignore[attr-defined]
     words = [ridge.scope_words(10_000, {"scope": s}) or "" for s in ("auto", "neighbors", "anchors", "subset")]
     assert "8,000" in words[0] and "20 nearest neighbours" in words[0]
     assert "8,000" not in words[1] and words[1][0].isupper()
@@ -372,7 +371,7 @@ def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
 @pytest.mark.parametrize("method", ["ridge", "udll"])
 def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -> None:
     run = run_of(store, method, scope="subset")
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     assert final["rows"].dtype == np.int64 and final["nearest"].dtype == np.int64 and final["C"].dtype == np.float32
     rest = np.setdiff1d(np.arange(120), final["rows"])
     assert len(rest) == 60
@@ -380,7 +379,7 @@ def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -
     assert scores["rest_acc"] == clustering_accuracy(final["y"][rest], final["labels"][rest])
     assert scores["acc"] == clustering_accuracy(final["y"], final["labels"])
     assert {"rest_acc", "rest_nmi_geometric", "acc"} <= set(run.result["spread"])
-    frame = store.arrays(run.id, "live")
+    frame = store.files.arrays(run.id, "live")
     assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120
     arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
     np.testing.assert_array_equal(arrays["groups"], np.sort(final["y"][final["rows"]]))
@@ -399,7 +398,7 @@ def test_a_full_run_has_no_rest(store: RunStore) -> None:
 @pytest.mark.journey
 def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> None:
     run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     assert "C" not in final and len(final["C.val"]) == 120 * 9 and final["C.row"].dtype == np.int32
     C = tasks._representation(str(store.home), run.id)
     X = datasets.load("digits", per_class=12).X.astype(np.float64)
@@ -423,7 +422,7 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
 @pytest.mark.parametrize(("method", "params"), [("ridge", {"scope": "anchors"}), ("lsc", {})])
 def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
     run = run_of(store, method, **params)
-    final = store.arrays(run.id, "final")
+    final = store.files.arrays(run.id, "final")
     W = tasks._stored(store, run.id, "W")
     if W is None:
         W = affinity.anchor_affinities(final["C"])
@@ -433,7 +432,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
     np.testing.assert_allclose(arrays["blocks"], block_mean((B @ B.T).toarray(), arrays["order"], 50), atol=1e-6)
     score = run.result["metrics"]["block_diagonality"]
     assert score == pytest.approx(evaluation.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
-    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.arrays(run.id, "live")
+    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.files.arrays(run.id, "live")
     for which in ("C", "affinity"):
         with pytest.raises(DataError):
             explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)
@@ -442,7 +441,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
 @pytest.mark.journey
 def test_magnitudes_are_shown_where_they_were_cut(store: RunStore) -> None:
     run = run_of(store, "ridge", affinity_by="magnitudes", threshold=0.9)
-    C = store.arrays(run.id, "final")["C"]
+    C = store.files.arrays(run.id, "final")["C"]
     arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="cluster", pixels=200)
     expected = affinity.affinity_from_magnitudes(C, threshold=0.9)
     np.testing.assert_allclose(arrays["blocks"], expected[np.ix_(arrays["order"], arrays["order"])], atol=1e-6)
@@ -452,10 +451,8 @@ def test_the_embedding_behind_a_cut_is_worked_out_once(monkeypatch: pytest.Monke
     X, y = planes(60)
     method = methods.build("ridge", n_clusters=3, scope="neighbors", strength=0.01).fit(X)
     monkeypatch.setattr(cut, "sparse_cut", lambda *_: pytest.fail("the known embedding serves every seed"))
-    arrays = {"C": method.representation_matrix_}  # type: ignore[attr-defined]
     for seed in range(3):
-        labels = method.assign(arrays, method.affinity_matrix_, random_state=seed)  # type: ignore[attr-defined]
-        assert clustering_accuracy(y, labels) > 0.95
+        assert clustering_accuracy(y, method.labeller_(seed)) > 0.95
 
 
 def test_a_sparse_matrix_of_zeros_is_nothing_to_look_at() -> None:
@@ -470,8 +467,8 @@ def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStor
     stored = run_of(store, "ridge")
     monkeypatch.setattr("core.runs.outcome.MAX_VALUES", 100)
     run = run_of(store, "ridge")
-    assert "Z" in store.array_names(stored.id, "final") and "Z" not in store.array_names(run.id, "final")
-    labels = store.arrays(run.id, "final", ["labels"])["labels"]
+    assert "Z" in store.files.array_names(stored.id, "final") and "Z" not in store.files.array_names(run.id, "final")
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
     np.testing.assert_array_equal(label_new(store, run.id, run.spec.data).labels, labels)
 
 

@@ -61,9 +61,9 @@ def test_a_stored_run_labels_as_the_method_did(store: RunStore, name: str, param
     run = run_of(store, runs.make_spec(name, spec, preset="defaults", overrides=own))
     assert run.status == Status.DONE, run.error
     same = runs.label_new(store, run.id, spec)
-    np.testing.assert_array_equal(same.labels, store.arrays(run.id, "final", ["labels"])["labels"])
+    np.testing.assert_array_equal(same.labels, store.files.arrays(run.id, "final", ["labels"])["labels"])
     np.testing.assert_array_equal(same.labels[same.nearest], same.labels)
-    assert same.distances.max() < 1e-2 * np.linalg.norm(store.arrays(run.id, "final", ["Z"])["Z"], axis=1).max()
+    assert same.distances.max() < 1e-2 * np.linalg.norm(store.files.arrays(run.id, "final", ["Z"])["Z"], axis=1).max()
     assert same.scores()["acc"] == pytest.approx(run.result["metrics"]["acc"])
 
     new = runs.label_new(store, run.id, DataSpec("digits", n_samples=50, seed=4))

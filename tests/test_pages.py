@@ -189,7 +189,7 @@ def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Ca
     spec = runs.make_spec("kmeans", DataSpec(name), overrides={"n_clusters": 2})
     run = store.get(JobQueue(store, immediate=True).submit(spec).id)
     assert run.status == Status.DONE and "acc" not in run.result["metrics"] and run.result["metrics"]["silhouette"] > 0
-    labels = store.arrays(run.id, "final")["labels"]
+    labels = store.files.arrays(run.id, "final")["labels"]
     assert len(set(labels[:20])) == 1 and labels[0] != labels[-1], "two far groups are told apart"
     for method in ("kmeans", "ridge", "spectral"):  # the last two came along as references
         reference = next(other.id for other in store.runs() if other.spec.method == method)
@@ -510,8 +510,8 @@ def test_anchors_of_samples_that_are_no_images_are_a_table(visit: Callable[..., 
 
 
 def test_only_a_run_with_a_graph_offers_its_anchors(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
-    for method, offered in (("grdnn", ["Anchors"]), ("ddae", ["Workbench"])):
-        app = visit("explore", run=held_out(method), view="Anchors" if method == "ddae" else "Workbench")
+    for method, offered in (("grdnn", ["Anchors"]), ("ddae", []), ("ridge", ["Workbench"])):
+        app = visit("explore", run=held_out(method), view="Workbench" if method == "grdnn" else "Anchors")
         row = next(element for element in app.segmented_control if element.key == "view")
         assert [name for name in row.options if name in ("Anchors", "Workbench")] == offered
         assert row.value == "Embedding"
@@ -525,7 +525,7 @@ def test_reconstructions_of_another_run_stand_below(
     app = visit("explore", run=run, view="Reconstructions")
     X = datasets.load(HELD).samples
     for one in (run, other):
-        error = float(np.square(X - store.arrays(one, "final", ["X_hat"])["X_hat"]).mean())
+        error = float(np.square(X - store.files.arrays(one, "final", ["X_hat"])["X_hat"]).mean())
         assert f"{error:.5f}" in texts(app)
     app.selectbox(key=f"r_beside:{run}").select_index(0).run()
     assert "D-DAE" not in app.caption[-1].value and not healthy(app).error
@@ -541,7 +541,7 @@ def test_small_codes_are_drawn_as_they_are(
     assert figure["data"][0]["type"] == ("scattergl" if size == 2 else "scatter3d")
     axes = figure["layout"] if size == 2 else figure["layout"]["scene"]
     assert axes["xaxis"]["title"]["text"] == "code 1"
-    frame, Z = store.arrays(run, "live"), store.arrays(run, "final", ["Z"])["Z"]
+    frame, Z = store.files.arrays(run, "live"), store.files.arrays(run, "final", ["Z"])["Z"]
     assert bool(frame["projected"]) == (size != 2)
     if size == 2:
         np.testing.assert_allclose(frame["points"], Z - Z.mean(axis=0), atol=1e-4)
@@ -586,7 +586,7 @@ def test_the_codes_of_a_sample_are_drawn_layer_by_layer(
     assert "All 20 atoms by number" in texts(app) and "Sample 0 of class" in texts(app)
     app.number_input(key=f"c_sample:{run}").set_value(7).run()
     assert "Sample 7 of class" in texts(healthy(app)) and not app.error
-    final = store.arrays(run, "final")
+    final = store.files.arrays(run, "final")
     bars = next(figure for figure in plots(app) if "zeros" in json.dumps(figure["layout"]))["data"]
     for trace, name in zip(bars, layers.split(), strict=True):
         np.testing.assert_array_equal(numbers_of(trace["y"]), final[name][7])
@@ -605,15 +605,21 @@ def test_atoms_of_samples_that_are_no_images_are_a_heatmap_and_a_table(
     assert "heatmap" in {trace["type"] for figure in plots(app) for trace in figure["data"]} and not app.error
     table = next(frame.value for frame in app.dataframe if "weight" in frame.value)
     assert table["weight"].abs().is_monotonic_decreasing
-    np.testing.assert_array_equal(table["weight"], store.arrays(run, "final", ["Z"])["Z"][0][table["atom"]])
+    np.testing.assert_array_equal(table["weight"], store.files.arrays(run, "final", ["Z"])["Z"][0][table["atom"]])
 
 
 def test_only_a_run_with_sparse_codes_offers_them(visit: Callable[..., AppTest], held_out: Callable[..., str]) -> None:
-    for method, offered in (("gsc", "Codes"), ("be", "Codes"), ("nmf", "Workbench"), ("grdnn", "Anchors")):
+    for method, offered in (
+        ("gsc", ["Codes"]),
+        ("be", ["Codes"]),
+        ("nmf", []),
+        ("ridge", ["Workbench"]),
+        ("grdnn", ["Anchors"]),
+    ):
         app = visit("explore", run=held_out(method, **SPARSE), view="Codes")
         row = next(element for element in app.segmented_control if element.key == "view")
-        assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == [offered]
-        assert row.value == ("Codes" if offered == "Codes" else "Embedding")
+        assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == offered
+        assert row.value == ("Codes" if offered == ["Codes"] else "Embedding")
         assert ("Dictionary" in texts(app)) == (method == "gsc")
 
 
@@ -802,7 +808,7 @@ def test_a_deleted_network_is_gone_and_its_runs_stay(
     app = ticked()
     button(app, "Delete for good").click().run()
     assert "None is kept yet" in texts(healthy(app)) and PretrainedStore(store.home).all() == []
-    assert store.get(run).result["metrics"] and "Z" in store.arrays(run, "final")
+    assert store.get(run).result["metrics"] and "Z" in store.files.arrays(run, "final")
 
 
 def test_a_network_that_was_trained_layer_by_layer_is_shown_and_taken(

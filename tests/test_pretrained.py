@@ -15,7 +15,7 @@ import torch
 from core import datasets, runs
 from core.common import UnknownName
 from core.datasets import DataSpec
-from core.runs import PretrainedStore, Run, RunStore, Status, claim_for_this_process, execution, this_process
+from core.runs import PretrainedStore, Run, RunHandle, RunStore, Status, claim_for_this_process, execution, this_process
 from core.runs.outcome import load_checkpoint
 
 pytestmark = pytest.mark.journey
@@ -48,7 +48,7 @@ def test_methods_share_a_network_and_end_as_if_they_had_trained_it(store: RunSto
     networks.delete(kept.key)
     again = train(store, "rgrl")
     assert not again.result["pretrained"]["reused"]
-    ours, theirs = (store.arrays(run.id, "final") for run in (alone, again))
+    ours, theirs = (store.files.arrays(run.id, "final") for run in (alone, again))
     for name in ("Z_pretrained", "Z", "C", "labels"):
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
@@ -137,7 +137,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(store: RunStore, monkeypatch:
     assert resumed.status == Status.DONE, resumed.error
     assert made == [4, 5, 6] and not resumed.result["pretrained"]["reused"]
     for name in ("Z_pretrained", "C", "labels"):
-        ours, theirs = (store.arrays(one.id, "final", [name])[name] for one in (resumed, whole))
+        ours, theirs = (store.files.arrays(one.id, "final", [name])[name] for one in (resumed, whole))
         np.testing.assert_array_equal(ours, theirs, err_msg=name)
 
 
@@ -211,7 +211,7 @@ def test_a_checkpoint_remembers_the_network_that_a_run_began_with(store: RunStor
 
     def look(step: Any, _: Any) -> None:
         if step.stage == "finetune" and step.step == 2:
-            seen.append(load_checkpoint(store, run.id))
+            seen.append(load_checkpoint(RunHandle.open(store, run.id)))
 
     done = runs.execute(store, run.id, on_step=look)
     assert seen[0] is not None and seen[0]["pretrained"] == done.result["pretrained"]

@@ -111,5 +111,5 @@ def test_the_fast_preset_of_dscdan_never_collapses(store: RunStore, benchmark_da
     spec = runs.make_spec("dscdan", DataSpec("mnist_test", n_samples=5000), preset="fast", device="cpu", snapshots=1, seed=seed)
     run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
-    labels = store.arrays(run.id, "final", ["labels"])["labels"]
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
     assert len(set(labels.tolist())) == 10 and run.result["metrics"]["acc"] >= 0.68

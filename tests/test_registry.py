@@ -10,7 +10,7 @@ import pytest
 
 from core import methods
 from core.common import ParameterError, UnknownName
-from core.methods import Clusterer, register
+from core.methods import Clusterer, Preset, register
 from tests.conftest import last_json
 
 METHOD = '''
@@ -18,10 +18,9 @@ METHOD = '''
 
 import numpy as np
 
-from core.methods import Clusterer, Preset
+from core.common import integer
+from core.methods import Clusterer, Preset, register
 from core.training import Step
-from core.common.params import integer
-from core.methods import register
 
 
 @register
@@ -42,9 +41,9 @@ class Slices(Clusterer):
             yield Step("sort", step + 1, 3, {"distance": 3.0 - step})
         yield self.conclude({"Z": np.asarray(X).reshape(len(X), -1)})
 
-    def assign(self, arrays, affinity, *, random_state):
+    def labeller(self, arrays, affinity):
         rank = np.argsort(np.argsort(arrays["Z"][:, self.feature], kind="stable"), kind="stable")
-        return (rank * self.n_clusters // len(rank)).astype(np.int64)
+        return lambda seed: (rank * self.K // len(rank)).astype(np.int64)
 '''
 
 
@@ -159,6 +158,29 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
     assert "Did you mean 'coil20'" in str(caught.value) and "defaults" in str(caught.value)
     with pytest.raises(UnknownName):
         methods.preset_for("rigde", "orl")
+
+
+@pytest.mark.parametrize(
+    ("method", "dataset", "expected"),
+    [
+        ("udll", "coil100", "coil100-paper"), ("dsc", "coil100", "coil100-code"), ("dsc", "yaleb", "yaleb-code"),
+        ("udll", "yaleb", "yaleb"), ("rgrl", "yaleb", "yaleb-fast"), ("grdnn", "digits", "digits-fast"),
+        ("rgrl", "fashion_mnist", "defaults"),
+    ],
+)  # fmt: skip
+def test_the_automatic_preset_is_any_of_the_data_before_the_defaults(method: str, dataset: str, expected: str) -> None:
+    assert methods.preset_for(method, dataset, "auto")[0] == expected
+
+
+def test_the_papers_preset_goes_before_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {
+        name: Preset(title=name, dataset="orl", params={}, source=source)
+        for name, source in (("orl-ours", "ours"), ("orl-code", "code"), ("orl-paper", "paper"))
+    }
+    monkeypatch.setattr(methods.method_class("kmeans"), "presets", made)
+    assert methods.preset_for("kmeans", "orl")[0] == "orl-paper"
+    monkeypatch.delitem(made, "orl-paper")
+    assert methods.preset_for("kmeans", "orl")[0] == "orl-code"
 
 
 def test_a_preset_of_the_data_set_may_be_named_by_its_ending() -> None:

@@ -60,7 +60,7 @@ def test_neighbours_and_curve_agree_with_brute_force(
     run = trained()
     data = datasets.load(HELD)
     part = data.test if held_out and data.test is not None else data
-    Z = part.X if source == "raw" else store.arrays(run, "final")["test_Z" if held_out else "Z"]
+    Z = part.X if source == "raw" else store.files.arrays(run, "final")["test_Z" if held_out else "Z"]
     found, _ = explore.retrieval(store, run=run, source=source, held_out=held_out)
     assert part.y is not None and found["nearest"].shape == (len(Z), 12)
     expected = NearestNeighbors(n_neighbors=12).fit(Z).kneighbors()[0]  # without the sample itself
@@ -98,13 +98,13 @@ def test_a_code_of_two_numbers_is_its_own_picture(store: RunStore, trained: Call
 
     run = trained("ddae", widths=(16, 2))
     for name in ("Z", "test_Z"):
-        np.testing.assert_array_equal(ask(run, name), store.arrays(run, "final", [name])[name])
+        np.testing.assert_array_equal(ask(run, name), store.files.arrays(run, "final", [name])[name])
     with pytest.raises(DataError, match="8 numbers"):
         ask(trained("ddae"), "Z")
 
 
 def stored_graph(store: RunStore, run: str) -> NDArray:
-    parts = store.arrays(run, "final", [f"S.{part}" for part in ("row", "col", "val", "shape")])
+    parts = store.files.arrays(run, "final", [f"S.{part}" for part in ("row", "col", "val", "shape")])
     S = np.zeros(parts["S.shape"])
     S[parts["S.row"], parts["S.col"]] = parts["S.val"]
     return S

@@ -20,7 +20,19 @@ import pytest
 
 from core.common import RunConflict, UnknownName, atomic_write
 from core.datasets import DataSpec
-from core.runs import ACTIVE, OVER, HistoryRow, RunSpec, RunStore, Status, claim_for_this_process, has_worker, settle_lost
+from core.runs import (
+    ACTIVE,
+    OVER,
+    HistoryRow,
+    RunHandle,
+    RunSpec,
+    RunStore,
+    Status,
+    claim_for_this_process,
+    export_run,
+    has_worker,
+    settle_lost,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = """'); DROP TABLE runs; --<script>alert(1)</script>\n"quoted", =cmd|' /C calc'!A0 \u202e \U0001f600 {{x}} $y$ %s"""
@@ -59,7 +71,7 @@ def test_a_record_comes_back_as_it_was_made(store: RunStore) -> None:
     again = RunStore(store.home).get(made.id)
     assert again == made and again.spec == given and again.status == Status.QUEUED
     assert before <= again.created <= time.time() and again.tags == "a b" and again.reference
-    assert store.folder(made.id).is_dir()
+    assert store.files.folder(made.id).is_dir()
     assert json.loads(json.dumps(given.to_dict())) == given.to_dict() and RunSpec.from_dict(given.to_dict()) == given
 
 
@@ -71,7 +83,7 @@ def test_the_life_of_a_run(store: RunStore) -> None:
     assert claimed.started is not None and claimed.finished is None and claimed.active and not claimed.over
     for status in (Status.RUNNING, Status.PAUSED, Status.RUNNING):
         store.set_status(run_id, status)
-    store.report(run_id, {"step": 3, "total": 9}, rows(1, 3), [{"kind": "identity"}])
+    RunHandle.open(store, run_id).report({"step": 3, "total": 9}, rows(1, 3), [{"kind": "identity"}])
     store.finish(run_id, Status.DONE, {"metrics": {"acc": 0.9}})
     done = store.get(run_id)
     assert done.status == Status.DONE and done.over and not done.active
@@ -135,12 +147,12 @@ def test_only_the_moves_of_a_life_are_allowed(store: RunStore, move: str, status
 @pytest.mark.parametrize("status", OVER)
 def test_what_is_over_does_not_change_but_for_tags_and_notes(store: RunStore, status: Status) -> None:
     run_id = bring(store, Status.RUNNING)
-    store.report(run_id, {"step": 2}, rows(1, 2), [{"kind": "identity"}])
+    RunHandle.open(store, run_id).report({"step": 2}, rows(1, 2), [{"kind": "identity"}])
     store.finish(run_id, status, {"metrics": {"acc": 0.5}})
     before = store.get(run_id), store.history(run_id)
     changes: list[Callable[[], None]] = [
-        lambda: store.report(run_id, {"step": 99}, rows(3, 5), []),
-        lambda: store.rewind_history(run_id, 0),
+        lambda: RunHandle.open(store, run_id).report({"step": 99}, rows(3, 5), []),
+        lambda: RunHandle.open(store, run_id).rewind(0),
         lambda: store.finish(run_id, Status.DONE, {"metrics": {"acc": 1.0}}),
     ]
     for change in changes:
@@ -166,10 +178,10 @@ def test_requests_reach_the_worker_and_unknown_ones_do_not(store: RunStore) -> N
     run_id = bring(store, Status.RUNNING)
     for what in ("pause", "step", "stop", None):
         store.request(run_id, what)
-        assert store.requested(run_id) == store.get(run_id).request == what
+        assert store.requests.asked(run_id) == store.get(run_id).request == what
     with pytest.raises(RunConflict, match="pause, step, stop"):
         store.request(run_id, "explode")
-    assert store.requested(run_id) is None and store.requested("nobody") is None
+    assert store.requests.asked(run_id) is None and store.requests.asked("nobody") is None
 
 
 def test_a_queued_run_that_is_stopped_never_starts(store: RunStore) -> None:
@@ -223,7 +235,7 @@ def test_any_text_can_be_a_note(store: RunStore, text: str) -> None:
     assert (store.get(run_id).notes, store.get(run_id).tags) == (text, text[:100])
     assert store.get(other).notes == ""
     exported = io.BytesIO()
-    store.export(run_id, exported)
+    export_run(store, run_id, exported)
     assert json.loads(zipfile.ZipFile(exported).read("run.json"))["notes"] == text
 
 
@@ -236,16 +248,16 @@ def test_a_note_has_a_longest_length_and_leaves_the_tags_alone(store: RunStore) 
 @pytest.mark.parametrize("name", ["../../../tmp/evil.npz", HOSTILE, "a/b", "x" * 400, "", "."])
 def test_names_of_data_sets_cannot_lead_out_of_the_home(store: RunStore, name: str) -> None:
     run = store.create(spec(data=DataSpec(name or "digits"), method=HOSTILE))
-    folder = store.folder(run.id)
+    folder = store.files.folder(run.id)
     assert folder.parent == store.home / "runs" and folder.is_dir() and store.get(run.id).spec.method == HOSTILE
     assert set(run.id) <= {*"-", *(c for c in run.id if c.isalnum())}
 
 
 def test_history_is_read_from_where_the_reader_is(store: RunStore) -> None:
     run_id, other = bring(store, Status.RUNNING), bring(store, Status.RUNNING)
-    store.report(run_id, {"step": 3}, rows(1, 3))
-    store.report(other, {"step": 1}, rows(1, 1))
-    store.report(run_id, {"step": 5}, rows(4, 5))
+    RunHandle.open(store, run_id).report({"step": 3}, rows(1, 3))
+    RunHandle.open(store, other).report({"step": 1}, rows(1, 1))
+    RunHandle.open(store, run_id).report({"step": 5}, rows(4, 5))
     assert store.history(run_id) == rows(1, 5)
     assert store.history(run_id, after=3) == rows(4, 5)
     assert store.history(run_id, after=5) == []
@@ -254,11 +266,11 @@ def test_history_is_read_from_where_the_reader_is(store: RunStore) -> None:
 def test_history_after_a_checkpoint_is_forgotten_and_written_again(store: RunStore) -> None:
     run_id, other = bring(store, Status.RUNNING), bring(store, Status.RUNNING)
     for run in (run_id, other):
-        store.report(run, {}, rows(1, 9))
-    store.rewind_history(run_id, 4)
+        RunHandle.open(store, run).report({}, rows(1, 9))
+    RunHandle.open(store, run_id).rewind(4)
     assert store.history(run_id) == rows(1, 4) and store.history(other) == rows(1, 9)
     again = [HistoryRow(5, "finetune", 1, 9.0, {"loss": 7.0})]
-    store.report(run_id, {}, again)
+    RunHandle.open(store, run_id).report({}, again)
     assert store.history(run_id) == rows(1, 4) + again
 
 
@@ -313,13 +325,13 @@ def test_of_several_processes_that_claim_a_run_one_gets_it(store: RunStore, work
 
 def test_a_reader_never_sees_half_of_an_array(store: RunStore) -> None:
     run_id = bring(store, Status.RUNNING)
-    store.save_arrays(run_id, "live", {"a": np.zeros(20_000), "b": np.zeros(20_000)})
+    store.files.save_arrays(run_id, "live", {"a": np.zeros(20_000), "b": np.zeros(20_000)})
     stop, broken, seen = threading.Event(), [], set()
 
     def read() -> None:
         while not stop.is_set():
             try:
-                found = store.arrays(run_id, "live")
+                found = store.files.arrays(run_id, "live")
                 values = {*found["a"].tolist(), *found["b"].tolist()}
                 if len(values) != 1:
                     broken.append(values)
@@ -330,12 +342,12 @@ def test_a_reader_never_sees_half_of_an_array(store: RunStore) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for value in range(60):
-        store.save_arrays(run_id, "live", {"a": np.full(20_000, value), "b": np.full(20_000, value)})
+        store.files.save_arrays(run_id, "live", {"a": np.full(20_000, value), "b": np.full(20_000, value)})
     stop.set()
     reader.join(30)
     assert not broken, broken[0]
     assert len(seen) > 1
-    assert [path.name for path in store.folder(run_id).iterdir()] == ["live.npz"]
+    assert [path.name for path in store.files.folder(run_id).iterdir()] == ["live.npz"]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -351,18 +363,18 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 def test_arrays_are_read_whole_or_in_part_and_missing_files_are_empty(store: RunStore) -> None:
     run_id = bring(store, Status.RUNNING)
-    assert store.arrays(run_id, "final") == {} and store.array_names(run_id, "final") == []
-    store.save_arrays(run_id, "final", {"Z": np.arange(6.0).reshape(2, 3), "labels": np.array([1, 0])})
-    assert store.array_names(run_id, "final") == ["Z", "labels"]
-    assert set(store.arrays(run_id, "final", ["labels", "absent"])) == {"labels"}
-    np.testing.assert_array_equal(store.arrays(run_id, "final")["Z"], [[0, 1, 2], [3, 4, 5]])
+    assert store.files.arrays(run_id, "final") == {} and store.files.array_names(run_id, "final") == []
+    store.files.save_arrays(run_id, "final", {"Z": np.arange(6.0).reshape(2, 3), "labels": np.array([1, 0])})
+    assert store.files.array_names(run_id, "final") == ["Z", "labels"]
+    assert set(store.files.arrays(run_id, "final", ["labels", "absent"])) == {"labels"}
+    np.testing.assert_array_equal(store.files.arrays(run_id, "final")["Z"], [[0, 1, 2], [3, 4, 5]])
 
 
 def test_notices_pass_between_stores_on_one_home(store: RunStore) -> None:
-    assert store.notice("machine") is None
-    store.post("machine", {"cuda": False})
-    store.post("machine", {"cuda": True, "gpu": "x"})
-    assert RunStore(store.home).notice("machine") == {"cuda": True, "gpu": "x"}
+    assert store.notices.read("machine") is None
+    store.notices.post("machine", {"cuda": False})
+    store.notices.post("machine", {"cuda": True, "gpu": "x"})
+    assert RunStore(store.home).notices.read("machine") == {"cuda": True, "gpu": "x"}
 
 
 # ---- leaving ---------------------------------------------------------------------------------------------------------
@@ -370,11 +382,11 @@ def test_notices_pass_between_stores_on_one_home(store: RunStore) -> None:
 
 def finished_with_files(store: RunStore) -> str:
     run_id = bring(store, Status.RUNNING)
-    store.report(run_id, {"step": 2}, [*rows(1, 2), HistoryRow(3, "finetune", 1, 1.0, {"acc": 0.5})])
+    RunHandle.open(store, run_id).report({"step": 2}, [*rows(1, 2), HistoryRow(3, "finetune", 1, 1.0, {"acc": 0.5})])
     arrays = {"labels": np.array([0, 1, 1]), "y": np.array([1, 0, 0]), "indices": np.arange(3), "Z": np.eye(3)}
-    store.save_arrays(run_id, "final", arrays)
-    (store.folder(run_id) / "weights.safetensors").write_bytes(b"weights")
-    (store.folder(run_id) / "log.txt").write_text("said")
+    store.files.save_arrays(run_id, "final", arrays)
+    (store.files.folder(run_id) / "weights.safetensors").write_bytes(b"weights")
+    (store.files.folder(run_id) / "log.txt").write_text("said")
     store.finish(run_id, Status.DONE, {"metrics": {"acc": 0.5}})
     return run_id
 
@@ -382,7 +394,7 @@ def finished_with_files(store: RunStore) -> str:
 def test_an_export_holds_everything_that_is_known_about_a_run(store: RunStore, tmp_path: Path) -> None:
     run_id = finished_with_files(store)
     target = tmp_path / "run.zip"
-    store.export(run_id, target)
+    export_run(store, run_id, target)
     with zipfile.ZipFile(target) as archive:
         assert archive.testzip() is None
         names = {"spec.json", "run.json", "history.csv", "labels.csv", "arrays.npz", "weights.safetensors", "log.txt"}
@@ -401,7 +413,7 @@ def test_an_export_holds_everything_that_is_known_about_a_run(store: RunStore, t
         np.testing.assert_array_equal(np.load(io.BytesIO(archive.read("arrays.npz")))["Z"], np.eye(3))
         assert archive.read("weights.safetensors") == b"weights" and archive.read("log.txt") == b"said"
     buffer = io.BytesIO()
-    store.export(run_id, buffer)
+    export_run(store, run_id, buffer)
     assert set(zipfile.ZipFile(buffer).namelist()) == names
 
 
@@ -410,20 +422,20 @@ def test_an_export_that_fails_leaves_nothing(store: RunStore, tmp_path: Path, mo
     folder = tmp_path / "out"
     folder.mkdir()
     with pytest.raises(UnknownName):
-        store.export("nobody", folder / "nobody.zip")
+        export_run(store, "nobody", folder / "nobody.zip")
     (folder / "old.zip").write_bytes(b"old")
     monkeypatch.setattr(RunStore, "history", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        store.export(run_id, folder / "old.zip")
+        export_run(store, run_id, folder / "old.zip")
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("old.zip", b"old")]
 
 
 def test_a_deleted_run_is_gone_with_all_its_files_and_no_other(store: RunStore) -> None:
     gone, stays = finished_with_files(store), finished_with_files(store)
     store.delete(gone)
-    assert not store.folder(gone).exists() and store.history(gone) == [] and store.arrays(gone, "final") == {}
+    assert not store.files.folder(gone).exists() and store.history(gone) == [] and store.files.arrays(gone, "final") == {}
     with pytest.raises(UnknownName):
         store.get(gone)
-    assert [run.id for run in store.runs()] == [stays] and store.arrays(stays, "final") and store.history(stays)
+    assert [run.id for run in store.runs()] == [stays] and store.files.arrays(stays, "final") and store.history(stays)
     with pytest.raises(UnknownName):
-        store.report(gone, {"step": 1}, rows(1, 1))
+        RunHandle.open(store, gone).report({"step": 1}, rows(1, 1))

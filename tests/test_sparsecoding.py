@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.linear_model import Lasso
 from sklearn.neighbors import kneighbors_graph
 
 from core import datasets, methods
 from core.common import Diverged, ParameterError
-from core.graphs import laplacian_of
+from core.graphs import laplacian
 from core.solvers import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
 
 
@@ -20,7 +21,7 @@ def problem(n: int = 40, m: int = 12, p: int = 20) -> tuple[NDArray, NDArray, ND
     X, D = rng.standard_normal((n, m)), rng.standard_normal((p, m))
     X, D = (A / np.linalg.norm(A, axis=1, keepdims=True) for A in (X, D))
     W = kneighbors_graph(X, 4)
-    return X, D, laplacian_of(0.5 * (W + W.T))
+    return X, D, laplacian(csr_array(0.5 * (W + W.T)), "normalized")
 
 
 def test_shrinkage() -> None:

@@ -150,8 +150,8 @@ def test_codes_start_with_a_small_variance_around_the_pretrained_ones(kind: str)
     X = DATA[kind]()
     method: Any = small("vade", kind, epochs=0)
     method.fit(X)
-    data, net = method.to_device(X), method.net_
-    mean, log_variance = method.encoding(data, net, method._first_spread())
+    data, net = method.coder_.X, method.coder_.net
+    mean, log_variance = method.encoding(data, net, method._first_spread(X.shape[1:]))
     torch.testing.assert_close(mean, net.encode(data))
     within = method.mixture_["logits"].softmax(0) @ method.mixture_["log_variances"].exp()
     torch.testing.assert_close(log_variance.exp(), (NOISE * within).expand(len(X), -1))
@@ -181,9 +181,9 @@ def test_the_noise_is_that_of_the_pretrained_network_unless_given() -> None:
     X = digits()
     for scale in (1.0, 10.0):
         method: Any = small("vade", noise=None, pixel_range=scale, epochs=0).fit(X)
-        data = method.to_device(X)
-        assert method._noise(method.net_, data) == pytest.approx((data - method.net_(data)).square().mean().item())
-        assert small("vade", noise=0.2, pixel_range=scale)._noise(method.net_, data) == pytest.approx(0.2 * scale**2)  # type: ignore
+        on = method.coder_
+        assert method._noise(on) == pytest.approx((on.X - on.net(on.X)).square().mean().item())
+        assert small("vade", noise=0.2, pixel_range=scale)._noise(on) == pytest.approx(0.2 * scale**2)  # type: ignore
 
 
 def test_new_samples_take_their_most_likely_cluster(store: RunStore) -> None:
@@ -204,7 +204,7 @@ def test_a_stored_run_labels_new_samples_as_the_method_did(store: RunStore) -> N
     assert run.status == Status.DONE, run.error
     restored = runs.fitted(store, run.id)
     X = datasets.load(spec).samples
-    np.testing.assert_array_equal(restored.predict(X), store.arrays(run.id, "final", ["labels"])["labels"])
+    np.testing.assert_array_equal(restored.predict(X), store.files.arrays(run.id, "final", ["labels"])["labels"])
     new = datasets.load("digits", n_samples=50, seed=4).samples
     trained = small("vade", **{**run.spec.params, "n_clusters": 10}).fit(X)
     np.testing.assert_array_equal(restored.predict(new), trained.predict(new))

@@ -1,10 +1,10 @@
 """From a self-expression C, or a graph, to an affinity, to a cut, to labels.
 
-Arrays in, arrays out, no training. Uses `core.common`.
+Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 """
 
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
-from core.affinity.cut import AssignLabels, anchor_labels, cut_labels, embedded_labels, shared_cut, spectral_labels
+from core.affinity.cut import AssignLabels, anchor_cut, embedded_labels, graph_labeller, sparse_cut, spectral_labels
 from core.affinity.representation import (
     Decomposition,
     Symmetrize,
@@ -28,15 +28,15 @@ __all__ = [
     "affinity_from_magnitudes",
     "affinity_from_representation",
     "anchor_affinities",
+    "anchor_cut",
     "anchor_embedding",
     "anchor_factor",
-    "anchor_labels",
-    "cut_labels",
     "decompose",
     "embedded_labels",
     "form",
+    "graph_labeller",
     "kept_rank",
-    "shared_cut",
+    "sparse_cut",
     "spectral_labels",
     "symmetrized",
     "threshold_columns",

@@ -10,6 +10,7 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array, diags_array
 
 from core.affinity.representation import form
+from core.graphs import scales
 
 ANCHORS_KEPT = 5  # of each sample, where C weighs all of them
 WALK = 2  # steps of the random walk whose distances the embedding through anchors keeps
@@ -43,8 +44,8 @@ def anchor_affinities(C: Any, kept: int = ANCHORS_KEPT) -> csr_array:
 
 def anchor_factor(W: csr_array) -> csr_array:
     """B = W D^(-1/2) with D = diag(W^T 1): the graph of the samples through the anchors is B B^T."""
-    degrees = W.sum(axis=0)
-    return csr_array(W @ diags_array(1 / np.sqrt(np.where(degrees > 0, degrees, 1))))
+    _, root = scales(W.sum(axis=0), "normalized")
+    return csr_array(W @ diags_array(root))
 
 
 def anchor_embedding(W: csr_array, n_components: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,8 +15,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from core.affinity.anchors import EXTRA_COMPONENTS, anchor_affinities, anchor_embedding
-from core.affinity.representation import form
 from core.common import ParameterError
+from core.graphs import scaled, scales
 
 AssignLabels = Literal["discretize", "cluster_qr", "kmeans"]
 
@@ -24,17 +25,6 @@ def anchor_cut(C: Any, n_clusters: int) -> Cut:
     """The `anchor_embedding` of samples given by their weights over anchors, of any sign, (n, p)."""
     embedding = anchor_embedding(anchor_affinities(C), n_clusters + EXTRA_COMPONENTS)
     return Cut(embedding, np.arange(len(embedding)), len(embedding), by_kmeans=True)
-
-
-def anchor_labels(C: Any, n_clusters: int, *, random_state: int = 0) -> NDArray[np.int64]:
-    """Clusters of samples given by their weights over anchors: k-means on `anchor_embedding`.
-
-    Parameters
-    ----------
-    C : (n, p)
-        Of any sign; the `ANCHORS_KEPT` largest |C| of each row count.
-    """
-    return anchor_cut(C, n_clusters).labels(n_clusters, random_state=random_state)
 
 
 def embedded_labels(
@@ -85,15 +75,6 @@ class Cut:
 STRAGGLERS = 0.05  # a component smaller than this share of a mean cluster is none
 
 
-def shared_cut(owner: Any, graph: Any, n_clusters: int) -> Cut:
-    """The cut of a sparse affinity or of C over anchors; `owner` keeps its last one, as all seeds of a last step share it."""
-    known: tuple[Any, int, Cut] | None = getattr(owner, "_known_cut", None)
-    if known is None or known[0] is not graph or known[1] != n_clusters:
-        work = sparse_cut if form(graph) == "sparse" else anchor_cut
-        known = owner._known_cut = (graph, n_clusters, work(graph, n_clusters))
-    return known[2]
-
-
 def sparse_cut(A: Any, n_clusters: int) -> Cut:
     """Leading eigenvectors of D^(-1/2) A D^(-1/2) for a sparse graph, by Lanczos iterations without a factorisation.
 
@@ -133,7 +114,8 @@ def sparse_cut(A: Any, n_clusters: int) -> Cut:
     vectors = known
     missing = n_clusters - known.shape[1]
     if missing > 0:
-        N = csr_array(diags_array(1 / root) @ A @ diags_array(1 / root))
+        _, r = scales(A.sum(axis=1), "normalized")
+        N = scaled(r, A, r)
         operator = LinearOperator(N.shape, matvec=lambda v: N @ v - known @ (known.T @ v), dtype=np.float64)
         vectors = np.hstack([known, _leading(operator, N, known, missing)])
     return Cut(np.asarray(vectors / root[:, None]), joined, n)
@@ -151,6 +133,16 @@ def _leading(operator: LinearOperator, N: csr_array, known: NDArray, count: int)
     size = min(m, max(3 * count, 40))
     _, vectors = eigsh(operator, k=count, which="LA", v0=start, ncv=size, tol=1e-6, rng=random)
     return np.asarray(vectors[:, ::-1])
+
+
+def graph_labeller(
+    A: Any, n_clusters: int, *, assign_labels: AssignLabels = "discretize"
+) -> Callable[[int], NDArray[np.int64]]:
+    """Clusters of a graph's normalised cut for any seed; that of a sparse graph is worked out once, for all of them."""
+    if issparse(A):
+        cut = sparse_cut(A, n_clusters)
+        return lambda seed: cut.labels(n_clusters, assign_labels=assign_labels, random_state=seed)
+    return lambda seed: spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=seed)
 
 
 def spectral_labels(
@@ -177,12 +169,3 @@ def spectral_labels(
             A, n_clusters=n_clusters, eigen_solver="arpack", assign_labels=assign_labels, random_state=random_state
         )
     return labels.astype(np.int64)
-
-
-def cut_labels(
-    owner: Any, A: Any, n_clusters: int, *, assign_labels: AssignLabels = "kmeans", random_state: int = 0
-) -> NDArray[np.int64]:
-    """`spectral_labels`; of a sparse affinity `owner` keeps the cut, which all seeds of a last step share."""
-    if not issparse(A):
-        return spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
-    return shared_cut(owner, A, n_clusters).labels(n_clusters, assign_labels=assign_labels, random_state=random_state)

@@ -15,8 +15,10 @@ from core import methods
 from core.bench.ports import rgrl, udll
 from core.bench.ports.common import Session
 from core.common import ParameterError, UnknownName
-from core.methods.deep_subspace.family import DeepSelfExpressive, FineTuning
+from core.methods.deep_subspace.family import DeepSubspace
+from core.methods.deep_subspace.problem import Problem
 from core.nets import ConvAutoEncoder, batch_last
+from core.training.trainer import Trainer
 
 PORTS: Mapping[str, Any] = {"udll": udll, "rgrl": rgrl}
 WARM_UP = 2
@@ -33,11 +35,11 @@ class Task:
     overrides: tuple[tuple[str, Any], ...] = ()
     loss_scale: float = 1.0  # what the script minimises is this times our objective
 
-    def build(self) -> DeepSelfExpressive:
+    def build(self) -> DeepSubspace:
         """The method with the constants of the script."""
         params = {**methods.method_class(self.method).presets[self.preset].params, **dict(self.overrides)}
         method = methods.build(self.method, **params)
-        assert isinstance(method, DeepSelfExpressive)
+        assert isinstance(method, DeepSubspace)
         return method
 
 
@@ -55,7 +57,7 @@ TASKS = {
 
 def contenders(
     name: str, images: Tensor | None = None, *, dtype: torch.dtype = torch.float32, random_state: int = 0
-) -> tuple[FineTuning, Any]:
+) -> tuple[Problem, Any]:
     """Our step and the port's session on the same images, graph and initial weights.
 
     Parameters
@@ -75,16 +77,17 @@ def contenders(
     port, method = PORTS[task.method], task.build()
     generator = torch.Generator().manual_seed(random_state)
     if images is None:
-        images = torch.rand(task.shape, generator=generator) * method.pixel_range
+        images = torch.rand(task.shape, generator=generator) * method.coder.pixel_range
     images = batch_last(images.to(dtype))
-    net = ConvAutoEncoder(tuple(images.shape[1:]), method.channels, method.kernel_sizes, generator=generator).to(dtype)
-    constants, _ = method.constants(images, method.codes(net, images).numpy())
+    coder = method.coder
+    net = ConvAutoEncoder(tuple(images.shape[1:]), coder.channels, coder.kernel_sizes, generator=generator).to(dtype)
+    constants, _ = method.constants(images, net.encode(images).detach().numpy())
     if "laplacian" in constants:
         constants["laplacian"] = constants["laplacian"].to(dtype)
     L = constants["laplacian"].to_dense() if "laplacian" in constants else None
     program = port.Program(images[:, None].contiguous(), getattr(port, task.constants), L).to(dtype)
     copy_weights(net, program)
-    ours = FineTuning(method, net, program.Coef.detach().clone(), images, **constants)
+    ours = Problem(method, net, program.Coef.detach().clone(), images, **constants)
     return ours, Session(program)
 
 
@@ -99,9 +102,10 @@ def copy_weights(net: ConvAutoEncoder, program: Any) -> None:
                 layer.bias.copy_(b)
 
 
-def host_scalars(problem: FineTuning) -> dict[str, float]:
+def host_scalars(trainer: Trainer) -> dict[str, float]:
     """One step with its scalars on the host, as a run takes it."""
-    return {name: float(term) for name, term in problem.descend().items()}
+    scalars, _ = trainer.epoch(0)
+    return {name: float(term) for name, term in scalars.items()}
 
 
 def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | None = None) -> dict[str, Any]:
@@ -124,16 +128,17 @@ def epoch_ratio(name: str, *, steps: int, threads: int = 1, images: Tensor | Non
     torch.set_num_threads(threads)
     try:
         ours, port = contenders(name, images)
-        rivals: dict[str, Callable[[], Any]] = {"ours": lambda: host_scalars(ours), "port": port.step}
-        times: dict[str, list[float]] = {rival: [] for rival in rivals}
+        trainer = ours.trainer()
+        sides: dict[str, Callable[[], Any]] = {"ours": lambda: host_scalars(trainer), "port": port.step}
+        times: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(WARM_UP + steps):
-            for rival, step in rivals.items():
+            for side, step in sides.items():
                 start = time.perf_counter()
                 step()
-                times[rival].append(time.perf_counter() - start)
+                times[side].append(time.perf_counter() - start)
     finally:
         torch.set_num_threads(before)
-    ours_ms, port_ms = (1e3 * median(times[rival][WARM_UP:]) for rival in rivals)
+    ours_ms, port_ms = (1e3 * median(times[side][WARM_UP:]) for side in sides)
     return {
         "task": name,
         "n": len(ours.X),

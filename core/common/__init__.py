@@ -17,16 +17,19 @@ from core.common.errors import (
 from core.common.files import atomic_write
 from core.common.home import data_folders, home
 from core.common.params import Param, check_all, choice, flag, integer, params_of, real, redeclared, sizes
+from core.common.parts import Held, Part, flatten, held
 
 __all__ = [
     "AffinityLabError",
     "DataError",
     "DeviceError",
     "Diverged",
+    "Held",
     "InvalidInput",
     "NotFitted",
     "Param",
     "ParameterError",
+    "Part",
     "RunConflict",
     "UnknownName",
     "atomic_write",
@@ -34,6 +37,8 @@ __all__ = [
     "choice",
     "data_folders",
     "flag",
+    "flatten",
+    "held",
     "home",
     "integer",
     "params_of",

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from core.common.errors import ParameterError, UnknownName
 
+_NONE = ("", "none", "auto")  # what stands for none where a parameter is optional
 Kind = Literal["real", "integer", "flag", "choice", "sizes"]
 
 
@@ -83,7 +84,7 @@ class Param:
         ParameterError
             If the value has another type or lies outside the hard bounds.
         """
-        if self.optional and (value is None or (isinstance(value, str) and not value.strip())):  # an emptied field
+        if self.optional and (value is None or (isinstance(value, str) and value.strip().lower() in _NONE)):
             return None
         checked = _CHECKS[self.kind](self, value)
         if checked is None:
@@ -93,8 +94,6 @@ class Param:
 
     def parse(self, text: str, owner: str) -> Any:
         """Read a value from the command line, then `check` it."""
-        if self.optional and text.lower() in ("none", "auto", ""):
-            return None
         return self.check(text.strip(), owner)
 
     def within(self, value: float) -> bool:

@@ -1,6 +1,6 @@
 """What a result is worth, with labels and without, and pictures of it in the plane.
 
-Uses `core.common`.
+Uses `core.common` and `core.graphs`.
 """
 
 from core.evaluation.metrics import (

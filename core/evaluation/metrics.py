@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from core.common import DataError
+from core.graphs import smallest, squared_distances
 
 
 def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
@@ -138,14 +139,9 @@ def summed_precisions(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
 def nearest_lists(Z: NDArray, k: int, *, chunk: int = 1024) -> Iterator[tuple[slice, NDArray[np.int64]]]:
     """Blocks of rows of Z (n, d), each with the k nearest rows, nearest first and the row itself among them."""
     Z = np.ascontiguousarray(np.asarray(Z).reshape(len(Z), -1), dtype=np.float32)
-    squared = np.einsum("ij,ij->i", Z, Z)
-    for start in range(0, len(Z), chunk):
-        block = slice(start, min(start + chunk, len(Z)))
-        distances = squared[None, :] - 2.0 * (Z[block] @ Z.T)  # the query's own norm does not change its order
-        distances[np.arange(block.stop - start), np.arange(start, block.stop)] = -np.inf  # it is nearest to itself
-        nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
-        yield block, np.take_along_axis(nearest, order, axis=1)
+    for rows, distances in squared_distances(Z, Z, relative=True, chunk=chunk):
+        distances[np.arange(rows.stop - rows.start), np.arange(rows.start, rows.stop)] = -np.inf  # each is nearest to itself
+        yield rows, smallest(distances, k, ordered=True)[0]
 
 
 def mean_average_precision(Z: NDArray, y: ArrayLike, k: int, *, chunk: int = 1024) -> float:
@@ -176,39 +172,50 @@ def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random
         Z, labels = Z[chosen], labels[chosen]
     if not 2 <= np.unique(labels).size < len(labels):
         return None
-    return float(silhouette_score(Z, labels))
+    return float(silhouette_score(np.asarray(Z, dtype=np.float64).reshape(len(Z), -1), labels))
 
 
 def diagonal_mass(C: Any) -> float:
     """sum_i |C_ii| / sum_ij |C_ij|: near 1 when every sample explains only itself (the identity solution).
 
-    C is (n, n), dense or SciPy sparse.
+    C is (n, n), dense or SciPy sparse. Sums are taken in double precision, so that they do not hang on the number of threads.
     """
-    total = float(abs(C).sum())
-    return float(np.abs(C.diagonal()).sum()) / total if total else 0.0
+    total = float(abs(C).sum(dtype=np.float64))
+    return float(np.abs(C.diagonal()).sum(dtype=np.float64)) / total if total else 0.0
 
 
 def block_diagonality(A: Any, labels: ArrayLike) -> float:
     """Share of the off-diagonal affinity that lies inside the clusters, in [0, 1]; 1 is perfectly block-diagonal.
 
-    A is (n, n), dense or SciPy sparse.
+    A is (n, n), dense or SciPy sparse. Sums are taken in double precision, as those of `diagonal_mass`.
     """
-    labels = np.asarray(labels).ravel()
-    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(A.dtype)
-    diagonal = float(A.diagonal().sum())
-    inside = float(np.einsum("ik,ik->", indicator, A @ indicator)) - diagonal
-    total = float(A.sum()) - diagonal
-    return inside / total if total > 0 else 0.0
+    indicator = _indicator(labels)
+    diagonal, inside = float(A.diagonal().sum(dtype=np.float64)), 0.0
+    for rows in _blocks(A.shape[0]):
+        part = A[rows].astype(np.float64) @ indicator  # (rows, K): what each sample has in each cluster
+        inside += float(np.einsum("ik,ik->", indicator[rows], part))
+    total = float(A.sum(dtype=np.float64)) - diagonal
+    return (inside - diagonal) / total if total > 0 else 0.0
 
 
 def factor_block_diagonality(B: Any, labels: ArrayLike) -> float:
     """`block_diagonality` of B B^T for a non-negative factor B (n, p), dense or sparse, without forming the product."""
-    labels = np.asarray(labels).ravel()
-    indicator = (labels[:, None] == np.unique(labels)[None, :]).astype(np.float64)
-    sums = B.T @ indicator  # (p, K): what each cluster gives to each column
-    diagonal = float((B * B).sum())
+    sums = B.T.astype(np.float64) @ _indicator(labels)  # (p, K): what each cluster gives to each column
+    diagonal = float((B * B).sum(dtype=np.float64))
     inside, total = float(np.square(sums).sum()) - diagonal, float(np.square(sums.sum(axis=1)).sum()) - diagonal
     return inside / total if total > 0 else 0.0
+
+
+def _indicator(labels: ArrayLike) -> NDArray[np.float64]:
+    """(n, K): 1 where a sample is in a cluster."""
+    labels = np.asarray(labels).ravel()
+    return (labels[:, None] == np.unique(labels)[None, :]).astype(np.float64)
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    """Rows of an (n, n) matrix, so many at a time that a copy of them in double precision stays small."""
+    chunk = max(1, 4_000_000 // n)
+    return (slice(start, min(start + chunk, n)) for start in range(0, n, chunk))
 
 
 def reconstruction_error(X: NDArray, X_hat: NDArray) -> NDArray:

@@ -17,7 +17,6 @@ from scipy.sparse import csr_array, issparse
 
 from core import affinity, datasets, evaluation, methods, runs
 from core.common import DataError
-from core.methods.parts.readout import SelfExpressive
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.runs import Run, RunStore, Status, this_process
 
@@ -62,7 +61,7 @@ def random_rows(n: int, most: int, random_state: int = 0) -> NDArray[np.int64]:
 
 
 def _codes(store: RunStore, run: str, name: str) -> NDArray:
-    Z = store.arrays(run, "final", [name]).get(name)
+    Z = store.files.arrays(run, "final", [name]).get(name)
     if Z is None:
         raise DataError(f"The run {run} has no codes named {name!r}.")
     return Z
@@ -88,7 +87,7 @@ def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False)
         Z, y = part.X, part.y
     else:
         Z = _codes(store, run, "test_Z" if held_out else "Z")
-        y = store.arrays(run, "final", ["test_y", "y"]).get("test_y" if held_out else "y")
+        y = store.files.arrays(run, "final", ["test_y", "y"]).get("test_y" if held_out else "y")
     shown = random_rows(len(Z), MAX_QUERIES)
     Z = Z[shown].reshape(len(shown), -1)
     k = min(NEIGHBORS_SHOWN + 1 if y is None else MAX_RANK, len(Z))
@@ -118,7 +117,7 @@ def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str,
     S = _stored(store, run, "S")
     if S is None:
         raise DataError(f"The run {run} has no graph over anchors or samples.")
-    final = store.arrays(run, "final", ("anchors", "y", "labels"))
+    final = store.files.arrays(run, "final", ("anchors", "y", "labels"))
     ends, weights = strongest(S, ENDS_SHOWN)
     groups = final.get("y", final["labels"])
     mass = S.T @ (groups[:, None] == np.arange(groups.max() + 1)).astype(np.float32)  # (p, groups)
@@ -170,7 +169,7 @@ def matrix(
     ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
     samples of the subset, if the run learnt from one.
     """
-    final = store.arrays(run, "final", ("labels", "y", "rows"))
+    final = store.files.arrays(run, "final", ("labels", "y", "rows"))
     groups = final.get("y" if order == "class" else "labels")
     if groups is None:
         raise DataError(f"The run {run} has no labels to order by {order}.")
@@ -208,12 +207,11 @@ def _square(store: RunStore, run: str, which: str) -> Any:
     A = _stored(store, run, "A")
     if A is not None:
         return A
-    cls = methods.method_class(record.spec.method)
-    if not issubclass(cls, SelfExpressive):
-        raise DataError(f"The method {record.spec.method} has no affinity.")
     K, params = record.result["n_clusters"], record.spec.params
+    if "affinity constants" not in methods.method_class(record.spec.method).shows:
+        raise DataError(f"The method {record.spec.method} has no affinity.")
     C = _full_representation(home, run)
-    if cls.affinity is SelfExpressive.affinity and not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
+    if not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
         names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
         return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
     return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
@@ -222,7 +220,7 @@ def _square(store: RunStore, run: str, which: str) -> Any:
 def _stored(store: RunStore, run: str, name: str) -> Any:
     """A matrix of the run, dense or sparse as it was; None if there is none of that name."""
     names = [f"{name}.{part}" for part in ("row", "col", "val", "shape")]
-    found = store.arrays(run, "final", [name, *names])
+    found = store.files.arrays(run, "final", [name, *names])
     if name in found:
         return found[name]
     if names[0] not in found:
@@ -230,7 +228,7 @@ def _stored(store: RunStore, run: str, name: str) -> Any:
     if names[3] in found:
         n, columns = map(int, found[names[3]])
     else:  # as runs were stored before there were other than square ones
-        n = columns = len(store.arrays(run, "final", ["labels"])["labels"])
+        n = columns = len(store.files.arrays(run, "final", ["labels"])["labels"])
     row, col, values = (found[part] for part in names[:3])
     return csr_array((values, (row, col)), shape=(n, columns))
 
@@ -296,7 +294,7 @@ def recluster(
     """Cluster a stored, dense C again under other affinity constants, without training."""
     A = _affinity(store, run, n_clusters=n_clusters, **constants)
     labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
-    final = store.arrays(run, "final", ("y", "nearest"))
+    final = store.files.arrays(run, "final", ("y", "nearest"))
     everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
     scores = evaluation.evaluate(final["y"], everyone) if "y" in final else {}
     scores["block_diagonality"] = evaluation.block_diagonality(A, labels)

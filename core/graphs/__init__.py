@@ -4,19 +4,26 @@ Arrays in, sparse arrays out. Uses `core.common`. The modules `batches` and `ten
 """
 
 from core.graphs.adaptive import adaptive_neighbors, symmetrized_graph
-from core.graphs.anchors import anchor_graph, anchor_weights, find_anchors, neighbor_graph
-from core.graphs.laplacians import laplacian, laplacian_of
-from core.graphs.neighbors import nearest_neighbors, nearest_of
+from core.graphs.anchors import AnchorChoice, anchor_graph, anchor_weights, find_anchors, neighbor_graph
+from core.graphs.laplacians import Extension, extension, laplacian, scaled, scales
+from core.graphs.neighbors import nearest_among, nearest_neighbors, nearest_of, smallest, squared_distances
 
 __all__ = [
+    "AnchorChoice",
+    "Extension",
     "adaptive_neighbors",
     "anchor_graph",
     "anchor_weights",
+    "extension",
     "find_anchors",
     "laplacian",
-    "laplacian_of",
+    "nearest_among",
     "nearest_neighbors",
     "nearest_of",
     "neighbor_graph",
+    "scaled",
+    "scales",
+    "smallest",
+    "squared_distances",
     "symmetrized_graph",
 ]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from core.common import DataError, ParameterError
+from core.graphs.neighbors import smallest, squared_distances
 
 TINY = 2.2204e-16
-_CHUNK_ENTRIES = 4_000_000  # distances held at a time: 32 MB
 
 
 def adaptive_neighbors(Z: ArrayLike, n_neighbors: int) -> csr_array:
@@ -49,12 +47,13 @@ def adaptive_neighbors(Z: ArrayLike, n_neighbors: int) -> csr_array:
         raise ParameterError(f"'n_neighbors' must be between 1 and n - 2 = {n - 2}. Got {n_neighbors} instead.")
     nearest = np.empty((n, n_neighbors), dtype=np.int64)
     weights = np.empty((n, n_neighbors))
-    for rows, distances in _squared_distances(Z):
-        candidates = np.argpartition(distances, n_neighbors, axis=1)[:, : n_neighbors + 1]
-        found = np.take_along_axis(distances, candidates, axis=1)
-        order = np.argsort(found, axis=1, kind="stable")
-        nearest[rows] = np.take_along_axis(candidates, order, axis=1)[:, :-1]
-        weights[rows] = _row_weights(np.take_along_axis(found, order, axis=1))
+    zero = 1e-13 * np.einsum("ij,ij->i", Z, Z).max()
+    for rows, distances in squared_distances(Z, Z):
+        # Duplicates: what rounding leaves of a zero distance would otherwise pass for a (possibly negative) one.
+        distances[distances < zero] = 0
+        distances[np.arange(rows.stop - rows.start), np.arange(rows.start, rows.stop)] = np.inf  # each from itself
+        columns, found = smallest(distances, n_neighbors + 1, ordered=True)
+        nearest[rows], weights[rows] = columns[:, :-1], _row_weights(found)
     pointers = np.arange(0, n * n_neighbors + 1, n_neighbors)
     graph = csr_array((weights.ravel(), nearest.ravel(), pointers), shape=(n, n))
     graph.sort_indices()
@@ -71,22 +70,6 @@ def _as_codes(Z: ArrayLike) -> NDArray[np.float64]:
     array = array.reshape(len(array), -1)
     centred: NDArray[np.float64] = array - array.mean(axis=0)
     return centred
-
-
-def _squared_distances(Z: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Blocks of rows of the squared distance matrix; a sample is infinitely far from itself."""
-    squared = np.einsum("ij,ij->i", Z, Z)
-    chunk = max(1, _CHUNK_ENTRIES // len(Z))
-    for start in range(0, len(Z), chunk):
-        rows = slice(start, min(start + chunk, len(Z)))
-        distances = Z[rows] @ Z.T
-        distances *= -2
-        distances += squared[rows, None]
-        distances += squared
-        # Duplicates: what rounding leaves of a zero distance would otherwise pass for a (possibly negative) one.
-        distances[distances < 1e-13 * squared.max()] = 0
-        distances[np.arange(rows.stop - start), np.arange(start, rows.stop)] = np.inf
-        yield rows, distances
 
 
 def _row_weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from core.common import DataError, ParameterError
-
-_CHUNK_ENTRIES = 4_000_000  # distances held at a time: 32 MB
+from core.graphs.neighbors import smallest, squared_distances
 
 Kernel = Literal["gaussian", "half", "half_unsquared", "features"]
 Over = Literal["all", "kept"]
@@ -215,27 +214,16 @@ def _nearest(
     With `others` the anchors are the samples themselves, and a sample is no neighbour of its own.
     """
     n, p = len(X), len(anchors)
-    centre = anchors.mean(axis=0, dtype=np.float64)  # distances do not change, and lose fewer digits
-    A = anchors - centre
-    squares = np.einsum("ij,ij->i", A, A)
     nearest, found, total = np.empty((n, k), dtype=np.int64), np.empty((n, k)), 0.0
-    chunk = max(1, _CHUNK_ENTRIES // p)
-    for start in range(0, n, chunk):
-        rows = slice(start, min(start + chunk, n))
-        part = X[rows] - centre
-        distances = part @ A.T
-        distances *= -2
-        distances += np.einsum("ij,ij->i", part, part)[:, None]
-        distances += squares
+    for rows, distances in squared_distances(X, anchors, centre=anchors.mean(axis=0, dtype=np.float64)):
         np.maximum(distances, 0, out=distances)
         if root:
             np.sqrt(distances, out=distances)
-        own = (np.arange(rows.stop - start), np.arange(start, rows.stop))
+        own = (np.arange(rows.stop - rows.start), np.arange(rows.start, rows.stop))
         if others:
             distances[own] = 0  # what rounding leaves of it
         total += float(distances.sum())
         if others:
             distances[own] = np.inf
-        chosen = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        nearest[rows], found[rows] = chosen, np.take_along_axis(distances, chosen, axis=1)
+        nearest[rows], found[rows] = smallest(distances, k)
     return nearest, found, total / (n * p - n * others)

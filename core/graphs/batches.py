@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from core.graphs.neighbors import nearest_neighbors
+from core.graphs.laplacians import Kind, scales
+from core.graphs.neighbors import nearest_among, nearest_neighbors
 
 FAN = 3  # neighbours that a sample brings into its batch
 
@@ -117,8 +118,8 @@ class NeighborGraph:
         Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
         """
         k = self.edges.nearest.shape[1]
-        nearest = torch.cat([torch.cdist(part, Z).topk(k, largest=False).indices for part in new.split(1024)])
-        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)  # cdist's are not exact
+        nearest = torch.from_numpy(nearest_among(new.cpu().numpy(), Z.cpu().numpy(), k)).to(Z.device)
+        distances = torch.stack([(new - Z[column]).norm(dim=1) for column in nearest.T], dim=1)
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         own_nearest, own_weights = self.edges
@@ -178,15 +179,12 @@ class Laplacian:
     edges
         A, as `core.graphs.batches.Edges`.
     kind
-        "normalized", I - Deg^-1/2 W Deg^-1/2, with a row of zeros for a sample without neighbours; or "plain",
-        (Deg - W) / largest degree. Eigenvalues lie in [0, 2].
+        As `core.graphs.laplacians.scales` has them.
     """
 
-    def __init__(self, edges: Edges, kind: str = "normalized") -> None:
-        self.edges, self.kind = edges, kind
-        self.degrees = self._weigh(torch.ones(len(edges.nearest), 1, device=edges.weights.device)).squeeze(1)
-        safe = self.degrees.clamp_min(1e-12)
-        self.root = torch.where(self.degrees > 0, safe.rsqrt(), torch.zeros_like(safe))
+    def __init__(self, edges: Edges, kind: Kind = "normalized") -> None:
+        self.edges = edges
+        self.c, self.r = scales(self._weigh(torch.ones_like(edges.weights[:, :1])), kind)
 
     def _weigh(self, V: Tensor) -> Tensor:
         """W V."""
@@ -196,6 +194,5 @@ class Laplacian:
         return 0.5 * (own + torch.zeros_like(V).index_add(0, nearest.flatten(), spread))
 
     def __matmul__(self, Z: Tensor) -> Tensor:
-        if self.kind == "plain":
-            return (self.degrees[:, None] * Z - self._weigh(Z)) / self.degrees.max().clamp_min(1e-12)
-        return (self.degrees > 0)[:, None] * Z - self.root[:, None] * self._weigh(self.root[:, None] * Z)
+        product: Tensor = self.c * Z - self.r * self._weigh(self.r * Z)
+        return product

@@ -1,4 +1,4 @@
-"""Nearest neighbours among given samples, in chunks."""
+"""Nearest neighbours by Euclidean distance: one search, in blocks, so that memory never grows with the square of anything."""
 
 from __future__ import annotations
 
@@ -9,11 +9,55 @@ from numpy.typing import NDArray
 
 from core.common import ParameterError
 
+CHUNK_ENTRIES = 4_000_000  # distances held at a time: 32 MB in float64
+
+
+def squared_distances(
+    X: NDArray, pool: NDArray, *, centre: NDArray | None = None, relative: bool = False, chunk: int | None = None
+) -> Iterator[tuple[slice, NDArray]]:
+    """Blocks of rows of the squared distances of samples X (q, d) to those of a pool (p, d).
+
+    They are computed from norms and products, in the precision of the samples, and rounding may leave less than nothing of
+    a small one. Whoever takes a block may write into it.
+
+    Parameters
+    ----------
+    centre : (d,), optional
+        Where samples are counted from: amid them, distances lose fewer digits.
+    relative
+        Leave out the squared norm of the row's own sample, which does not change the order of its distances.
+    chunk
+        Rows of a block, if not as many as make `CHUNK_ENTRIES`.
+    """
+    pool = pool if centre is None else pool - centre
+    squares = np.einsum("ij,ij->i", pool, pool)
+    chunk = chunk or max(1, CHUNK_ENTRIES // len(pool))
+    for start in range(0, len(X), chunk):
+        rows = slice(start, min(start + chunk, len(X)))
+        part = X[rows] if centre is None else X[rows] - centre
+        distances = part @ pool.T
+        distances *= -2
+        if not relative:
+            distances += np.einsum("ij,ij->i", part, part)[:, None]
+        distances += squares
+        yield rows, distances
+
+
+def smallest(distances: NDArray, k: int, *, ordered: bool = False) -> tuple[NDArray[np.int64], NDArray]:
+    """Columns and values of the k smallest entries of each row, the smallest first if `ordered`."""
+    columns = np.argpartition(distances, k - 1, axis=1)[:, :k]
+    values = np.take_along_axis(distances, columns, axis=1)
+    if ordered:
+        order = np.argsort(values, axis=1, kind="stable")
+        columns, values = (np.take_along_axis(part, order, axis=1) for part in (columns, values))
+    return columns, values
+
 
 def nearest_of(Z: NDArray, fitted: NDArray) -> NDArray[np.int64]:
-    """For each row of Z (n, d) the index of the Euclidean-nearest row of `fitted` (s, d), in float64 on ties of rounding.
+    """For each row of Z (n, d) the index of the nearest row of `fitted` (s, d).
 
-    A row that is itself among `fitted` finds itself (or an equal one).
+    A row that is itself among `fitted` finds itself (or an equal one), however near others are: scikit-learn compares in
+    float64 without a copy of all samples in float64, which `squared_distances` would need.
     """
     from sklearn.metrics import pairwise_distances_argmin
 
@@ -21,10 +65,14 @@ def nearest_of(Z: NDArray, fitted: NDArray) -> NDArray[np.int64]:
     return np.asarray(nearest, dtype=np.int64)
 
 
+def nearest_among(X: NDArray, pool: NDArray, k: int) -> NDArray[np.int64]:
+    """The k nearest rows of `pool` (p, d) to each row of X (q, d), in no particular order; (q, k)."""
+    return np.concatenate([smallest(distances, k)[0] for _, distances in squared_distances(X, pool, relative=True)])
+
+
 EXACT_LIMIT = 20_000  # samples up to which all pairs are compared: 400 million distances
 _CELL = 512  # samples in a cell, on average
 _PROBED = 16  # cells that a sample's neighbours are looked for in; finds 19 of the 20 nearest on MNIST (70,000)
-_CHUNK_ENTRIES = 4_000_000
 
 
 def nearest_neighbors(Z: NDArray, k: int, *, random_state: int = 0) -> NDArray[np.int64]:
@@ -43,30 +91,14 @@ def nearest_neighbors(Z: NDArray, k: int, *, random_state: int = 0) -> NDArray[n
     n = len(Z)
     if not 1 <= k <= n - 1:
         raise ParameterError(f"The number of neighbours must be between 1 and n - 1 = {n - 1}. Got {k} instead.")
-    squares = np.einsum("ij,ij->i", Z, Z)
     found = np.empty((n, k), dtype=np.int64)
-    if n <= EXACT_LIMIT:
-        chunk = max(1, _CHUNK_ENTRIES // n)
-        for start in range(0, n, chunk):
-            rows = np.arange(start, min(start + chunk, n))
-            found[rows] = _nearest_among(Z, squares, rows, np.arange(n), k)
-        return found
-    for members, pool in _cells(Z, k, random_state):
-        chunk = max(1, _CHUNK_ENTRIES // len(pool))
-        for start in range(0, len(members), chunk):
-            rows = members[start : start + chunk]
-            found[rows] = _nearest_among(Z, squares, rows, pool, k)
+    everyone = np.arange(n)
+    for members, pool in [(everyone, everyone)] if n <= EXACT_LIMIT else _cells(Z, k, random_state):
+        for rows, distances in squared_distances(Z[members], Z[pool], relative=True):
+            block = members[rows]
+            distances[np.arange(len(block)), np.searchsorted(pool, block)] = np.inf
+            found[block] = pool[smallest(distances, k)[0]]
     return found
-
-
-def _nearest_among(Z: NDArray, squares: NDArray, rows: NDArray, pool: NDArray, k: int) -> NDArray:
-    """The k nearest of `pool`, sorted indices that contain `rows`, to each of `rows`, itself left out."""
-    whole = len(pool) == len(Z)
-    distances = Z[rows] @ (Z if whole else Z[pool]).T
-    distances *= -2
-    distances += squares if whole else squares[pool]  # the row's own norm does not change its order
-    distances[np.arange(len(rows)), np.searchsorted(pool, rows)] = np.inf
-    return pool[np.argpartition(distances, k - 1, axis=1)[:, :k]]
 
 
 def _cells(Z: NDArray, k: int, random_state: int) -> Iterator[tuple[NDArray, NDArray]]:

@@ -18,8 +18,8 @@ from typing import Any
 from core import methods
 from core.common import RunConflict, UnknownName
 from core.jobs.analyst import Analyst
-from core.jobs.workers import WorkerProcess, training_threads
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost
+from core.jobs.workers import WorkerProcess
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost, training_threads
 
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
@@ -49,7 +49,7 @@ class JobQueue:
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
         self._closing = threading.Event()
-        self.store.post("queue", {"pid": os.getpid(), "token": self._token})
+        self.store.notices.post("queue", {"pid": os.getpid(), "token": self._token})
         settle_lost(store)
         if not immediate:
             self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
@@ -135,7 +135,7 @@ class JobQueue:
         """A stop that is not obeyed in time becomes SIGTERM, then SIGKILL."""
         now = time.monotonic()
         for run_id, worker in self._workers.items():
-            if self.store.requested(run_id) != "stop":
+            if self.store.requests.asked(run_id) != "stop":
                 continue
             waited = now - self._stop_seen.setdefault(run_id, now)
             if waited > STOP_GRACE_SECONDS + KILL_GRACE_SECONDS:
@@ -149,7 +149,7 @@ class JobQueue:
 
     def _superseded(self) -> bool:
         """Whether this process has made a newer queue on the same store (its modules were reloaded, say)."""
-        posted: Mapping[str, Any] = self.store.notice("queue") or {}
+        posted: Mapping[str, Any] = self.store.notices.read("queue") or {}
         return posted.get("pid") == os.getpid() and posted.get("token") != self._token
 
     def _kind(self, run: Run) -> str:
@@ -159,4 +159,4 @@ class JobQueue:
 
     def gpu_available(self) -> bool:
         """Whether workers see a CUDA GPU, as the last one to start has reported."""
-        return bool((self.store.notice("machine") or {}).get("cuda"))
+        return bool((self.store.notices.read("machine") or {}).get("cuda"))

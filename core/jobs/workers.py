@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from core.runs import RunStore, process_started
+from core.runs.threads import thread_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,9 +21,8 @@ class WorkerProcess:
     """
 
     def __init__(self, store: RunStore, *arguments: str, threads: int) -> None:
-        env = {**os.environ, "AFFINITY_LAB_HOME": str(store.home.resolve()), "PYTHONUNBUFFERED": "1"}
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-            env[name] = str(threads)
+        own = {"AFFINITY_LAB_HOME": str(store.home.resolve()), "PYTHONUNBUFFERED": "1"}
+        env = {**os.environ, **own, **thread_variables(threads)}
         log = store.home / "logs"
         log.mkdir(exist_ok=True)
         with open(log / f"{arguments[-1].strip('-')}.txt", "ab") as stderr:
@@ -60,13 +60,3 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def training_threads() -> int:
-    """Threads of a training process: ``AFFINITY_LAB_THREADS``, else all cores but one.
-
-    One core stays free for the pages: threads of a matrix product wait for the slowest, so a page that takes turns with
-    one of them would slow them all.
-    """
-    given = os.environ.get("AFFINITY_LAB_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else max(1, (os.cpu_count() or 2) - 1)

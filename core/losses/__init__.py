@@ -23,7 +23,6 @@ from core.losses.terms import (
     locality,
     reconstruction,
     self_expression,
-    squared_frobenius,
     symmetric_norm,
     symmetric_part,
 )
@@ -56,7 +55,6 @@ __all__ = [
     "relation",
     "self_expression",
     "spectral_loss",
-    "squared_frobenius",
     "symmetric_norm",
     "symmetric_part",
 ]

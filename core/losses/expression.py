@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from core.graphs import scales
+
 _BLOCK = 512  # rows handled at a time where a whole n x n temporary is not wanted
 
 
@@ -159,10 +161,10 @@ def absolute_graph(C: Tensor, self_loops: bool, out: Tensor | None = None) -> Te
 
 def _scales(degrees: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     """(l, r) with S_n^T = diag(l) S diag(r): D^-1/2 on both sides, or D^-1 on the right; a lonely sample gets 0."""
-    some = degrees > 0
     if kind == "symmetric":
-        root = torch.where(some, degrees, 1).rsqrt() * some
+        _, root = scales(degrees, "normalized")
         return root, root
+    some = degrees > 0
     return torch.ones_like(degrees), some / torch.where(some, degrees, 1)
 
 

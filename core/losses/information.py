@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from math import log
 
-from torch import Tensor
+from torch import Tensor, logaddexp
 from torch.nn.functional import softplus
-from torch.special import entr
 
+LEAST = 1e-6  # below it, two samples cannot agree less
 CHANCE = 2 * log(2)
 """`jensen_shannon_loss` of a discriminator that says nothing, T = 0."""
 
@@ -64,27 +64,32 @@ def kl_to_classes(mean: Tensor, log_variance: Tensor, centres: Tensor, posterior
     return 0.5 * ((posterior * distances).sum(1) + spread).mean()
 
 
-def kl_to_uniform(posterior: Tensor) -> Tensor:
-    """KL(p(y | z) || uniform) = sum_k p_k log p_k + log K: 0 where nothing is decided, log K where all is."""
-    return log(posterior.shape[1]) - entr(posterior).sum(1).mean()
+def kl_to_uniform(log_posterior: Tensor) -> Tensor:
+    """KL(p(y | z) || uniform) = sum_k p_k log p_k + log K: 0 where nothing is decided, log K where all is.
+
+    Given by log p (b, K), as the slope of p log p through a softmax is infinite where p has become 0.
+    """
+    return log(log_posterior.shape[1]) + (log_posterior.exp() * log_posterior).sum(1).mean()
 
 
-def imbalance(posterior: Tensor) -> Tensor:
+def imbalance(log_posterior: Tensor) -> Tensor:
     """KL of the mean posterior of a batch to the uniform one: 0 where every class takes as many samples.
 
     It is what `kl_to_uniform` says of the batch as a whole; single samples may be decided.
     """
-    return kl_to_uniform(posterior.mean(0, keepdim=True))
+    return kl_to_uniform(log_posterior.logsumexp(0, keepdim=True) - log(len(log_posterior)))
 
 
-def disagreement(posterior: Tensor, nearest: Tensor, weights: Tensor) -> Tensor:
-    """-sum_ij w_ij log p_i^T p_j / sum_ij w_ij over neighbours: 0 where they are decided, and for the same class.
+def disagreement(log_posterior: Tensor, nearest: Tensor, weights: Tensor) -> Tensor:
+    """-sum_ij w_ij log(p_i^T p_j + `LEAST`) / sum_ij w_ij over neighbours: 0 where they are decided, for the same class.
 
     Parameters
     ----------
-    posterior : (b, K)
+    log_posterior : (b, K)
+        log p.
     nearest, weights : (b, k)
         Positions and weights of the neighbours.
     """
-    together = (posterior[:, None] * posterior[nearest]).sum(2)
-    return -(weights * (together + 1e-6).log()).sum() / weights.sum().clamp_min(1e-12)
+    together = (log_posterior[:, None] + log_posterior[nearest]).logsumexp(2)
+    bounded = logaddexp(together, together.new_tensor(log(LEAST)))
+    return -(weights * bounded).sum() / weights.sum().clamp_min(1e-12)

@@ -42,21 +42,6 @@ class _SquaredDistance(torch.autograd.Function):
         return to_A, to_B, None
 
 
-class _SquaredNorm(torch.autograd.Function):
-    """||A||_F^2 with gradient 2 A."""
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor) -> Tensor:
-        ctx.save_for_backward(A)
-        return _sum_of_squares(A)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (A,) = ctx.saved_tensors
-        return A * (2 * gradient)
-
-
 class _SymmetricNorm(torch.autograd.Function):
     """||S||_F^2 of the symmetric part S of C without its diagonal, with gradient 2 S."""
 
@@ -97,11 +82,6 @@ def reconstruction(X: Tensor, X_hat: Tensor) -> Tensor:
 def self_expression(Z: Tensor, Z_hat: Tensor) -> Tensor:
     """||Z - Z_hat||_F^2 for codes Z (n, d) and their self-expression Z_hat = C Z."""
     return _SquaredDistance.apply(Z, Z_hat, 1.0)
-
-
-def squared_frobenius(C: Tensor) -> Tensor:
-    """||C||_F^2."""
-    return _SquaredNorm.apply(C)
 
 
 def symmetric_part(C: Tensor) -> Tensor:

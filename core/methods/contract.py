@@ -7,31 +7,17 @@ progress, pause, one-step, snapshots and stop need no code in any method.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import NotFitted, Param, ParameterError, check_all, integer, params_of
+from core.common import NotFitted, Param, ParameterError, check_all, flatten, integer, params_of
 from core.graphs import nearest_of
+from core.methods.presets import Preset
 from core.training import Arrays, Stages, Step, to_host
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A named set of hyperparameters for one data set.
-
-    `source` says where the values come from ("paper", "code", "ours"), `note` what a reader must know about them, above
-    all whether they were chosen with the labels.
-    """
-
-    title: str
-    dataset: str
-    params: Mapping[str, Any]
-    source: str = "ours"
-    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +32,27 @@ class Cost:
         return sum(self.matrices.values())
 
 
+CAPABILITIES = {
+    "network": "pretrains an auto-encoder that is kept, and can start from one",
+    "affinity constants": "a stored C can be cut again under other constants of the read-out",
+    "reconstructs": "writes samples as sums of parts, so that its Z is a code, though nothing deep is learnt",
+}
+"""What a method may say that can be shown of it, besides the arrays that its runs store."""
+
+Labeller = Callable[[int], NDArray[np.int64]]
+"""Clusters (n,) of all samples, from a seed."""
+
+
 @dataclass(kw_only=True)
 class Clusterer:
     """Base of every method; a subclass is decorated with ``core.methods.register``.
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
     `objective` (LaTeX), `symbols` (LaTeX of each term of the loss), `gauges` (what else is watched while it trains, in
-    words), `published` (the paper's ACC by data set), `presets`, `family` (the heading it stands under), `learns` ("instant"
-    or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `uses_gpu`.
+    words), `published` (the paper's ACC by data set), `presets` (by default those of ``<name>.toml`` beside its file), `family`
+    (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters:
+    "C", "A" or "Z"), `shows` (what else can be shown of it), `renamed` (hyperparameters that stored runs may have
+    under another name: old to new), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -72,6 +71,8 @@ class Clusterer:
     gauges: ClassVar[Mapping[str, str]] = {}
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
+    shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
+    renamed: ClassVar[Mapping[str, str]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
     groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
     published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part
@@ -93,8 +94,12 @@ class Clusterer:
     device: str = "cpu"
 
     labels_: NDArray[np.int64] = field(init=False, repr=False)
+    labeller_: Labeller = field(init=False, repr=False)
     embedding_: NDArray = field(init=False, repr=False)
-    true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `peeks`
+    true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `uses_labels`
+
+    def __init_subclass__(cls) -> None:
+        flatten(cls)
 
     def __post_init__(self) -> None:
         declared = self.declared()
@@ -127,6 +132,16 @@ class Clusterer:
         return {}
 
     @classmethod
+    def scope_of(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        """How C expresses n samples: "full", "subset", "neighbors" or "anchors"; None for a method without C."""
+        return None
+
+    @classmethod
+    def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        """What a user must know about how n samples are learnt from, in a sentence; None if all are, in full."""
+        return None
+
+    @classmethod
     def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
         """ACC that the paper reports on a data set, set as in `params`; None where it reports none."""
         return cls.published.get(dataset)
@@ -139,8 +154,11 @@ class Clusterer:
         """The affinity that the last step cuts, from a step's arrays; None for methods without one."""
         return arrays.get("A")
 
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        """Read the clusters off what has been learnt, with the given seed: the last step of the method."""
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        """The last step of the method, but for its seed: what reads the clusters off what has been learnt, with any seed.
+
+        What all seeds have in common, the embedding of a graph for one, is worked out here, once.
+        """
         raise NotImplementedError  # pragma: no cover
 
     def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
@@ -156,7 +174,7 @@ class Clusterer:
             Naming what does not fit.
         """
 
-    def peeks(self, n: int) -> bool:
+    def uses_labels(self, n: int) -> bool:
         """Whether, set as it is, the method uses the true labels of n samples; then ``true_labels`` must be set.
 
         No method does by default. A run that does says so wherever its scores are shown.
@@ -167,7 +185,8 @@ class Clusterer:
         """The last step: cut the graph, or group the codes, with the seed of the run."""
         host = to_host(arrays)
         affinity = self.affinity(host)
-        self.labels_ = self.assign(host, affinity, random_state=self.random_state)
+        self.labeller_ = self.labeller(host, affinity)
+        self.labels_ = self.labeller_(self.random_state)
         for attribute, value in (
             ("embedding_", host.get("Z")), ("representation_matrix_", host.get("C")), ("affinity_matrix_", affinity),
         ):  # fmt: skip
@@ -216,6 +235,19 @@ class Clusterer:
             self.embedding_ = arrays["Z"]
         return self
 
+    @property
+    def K(self) -> int:
+        """The number of clusters, once it is known.
+
+        Raises
+        ------
+        ParameterError
+            If it was not given.
+        """
+        if self.n_clusters is None:
+            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
+        return self.n_clusters
+
     def clusters(self, X: NDArray) -> int:
         """The number of clusters, checked against the number of samples.
 
@@ -224,11 +256,9 @@ class Clusterer:
         ParameterError
             If it was not given, or there are fewer samples than clusters.
         """
-        if self.n_clusters is None:
-            raise ParameterError(f"The 'n_clusters' parameter of {self.name} must be given for data without classes.")
-        if len(X) < self.n_clusters + 1:
+        if len(X) < self.K + 1:
             raise ParameterError(
                 f"The 'n_clusters' parameter of {self.name} must be less than the number of samples, {len(X)}. "
                 f"Got {self.n_clusters} instead."
             )
-        return self.n_clusters
+        return self.K

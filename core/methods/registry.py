@@ -7,19 +7,23 @@ is heavy where its training starts.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
 from core.common import UnknownName, check_all, choice, flag, integer, real, sizes
-from core.methods.contract import Clusterer, Preset
+from core.methods.contract import Clusterer
+from core.methods.presets import Preset, load_presets
 
 FAMILIES = (
     "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "On pretrained codes",
     "Shallow subspace", "Baselines",
 )  # fmt: skip
+PREFERRED = ("paper", "code", "ours")  # of presets that are neither called like the data set nor its fast one
 _METHODS: dict[str, type[Clusterer]] = {}
 T = TypeVar("T", bound=Clusterer)
 
@@ -30,6 +34,12 @@ def register(cls: type[T]) -> type[T]:
     made = dataclass(kw_only=True, repr=True, eq=False)(cls)
     if not made.name:
         raise TypeError(f"{cls.__name__} must set the class attribute 'name'.")
+    if "presets" not in vars(cls):
+        made.presets = load_presets(Path(inspect.getfile(cls)).with_name(f"{made.name}.toml"))
+    made.presets = {
+        name: replace(preset, params=check_all(made.declared(), preset.params, made.name))
+        for name, preset in made.presets.items()
+    }
     known = _METHODS.get(made.name)
     if known is not None and known.__module__ != made.__module__:
         raise TypeError(f"The name {made.name!r} is taken by {known.__module__}.")
@@ -75,14 +85,20 @@ def build(name: str, **params: Any) -> Clusterer:
         If a value is out of its bounds.
     """
     cls = method_class(name)
-    device = params.pop("device", "cpu")
-    return cls(**check_all(cls.declared(), params, name), device=device)
+    device, declared = params.pop("device", "cpu"), cls.declared()
+    given = {cls.renamed.get(key, key): value for key, value in params.items()}
+    for key in given:
+        if key not in declared:
+            raise UnknownName(f"parameter of {name}", key, declared)
+    return cls(**given, device=device)  # which checks every value
 
 
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
-    """The preset to use: the named one, or the one called like the data set or its fast one, or none (the defaults).
+    """The preset to use: the named one, or with "auto" the most fitting one for the data, or none (the defaults).
 
-    A preset of the data set may be named by its ending alone: "fast" means "coil20-fast" on COIL-20.
+    For a data set it is the preset called like it, else its fast one, else any other that is made for it, the paper's
+    before the program's, else the defaults. A preset of the data set may be named by its ending alone: "fast" means
+    "coil20-fast" on COIL-20.
 
     Returns
     -------
@@ -91,7 +107,7 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
     """
     presets = method_class(name).presets
     if preset in (None, "auto"):
-        preset = next((known for known in (dataset, f"{dataset}-fast") if known in presets), "defaults")
+        preset = _fitting(presets, dataset)
     if f"{dataset}-{preset}" in presets:
         preset = f"{dataset}-{preset}"
     if preset == "defaults":
@@ -99,3 +115,11 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
     if preset not in presets:
         raise UnknownName(f"preset of {name}", str(preset), [*presets, "defaults"])
     return str(preset), presets[str(preset)]
+
+
+def _fitting(presets: Mapping[str, Preset], dataset: str) -> str:
+    """The name of the preset that is taken for a data set where none was named."""
+    own = [name for name, preset in presets.items() if preset.dataset == dataset]
+    order = [name for name in (dataset, f"{dataset}-fast") if name in own]
+    order += sorted(own, key=lambda name: PREFERRED.index(presets[name].source))
+    return order[0] if order else "defaults"

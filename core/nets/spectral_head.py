@@ -35,5 +35,8 @@ class SpectralHead(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Outputs (b, K): rows of probabilities, or coordinates in (-1, 1)."""
-        h = self.logits(z)
-        return torch.tanh(h) if self.output == "tanh" else torch.softmax(h, 1)
+        return self.activate(self.logits(z))
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """The last function."""
+        return torch.tanh(logits) if self.output == "tanh" else torch.softmax(logits, 1)

@@ -13,12 +13,16 @@ itself would change a network with a strong graph branch far more than one witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.graphs import Extension
 from core.graphs.batches import Laplacian
+from core.graphs.laplacians import Beside
 
 SMALLEST_THETA = 1e-4
 
@@ -26,11 +30,13 @@ SMALLEST_THETA = 1e-4
 class Coder(nn.Module):
     """Samples and their Laplacian to codes, layer by layer; ``unit`` is the scale in which the codes count.
 
-    What is trained is ``stretch`` times the weights of the paper.
+    What is trained is ``stretch`` times the weights of the paper. ``n_layers`` of codes are there to be seen.
     """
 
     unit: Tensor
     stretch = 1.0
+    n_layers = 1
+    sees_graph = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +44,18 @@ class Coder(nn.Module):
 
     def forward(self, X: Tensor, L: Laplacian) -> list[Tensor]:
         """Codes of samples (n, m) after every layer, (n, p) each."""
+        raise NotImplementedError  # pragma: no cover
+
+    def continued(self, X: Tensor, joined: Extension | None, known: Sequence[Tensor]) -> list[Tensor]:
+        """Codes of new samples (q, m).
+
+        Parameters
+        ----------
+        joined
+            How they hang together with the training samples; None for a coder that sees no graph.
+        known
+            Codes of the training samples after every layer, which stay as they are.
+        """
         raise NotImplementedError  # pragma: no cover
 
 
@@ -60,7 +78,7 @@ class TAGNet(Coder):
         self.W = nn.Parameter(atoms)
         self.gram = nn.Parameter(atoms @ atoms.T)
         self.theta = nn.Parameter(torch.full((len(atoms),), lam))
-        self.n_stages, self.rho = n_stages, alpha / N
+        self.n_layers, self.rho = n_stages + 1, alpha / N
         self.N = self.stretch = N
 
     def shrink(self, U: Tensor) -> Tensor:
@@ -71,46 +89,43 @@ class TAGNet(Coder):
 
     def forward(self, X: Tensor, L: Laplacian) -> list[Tensor]:
         """Codes of samples (n, m) after every iteration, (n, p) each; the last are A."""
+        return self._iterations(X, [L] * (self.n_layers - 1))
+
+    def continued(self, X: Tensor, joined: Extension | None, known: Sequence[Tensor]) -> list[Tensor]:
+        assert joined is not None
+        return self._iterations(X, [joined.beside(Z) for Z in known[:-1]])
+
+    def _iterations(self, X: Tensor, graphs: Sequence[Laplacian | Beside]) -> list[Tensor]:
         drive = X @ self.W.T / self.N
         codes = [self.shrink(drive)]
-        for _ in range(self.n_stages):
-            codes.append(self._stage(drive, codes[-1], L @ codes[-1] if self.rho else None))
+        for L in graphs:
+            Z = codes[-1]
+            smoothing = self.rho * (L @ Z) if self.rho else 0
+            codes.append(self.shrink(drive + Z - Z @ self.gram.T / self.N - smoothing))
         return codes
-
-    def continued(self, X: Tensor, own: Tensor, joined: Tensor, known: list[Tensor]) -> list[Tensor]:
-        """Codes of new samples (q, m) that are joined to training samples.
-
-        Parameters
-        ----------
-        own : (q, 1)
-        joined : (q, n) sparse
-            c and M: L acts on a new sample like c z - sum_j M_j z_j over the training samples z_j.
-        known
-            Codes of the training samples after every iteration, which stay as they are.
-        """
-        drive = X @ self.W.T / self.N
-        codes = [self.shrink(drive)]
-        for Z in known[: self.n_stages]:
-            codes.append(self._stage(drive, codes[-1], own * codes[-1] - joined @ Z if self.rho else None))
-        return codes
-
-    def _stage(self, drive: Tensor, Z: Tensor, smoothness: Tensor | None) -> Tensor:
-        U = drive + Z - Z @ self.gram.T / self.N
-        return self.shrink(U if smoothness is None else U - self.rho * smoothness)
 
 
 class DenseEncoder(Coder):
     """The baseline encoder BE: dense layers of p rectified units, as many as TAGnet has shrinkages."""
 
+    sees_graph = False
+
     def __init__(self, n_features: int, width: int, depth: int, generator: torch.Generator) -> None:
         super().__init__()
         from core.nets.perceptron import perceptron
 
+        self.n_layers = depth
         self.layers = nn.ModuleList(
             perceptron([fan_in, width], generator)[0] for fan_in in [n_features, *[width] * (depth - 1)]
         )
 
     def forward(self, X: Tensor, L: Laplacian) -> list[Tensor]:
+        return self._activations(X)
+
+    def continued(self, X: Tensor, joined: Extension | None, known: Sequence[Tensor]) -> list[Tensor]:
+        return self._activations(X)
+
+    def _activations(self, X: Tensor) -> list[Tensor]:
         codes: list[Tensor] = []
         for layer in self.layers:
             codes.append(torch.relu(layer(codes[-1] if codes else X)))
@@ -120,6 +135,6 @@ class DenseEncoder(Coder):
 class Clusters(nn.Module):
     """omega (p, K): what each cluster gives for each unit of a code."""
 
-    def __init__(self, omega: NDArray) -> None:
+    def __init__(self, omega: Tensor) -> None:
         super().__init__()
-        self.omega = nn.Parameter(torch.from_numpy(np.asarray(omega, dtype=np.float32)))
+        self.omega = nn.Parameter(omega)

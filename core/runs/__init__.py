@@ -4,12 +4,15 @@ Uses every room below.
 """
 
 from core.runs.estimates import estimate
-from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, execute, make_spec, prepare, resolve_device
+from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
+from core.runs.export import export_run
+from core.runs.handle import RunHandle
 from core.runs.networks import STALE_SECONDS, Pretrained, PretrainedStore, RunShelf
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
 from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
+from core.runs.threads import thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
@@ -21,13 +24,16 @@ __all__ = [
     "Pretrained",
     "PretrainedStore",
     "Run",
+    "RunHandle",
     "RunShelf",
     "RunSpec",
     "RunStore",
     "Status",
+    "check",
     "claim_for_this_process",
     "estimate",
     "execute",
+    "export_run",
     "fitted",
     "has_worker",
     "label_new",
@@ -37,5 +43,7 @@ __all__ = [
     "resolve_device",
     "settle_lost",
     "this_process",
+    "thread_variables",
     "to_csv",
+    "training_threads",
 ]

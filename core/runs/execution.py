@@ -19,10 +19,12 @@ from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, c
 from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
+from core.runs.handle import RunHandle
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import Run, RunSpec, Status
 from core.runs.store import RunStore
+from core.runs.threads import limited_threads, training_threads
 from core.training import Arrays, Stages, Step, to_host
 
 CHECKPOINT_SECONDS = 10.0
@@ -55,9 +57,8 @@ def make_spec(
     cls = methods.method_class(method)
     declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
     preset_name, chosen = methods.preset_for(method, data.name, preset)
-    values = {name: param.default for name, param in declared.items()}
-    values |= check_all(declared, chosen.params if chosen else {}, method)
-    own = check_all(declared, overrides or {}, method)
+    values = {name: param.default for name, param in declared.items()} | dict(chosen.params if chosen else {})
+    own = check_all(declared, overrides or {}, method)  # defaults and presets were checked when they were declared
     modified = any(values[name] != value for name, value in own.items() if name != "n_clusters")
     values |= own
     if device not in DEVICES:
@@ -103,42 +104,55 @@ def prepare(spec: RunSpec) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
     started = time.perf_counter()
     data = datasets.load(spec.data)
+    return Prepared(data, check(spec, data), time.perf_counter() - started)
+
+
+def check(spec: RunSpec, data: Dataset) -> Clusterer:
+    """The method of a spec, set for its data, which are loaded already.
+
+    Raises
+    ------
+    InvalidInput
+        If method and data do not fit each other.
+    """
+    cls = methods.method_class(spec.method)
     params = dict(spec.params)
     if params.get("n_clusters") is None:
         params["n_clusters"] = data.n_classes
     columns = [len(attribute.classes) for attribute in data.attributes.values()]
-    params |= methods.method_class(spec.method).by_columns(params, columns, data.n_classes)
-    device = resolve_device(spec.device, methods.method_class(spec.method))
-    method = methods.build(spec.method, **params, random_state=spec.seed, device=device)
+    params |= cls.by_columns(params, columns, data.n_classes)
+    method = methods.build(spec.method, **params, random_state=spec.seed, device=resolve_device(spec.device, cls))
     method.clusters(data.X)
-    if method.peeks(data.n_samples):
+    if method.uses_labels(data.n_samples):
         method.true_labels = data.y
     method.check_data(data.samples)
     if data.test is not None:
         heldout.check(method, data.test)
-    return Prepared(data, method, time.perf_counter() - started)
+    return method
 
 
 def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None) -> Run:
-    """Run a claimed record to its end.
+    """Run a claimed record to its end, on as many threads as any run gets.
 
     `prepared` saves loading the data again for a caller that has checked the spec by preparing it.
 
     Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
     outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
     """
-    execution = _Execution(store, store.get(run_id), prepared, on_step)
+    run = RunHandle.open(store, run_id)
+    execution = _Execution(run, prepared, on_step)
     try:
-        result = execution.train()
-        store.finish(run_id, Status.STOPPED if execution.stages.stopping else Status.DONE, result)
+        with limited_threads(training_threads()):
+            result = execution.train()
+        run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
     except KeyboardInterrupt:
         execution.record.flush()
-        store.finish(run_id, Status.STOPPED, execution.facts())
+        run.finish(Status.STOPPED, execution.facts())
         raise
     except Exception as error:  # a worker's last words belong into the record, whatever they are
         execution.record.flush()  # the steps just before are the ones that explain it
-        store.finish(run_id, Status.FAILED, execution.facts(), _describe(error))
-    return store.get(run_id)
+        run.finish(Status.FAILED, execution.facts(), _describe(error))
+    return run.record()
 
 
 def _describe(error: Exception) -> dict[str, Any]:
@@ -163,11 +177,10 @@ def _demand_finite(arrays: Arrays, step: Step) -> None:
 class _Execution:
     """One pass of the training loop."""
 
-    def __init__(self, store: RunStore, run: Run, prepared: Prepared | None, on_step: OnStep | None) -> None:
-        self.store, self.run, self.spec, self.prepared = store, run, run.spec, prepared
-        self.on_step = on_step
+    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None) -> None:
+        self.run, self.prepared, self.on_step = run, prepared, on_step
         self.stages = Stages()
-        self.record = Recorder(store, run.id)
+        self.record = Recorder(run)
         self.shelf: RunShelf | None = None
         self.data: Dataset | None = None
         self.method: Clusterer | None = None
@@ -177,22 +190,22 @@ class _Execution:
     def train(self) -> dict[str, Any]:
         """The whole run: load, every stage of the method, the last look."""
         self.record.announce("load")
-        ready = self.prepared or prepare(self.spec)
+        ready = self.prepared or prepare(self.run.spec)
         self.data, self.method = data, method = ready.data, ready.method
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)
-        picture = looks.LivePicture(data, self.spec.seed)
+        picture = looks.LivePicture(data, self.run.spec.seed)
         arrays: dict[str, Any] = {}
-        self.store.set_status(self.run.id, Status.RUNNING)
+        self.run.set_status(Status.RUNNING)
         for step in self._timed(method.iter_fit(data.samples, self.stages)):
             arrays.update(step.arrays)
             self._observe(method, data, picture, step)
             self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
-            result = outcome.conclude(self.store, self.run.id, data, method, arrays, self.stages, self.record, picture)
+            result = outcome.conclude(self.run, data, method, arrays, self.stages, self.record, picture)
         return {**result, **self.facts()}
 
     def facts(self) -> dict[str, Any]:
@@ -209,11 +222,11 @@ class _Execution:
 
     def _shelf_for(self, method: Clusterer, data: Dataset) -> RunShelf:
         provenance = {
-            "dataset": data.name, "data": self.spec.data.to_dict(), "fingerprint": data.fingerprint,
+            "dataset": data.name, "data": self.run.spec.data.to_dict(), "fingerprint": data.fingerprint,
             "n_samples": data.n_samples,
             "method": method.name, "run": self.run.id, "device": method.device.split(":")[0],
         }  # fmt: skip
-        return RunShelf(PretrainedStore(self.store.home), provenance)
+        return RunShelf(PretrainedStore(self.run.home), provenance)
 
     def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Charge the time that each step took to its stage; the time spent watching is not the method's."""
@@ -239,7 +252,7 @@ class _Execution:
                 found = looks.alarms(view, method.clusters(data.X), step.stage, step.step)
                 self.record.alarms([*found, *self.record.history_alarms(view.scores, step.stage, step.step)])
                 self.record.consider(view.scores, step.stage, step.step)
-                self.store.save_arrays(self.run.id, "live", picture.draw(view))
+                self.run.save_arrays("live", picture.draw(view))
                 scalars |= view.scores
         else:
             self.record.note(step.stage, scalars)
@@ -248,7 +261,7 @@ class _Execution:
             self.on_step(step, scalars)
 
     def _is_snapshot(self, step: Step) -> bool:
-        every = -(-step.total // self.spec.snapshots)
+        every = -(-step.total // self.run.spec.snapshots)
         return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0)
 
     def _obey(self) -> None:
@@ -259,26 +272,26 @@ class _Execution:
         if now < self.next_look:
             return
         self.next_look = now + REQUEST_SECONDS
-        request = self.store.requested(self.run.id)
+        request = self.run.asked()
         if request == "pause":
             request = self._hold()
         if request == "step":  # granted once: look again right after it
-            self.store.grant_step(self.run.id)
+            self.run.grant_step()
             self.next_look = 0.0
         elif request == "stop":
-            self.store.accept_stop(self.run.id)
+            self.run.accept_stop()
             self.stages.stop()
 
     def _hold(self) -> str | None:
         """Wait between two steps until something else than a pause is asked for."""
         self.record.flush()
         self._checkpoint()
-        self.store.set_status(self.run.id, Status.PAUSED)
+        self.run.set_status(Status.PAUSED)
         held = time.monotonic()
-        while (request := self.store.requested(self.run.id)) == "pause":
+        while (request := self.run.asked()) == "pause":
             time.sleep(0.05)
         self.record.leave_out(time.monotonic() - held)
-        self.store.set_status(self.run.id, Status.RUNNING)
+        self.run.set_status(Status.RUNNING)
         return request
 
     # ---- checkpoints ---------------------------------------------------------------------------------------------
@@ -286,16 +299,16 @@ class _Execution:
     def _checkpoint(self) -> None:
         self.record.flush()
         started = time.monotonic()
-        outcome.save_checkpoint(self.store, self.run.id, self.stages, self.record, self.shelf.used if self.shelf else None)
+        outcome.save_checkpoint(self.run, self.stages, self.record, self.shelf.used if self.shelf else None)
         ended = time.monotonic()  # a large C takes seconds to write: a small share of the time is enough
         self.next_checkpoint = ended + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * (ended - started))
 
     def _restored(self, shelf: RunShelf) -> Stages:
-        saved = outcome.load_checkpoint(self.store, self.run.id)
+        saved = outcome.load_checkpoint(self.run)
         if saved is None:
-            self.store.rewind_history(self.run.id, 0)
+            self.run.rewind(0)
             return Stages(shelf=shelf)
         shelf.used = dict(saved.get("pretrained", {}))
         self.record.restore(saved["record"])
-        self.store.rewind_history(self.run.id, self.record.seq)
+        self.run.rewind(self.record.seq)
         return Stages(saved["stages"], shelf)

@@ -64,7 +64,7 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
         return View(host)
     try:
         affinity = method.affinity(host)
-        labels = method.assign(host, affinity, random_state=method.random_state)
+        labels = method.labeller(host, affinity)(method.random_state)
     except (ArpackError, LinAlgError) as error:  # a look that fails must not end the training
         return View(host, failure=str(error))
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))

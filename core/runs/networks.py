@@ -26,7 +26,7 @@ from core.common import UnknownName
 
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
 STALE_SECONDS = 3600.0
-VERSION = 1  # raise it when a recipe comes to mean another network
+VERSION = 2  # raise it when a recipe comes to mean another network, or its state other parts
 
 
 @dataclass(frozen=True)

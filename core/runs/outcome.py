@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import evaluation
-from core.common import atomic_write
 from core.datasets import Dataset
 from core.methods import Clusterer
 from core.runs import heldout, looks
+from core.runs.handle import RunHandle
 from core.runs.recorder import Recorder
 from core.runs.spec import CHECKPOINT
-from core.runs.store import RunStore
 from core.training import Stages, to_host
 
 SPREAD_SEEDS = 10
+CHECKPOINT_VERSION = 2  # raise it when a stage comes to keep other parts, or under other names
 MAX_VALUES = 20_000_000
 
 
 def conclude(
-    store: RunStore, run_id: str, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
+    run: RunHandle, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
     record: Recorder, picture: looks.LivePicture,
 ) -> dict[str, Any]:  # fmt: skip
     """Score the final state, store what can be explored later, and return the result of the run.
@@ -39,7 +39,7 @@ def conclude(
         stored["labels"] = method.labels_
         affinity = getattr(method, "affinity_matrix_", None)
         view = looks.View(host, method.labels_, affinity, looks.score(data, host, method.labels_, affinity))
-        result = {"metrics": dict(view.scores), "spread": spread(method, data, host, affinity)}
+        result = {"metrics": dict(view.scores), "spread": spread(method, data, host)}
         side = method.side_labels(host)
         if side or data.attributes:
             result["columns"] = looks.against_columns(data, {**side, "result": method.labels_})
@@ -53,14 +53,14 @@ def conclude(
         found = looks.alarms(view, method.clusters(data.X), "final", 1)
         record.alarms([*found, *record.history_alarms(view.scores, "final", 1)])
         record.consider(view.scores, "final", 1)
-        store.save_arrays(run_id, "live", picture.draw(view))
-    store.save_arrays(run_id, "final", stored)
-    _save_weights(store, run_id, stages)
+        run.save_arrays("live", picture.draw(view))
+    run.save_arrays("final", stored)
+    _save_weights(run, stages)
     record.flush()
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
 
 
-def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any], affinity: Any) -> dict[str, Any]:
+def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Mean and standard deviation of the scores when only the seed of the last step changes.
 
     Returns
@@ -71,7 +71,7 @@ def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any], affinity
     if data.y is None:
         return {}
     seeds = [method.random_state + s for s in range(SPREAD_SEEDS)]
-    found = [method.assign(arrays, affinity, random_state=seed) for seed in seeds]
+    found = [method.labeller_(seed) for seed in seeds]
     scores = [looks.against_classes(data.y, arrays, labels) for labels in found]
     return {name: summarize([s[name] for s in scores]) for name in scores[0]}
 
@@ -107,34 +107,32 @@ def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray
     return stored
 
 
-def _save_weights(store: RunStore, run_id: str, stages: Stages) -> None:
+def _save_weights(run: RunHandle, stages: Stages) -> None:
     weights = {name: value for name, value in stages.weights().items() if not name.startswith("representation.")}
     if weights:  # C is among the arrays of the run
         from safetensors.torch import save
 
-        with atomic_write(store.folder(run_id) / "weights.safetensors") as file:
+        with run.writing("weights.safetensors") as file:
             file.write(save(weights))
 
 
-def save_checkpoint(
-    store: RunStore, run_id: str, stages: Stages, record: Recorder, pretrained: Mapping[str, Any] | None = None
-) -> None:
+def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, pretrained: Mapping[str, Any] | None = None) -> None:
     """Write the state of the stages and of the diary, if there is anything to go on from, and which network it began with."""
     state = stages.state_dict()
     if not state:
         return
     import torch
 
-    with atomic_write(store.folder(run_id) / CHECKPOINT) as file:
-        torch.save({"stages": state, "record": record.state(), "pretrained": dict(pretrained or {})}, file)
+    saved = {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state(), "pretrained": dict(pretrained or {})}
+    with run.writing(CHECKPOINT) as file:
+        torch.save(saved, file)
 
 
-def load_checkpoint(store: RunStore, run_id: str) -> dict[str, Any] | None:
-    """The last checkpoint, on the CPU; None if the run has none."""
-    path = store.folder(run_id) / CHECKPOINT
-    if not path.exists():
+def load_checkpoint(run: RunHandle) -> dict[str, Any] | None:
+    """The last checkpoint, on the CPU; None if the run has none, or one of a version that names its parts otherwise."""
+    if not run.checkpoint.exists():
         return None
     import torch
 
-    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return saved
+    saved: dict[str, Any] = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
+    return saved if saved.get("version") == CHECKPOINT_VERSION else None

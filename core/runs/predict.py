@@ -59,7 +59,7 @@ def fitted(store: RunStore, run_id: str) -> Clusterer:
     """
     run = store.get(run_id)
     cls = methods.method_class(run.spec.method)
-    arrays = store.arrays(run_id, "final", ("labels", "Z", *cls.restored_from))
+    arrays = store.files.arrays(run_id, "final", ("labels", "Z", *cls.restored_from))
     if "labels" not in arrays:
         raise DataError(f"The run {run_id} has no clusters that new samples could take.")
     params: dict[str, Any] = {**run.spec.params, "n_clusters": run.result["n_clusters"], "random_state": run.spec.seed}
@@ -88,7 +88,7 @@ def label_new(store: RunStore, run_id: str, spec: DataSpec) -> NewLabels:
 
 
 def _weights(store: RunStore, run_id: str) -> dict[str, Any]:
-    path = store.folder(run_id) / "weights.safetensors"
+    path = store.files.folder(run_id) / "weights.safetensors"
     if not path.is_file():
         return {}
     from safetensors.torch import load_file

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from core.runs.handle import RunHandle
 from core.runs.looks import Alarm, history_alarms
 from core.runs.spec import HistoryRow
-from core.runs.store import RunStore
 from core.training import Step
 
 FLUSH_SECONDS = 0.25
@@ -21,8 +21,8 @@ TIMED_STAGES = ("load", "pretrain", "finetune", "spectral")
 class Recorder:
     """Collects what happens and writes it in batches, so that a step of a millisecond is not slowed by the disk."""
 
-    def __init__(self, store: RunStore, run_id: str) -> None:
-        self.store, self.run_id = store, run_id
+    def __init__(self, run: RunHandle) -> None:
+        self._run = run
         self.seq = 0
         self.seconds: dict[str, float] = {}
         self._best: dict[str, Any] = {}
@@ -103,7 +103,7 @@ class Recorder:
 
     def flush(self) -> None:
         alarms = [alarm.to_dict() for alarm in self._alarms.values()]
-        self.store.report(self.run_id, self._progress, self._rows, alarms)
+        self._run.report(self._progress, self._rows, alarms)
         self._rows = []
         self._flushed = time.monotonic()
 

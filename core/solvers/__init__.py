@@ -5,7 +5,7 @@ Arrays in, arrays out. Uses `core.common`; the module `bilevel` needs torch and 
 
 from core.solvers.dictionary import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
 from core.solvers.greedy import pursuit_representation
-from core.solvers.kernels import gram_matrix
+from core.solvers.kernels import Kernel, gram_matrix
 from core.solvers.low_rank import low_rank_representation
 from core.solvers.progress import Progress
 from core.solvers.restricted import (
@@ -20,6 +20,7 @@ from core.solvers.sparse import penalty_weights, sparse_representation, weights_
 
 __all__ = [
     "KSVD",
+    "Kernel",
     "MiniBatchDictionary",
     "Progress",
     "anchored_ridge",

@@ -12,7 +12,7 @@ its steps kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.graphs import Extension
 from core.graphs.batches import Laplacian
 from core.nets import Coder
 
@@ -119,17 +120,12 @@ class SparseCoder(Coder):
             active = (codes != 0).to(codes.dtype)
 
         def solve(gradient: Tensor) -> Tensor:
-            return solve_active(
-                gradient, active, gram, L.__matmul__, alpha=self.alpha, iterations=self.solver_iterations
-            )  # fmt: skip
+            return solve_active(gradient, active, gram, L.__matmul__, alpha=self.alpha, iterations=self.solver_iterations)
 
         G = (codes @ D - X) @ D.T  # the rest of G does not depend on D
         return [_AtMinimum.apply(G, codes, solve)]
 
-    def of_new(self, X: Tensor, own: Tensor, joined: Tensor, known: Tensor) -> Tensor:
-        """Codes of new samples (q, m) on which L acts like z to own z - joined known, with codes `known` that stay."""
-        D = self.atoms()
-        constant = joined @ known
-        return minimum(
-            X @ D.T, D @ D.T, lambda Z: own * Z - constant, lam=self.lam, alpha=self.alpha, iterations=self.iterations
-        )  # fmt: skip
+    def continued(self, X: Tensor, joined: Extension | None, known: Sequence[Tensor]) -> list[Tensor]:
+        assert joined is not None
+        D, L = self.atoms(), joined.beside(known[-1])
+        return [minimum(X @ D.T, D @ D.T, L.__matmul__, lam=self.lam, alpha=self.alpha, iterations=self.iterations)]

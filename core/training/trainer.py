@@ -1,123 +1,109 @@
-"""One way to train a stage: epochs of mini-batches, with early stopping on held-out samples."""
+"""The one loop in which anything with gradients is trained: epochs of steps down a sum of terms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import cos, pi
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.training.descent import Averages, descend
+from core.training.descent import Averages, Terms, descend
+from core.training.restarts import Restarts
+from core.training.schedules import Schedule
 from core.training.stages import Arrays, Stages, Step
-from core.training.stopping import EarlyStopping
 
-Terms = Callable[[Tensor, bool], Mapping[str, Tensor]]
+_TOTAL = "total"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Trainer:
-    """Trains networks on some samples.
+    """Trains networks, in one stage.
 
     Attributes
     ----------
-    fitted, held
-        Samples that gradients come from, and those that only say when to stop; none of the latter: never.
-    order, noise
-        Generators of the batches and of the masks.
-    optimizer, batch_size, patience
-        "adam" or "sgd", samples of a step, and epochs before a stage may stop early.
+    networks
+        What the optimiser changes, by the name under which it is kept.
+    optimizer, schedule
+    parts
+        What else changes in the stage and must be there again when it is resumed: generators, graphs.
+    batches
+        The rows of the batches of the next epoch; None stands for all samples at once.
+    terms
+        The terms of a batch.
+    views
+        What can be seen after an epoch.
+    before
+        Called at the beginning of an epoch with its index.
+    adjust
+        Called between gradients and step.
+    stepped
+        Called after each step.
+    after
+        Called at the end of an epoch with the means of its terms; what it returns is reported too, and ``converged`` ends
+        the stage.
+    finish
+        Called once no more steps are made, see `Stages.run`.
+    restarts
+        Where networks train side by side: is told their losses, and says whose are reported.
+    summed
+        Terms are sums over samples, so that those of an epoch are sums over its batches, and not means.
     """
 
-    stages: Stages
-    fitted: Tensor
-    held: Tensor
-    order: torch.Generator
-    noise: torch.Generator
-    optimizer: str
-    batch_size: int
-    patience: int
+    networks: Mapping[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    batches: Callable[[], Iterable[Tensor | None]]
+    terms: Callable[[Any], Terms]
+    views: Callable[[], Arrays]
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    before: Callable[[int], None] | None = None
+    adjust: Callable[[], None] | None = None
+    stepped: Callable[[], None] | None = None
+    after: Callable[[Mapping[str, Tensor]], Mapping[str, Any]] | None = None
+    finish: Callable[[], None] | None = None
+    restarts: Restarts | None = None
+    summed: bool = False
 
-    def run(
-        self, stage: str, epochs: int, networks: Mapping[str, nn.Module], terms: Terms, *, rate: float,
-        parameters: Sequence[Tensor] | None = None, falling: bool = False, stop_factor: int | None = None, floor: float = 0.0,
-        arrays: Arrays | None = None,
-    ) -> Iterator[Step]:  # fmt: skip
-        """One stage.
+    def run(self, stages: Stages, stage: str, epochs: int) -> Iterator[Step]:
+        """Up to so many epochs, each a step of the stage."""
+        parts = {**self.networks, "optimizer": self.optimizer, "schedule": self.schedule, **self.parts}
+        if self.restarts is not None:
+            parts["restarts"] = self.restarts
+        yield from stages.run(stage, epochs, parts, self.epoch, finish=self.finish)
 
-        Parameters
-        ----------
-        networks
-            What the stage changes, by the name it is kept under.
-        terms
-            The loss of a batch of samples, term by term; told whether the batch is learnt from (and may be corrupted).
-        parameters
-            What the optimiser changes; all parameters of the networks by default.
-        falling
-            The learning rate falls to zero along a cosine.
-        stop_factor
-            See `EarlyStopping`; None: no early stopping, and the held-out samples are not looked at.
-        floor
-            What the terms of the held-out samples leave out of their cross-entropy: an improvement is one of the whole.
-        arrays
-            What can be seen after every epoch.
-        """
-        everything = (p for net in networks.values() for p in net.parameters())
-        optimizer = self._optimizer(list(everything if parameters is None else parameters), rate)
-        steps = max(epochs * -(-len(self.fitted) // self.batch_size), 1)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: 0.5 * (1 + cos(pi * min(step / steps, 1))) if falling else 1.0
-        )
-        stopping = None if stop_factor is None or not len(self.held) else EarlyStopping(networks, self.patience, stop_factor)
+    def epoch(self, index: int) -> tuple[Mapping[str, Any], Arrays]:
+        """One epoch: its scalars, and what can be seen after it."""
+        if self.before is not None:
+            self.before(index)
+        averages, rescued = self._descend()
+        values = averages.sums() if self.summed else averages.means()
+        total, rate = values.pop(_TOTAL), self.schedule.rate
+        scalars: dict[str, Any] = dict(values)
+        loss: Callable[[], float] = total.sum().item
+        if self.restarts is not None:
+            lowest = self.restarts.compare(total, rescued)
+            loss = lambda: lowest  # noqa: E731
+            chosen = {name: value if value.ndim == 0 else value[self.restarts.best] for name, value in values.items()}
+            scalars = {**chosen, "rate": rate, "rescued": int(rescued.sum())}
+        if self.after is not None:
+            scalars |= self.after(values)
+        done = self.schedule.after_epoch(loss)
+        return {**scalars, "converged": done or bool(scalars.get("converged", False))}, self.views()
 
-        def epoch(index: int) -> tuple[Mapping[str, Any], Arrays]:
-            scalars: dict[str, Any] = self._descend(terms, optimizer, schedule)
-            if stopping is not None:
-                scalars["validation"] = self._validation(terms)
-                scalars["converged"] = stopping.after(index + 1, float(scalars["validation"]) + floor)
-            return scalars, arrays or {}
-
-        parts: dict[str, Any] = {**networks, "optimizer": optimizer, "schedule": schedule}
-        parts |= {"order": self.order, "noise": self.noise}
-        if stopping is not None:
-            parts["stopping"] = stopping
-        yield from self.stages.run(stage, epochs, parts, epoch, finish=stopping.restore if stopping is not None else None)
-        for name in networks:
-            self.stages.forget(name, before=stage)
-
-    def _optimizer(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
-        adam = self.optimizer == "adam"
-        return torch.optim.Adam(parameters, lr=rate, fused=True) if adam else torch.optim.SGD(parameters, lr=rate)
-
-    def _descend(
-        self, terms: Terms, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
-    ) -> dict[str, Any]:
-        """One pass over the fitted samples in random batches; the mean of every term."""
-        order = self.fitted[torch.randperm(len(self.fitted), generator=self.order).to(self.fitted.device)]
-        averages = Averages()
-        for rows in order.split(self.batch_size):
-            found = terms(rows, True)
-            descend(optimizer, found)
-            schedule.step()
-            averages.add(found, len(rows))
-        return averages.means()
-
-    def masked(self, x: Tensor, share: float) -> Tensor:
-        """x with a share of its entries, drawn one by one, set to zero."""
-        return x if share == 0 else x * (torch.rand(x.shape, generator=self.noise, device=x.device) >= share)
-
-    def apart(self, seed: int) -> Trainer:
-        """The same with generators of its own: what it trains leaves the batches and masks of this one as they were."""
-        order, noise = torch.Generator().manual_seed(seed), torch.Generator(self.noise.device).manual_seed(seed)
-        return replace(self, order=order, noise=noise)
-
-    def _validation(self, terms: Terms) -> Tensor:
-        """Mean loss of the held-out samples, as they are."""
-        with torch.no_grad():
-            parts = [
-                torch.stack(list(terms(rows, False).values())).sum() * (len(rows) / len(self.held))
-                for rows in self.held.split(max(self.batch_size, 1024))
-            ]
-        return torch.stack(parts).sum()
+    def _descend(self) -> tuple[Averages, NDArray]:
+        """One pass over the batches: their terms, and in how many of them each network was rescued."""
+        averages, rescued = Averages(), np.zeros(1)
+        for rows in self.batches():
+            found = self.terms(rows)
+            total = descend(self.optimizer, found.losses, self.adjust)
+            self.schedule.after_step()
+            if self.stepped is not None:
+                self.stepped()
+            weight = 1 if rows is None or self.summed else len(rows)
+            averages.add({**found.losses, **found.gauges, _TOTAL: total}, weight)
+            rescued = rescued + np.array(found.rescued or (0,))
+        return averages, rescued

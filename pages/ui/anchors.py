@@ -31,7 +31,7 @@ def anchors_view(run: Run, data: Dataset) -> None:
 
 def _draw(run: Run, data: Dataset, answer: Answer) -> None:
     arrays = answer.arrays
-    final = store().arrays(run.id, "final", ("anchors", "labels"))
+    final = store().files.arrays(run.id, "final", ("anchors", "labels"))
     images = _anchor_images(data, final["anchors"]) if "anchors" in final and data.image_shape else None
     _facts(answer, over_anchors="anchors" in final)
     left, right = st.columns(2, gap="large")

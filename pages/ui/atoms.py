@@ -25,7 +25,7 @@ LAYERS = {"Z1": "Z1, first layer", "Z2": "Z2, second layer", "Z": "A, last layer
 
 def codes_view(run: Run, data: Dataset) -> None:
     """The atoms, the codes and memberships of a sample, and how sparse the codes of all samples are."""
-    final = store().arrays(run.id, "final", ("D", "P", "labels", *LAYERS))
+    final = store().files.arrays(run.id, "final", ("D", "P", "labels", *LAYERS))
     codes = _layers(run, final)
     D = final.get("D")
     left, right = st.columns(2, gap="large")
@@ -97,10 +97,11 @@ def _atoms_of(data: Dataset, sample: int, code: NDArray, D: NDArray) -> None:
         st.dataframe(table, hide_index=True, alt=f"The atoms that sample {sample} uses most")
     elif len(used):
         st.image(
-            [montage(image[None], 1, min_side=64) for image in _atom_images(D[used], data)], width=70,
+            [montage(image[None], 1, min_side=64) for image in _atom_images(D[used], data)],
+            width=70,
             caption=[f"{atom}: {code[atom]:.2g}" for atom in used],
             alt=[f"atom {atom}, weight {code[atom]:.2g}" for atom in used],
-        )  # fmt: skip
+        )
 
 
 def _memberships(run: Run, sample: int, memberships: NDArray, cluster: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from time import localtime, strftime
 
 from core import methods
-from core.methods.graph_regularised.nmf import Factorization
 from core.runs import Run
 from pages.ui.state import store
 
@@ -33,7 +32,7 @@ def partner(run: Run, others: Sequence[Run]) -> Run | None:
 def has_codes(run: Run) -> bool:
     """Whether Z of a run is a code and not the samples themselves."""
     cls = methods.method_class(run.spec.method)
-    return cls.learns == "deep" or issubclass(cls, Factorization)
+    return cls.learns == "deep" or "reconstructs" in cls.shows
 
 
 def _title(run: Run) -> str:

@@ -15,7 +15,7 @@ from core.plots import figures
 from core.plots.palette import heat_image
 from core.runs import ACTIVE, Run, Status
 from pages.ui.beside import dated_titles, distinct_titles, runs_beside
-from pages.ui.state import queue, store
+from pages.ui.state import load_data, queue, store
 from pages.ui.text import plain, short_lines
 
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
@@ -93,7 +93,7 @@ def _queue_missing(run: Run, missing: Sequence[str]) -> None:
         try:
             overrides = {"n_clusters": run.spec.params.get("n_clusters")}
             spec = runs.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
-            runs.prepare(replace(spec, device="cpu"))
+            runs.check(replace(spec, device="cpu"), load_data(spec.data))
         except InvalidInput as error:
             problems.append(f"{methods.method_class(name).title}: {error}")
         else:
@@ -131,7 +131,7 @@ def _spread(run: Run, score: str) -> str:
 
 
 def _picture(run: Run, title: str) -> None:
-    frame = store().arrays(run.id, "live")
+    frame = store().files.arrays(run.id, "live")
     accuracy = run.result["metrics"].get("acc")
     st.markdown(f"**{plain(title)}**" + (f" · ACC {accuracy:.3f}" if accuracy is not None else ""))
     if "blocks" in frame:

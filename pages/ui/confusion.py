@@ -30,7 +30,7 @@ def confusion_view(run: Run, data: Dataset) -> None:
         titles = class_titles([name or "Classes" for name in columns])  # a column may be called like that, too
         column = segments("Against", {name: plain(title) for name, title in zip(columns, titles, strict=True)}, key="f_column")
     y, values = _labels(data, column)
-    labels = store().arrays(run.id, "final", ["labels"])["labels"]
+    labels = store().files.arrays(run.id, "final", ["labels"])["labels"]
     table, rows, clusters = evaluation.confusion(y, labels)
     names = [values[row] for row in rows]
     of = "value" if column else "class"

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from core import methods
 from core.common import AffinityLabError, UnknownName
-from core.methods.parts.readout import SelfExpressive
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.plots.palette import heat_image
@@ -103,8 +102,7 @@ def status_line(run: Run) -> None:
 
 def scope_words(spec: RunSpec, n: int) -> str | None:
     """What a user must know about how a method expresses n samples, if it does not express all by all others."""
-    cls = methods.method_class(spec.method)
-    return cls.scope_words(n, spec.params) if issubclass(cls, SelfExpressive) else None
+    return methods.method_class(spec.method).scope_words(n, spec.params)
 
 
 def start_words(run: Run) -> str | None:
@@ -183,7 +181,7 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
 
 def pictures(records: RunStore, run: Run) -> None:
     """The affinity and the codes as they are now."""
-    frame = records.arrays(run.id, "live")
+    frame = records.files.arrays(run.id, "live")
     if not frame:
         if run.active:
             st.skeleton(height=300)

@@ -19,6 +19,7 @@ def navigation() -> StreamlitPage:
             st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", url_path="explore"),
             st.Page("pages/autoencoders.py", title="Auto-encoders", icon=":material/compress:", url_path="autoencoders"),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
+            st.Page("pages/results.py", title="Results", icon=":material/table_chart:", url_path="results"),
         ]
     )
 

@@ -12,7 +12,7 @@ def sidebar() -> None:
     """Queue and machine at a glance, on every page."""
     with st.sidebar:
         _activity()
-        machine = store().notice("machine")
+        machine = store().notices.read("machine")
         if machine:
             where = machine["gpu"] or f"{machine['cores']} CPU cores"
             st.caption(f":material/memory: {where}")

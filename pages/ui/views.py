@@ -13,7 +13,6 @@ from core.datasets import Dataset
 from core.datasets.raw import class_titles
 from core.evaluation import PROJECTIONS
 from core.explore import Answer
-from core.methods.parts.readout import SelfExpressive
 from core.plots import figures
 from core.plots.palette import TEN
 from core.runs import MAX_SEED, Run
@@ -46,7 +45,7 @@ PIXELS = 480
 
 def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
-    stored = store().array_names(run.id, "final")
+    stored = store().files.array_names(run.id, "final")
     own = set(SOURCES) if has_codes(run) else {"U", "Y", "test_Z"}  # else Z holds the samples themselves
     sources = {name: title for name, title in SOURCES.items() if name == "raw" or name in own & set(stored)}
     if not has_codes(run) and "test_Z" in sources:
@@ -59,9 +58,9 @@ def embedding_view(run: Run, data: Dataset) -> None:
         kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
         dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
         colouring = segments("Colour", colourings, key="e_colour")
-    part, labels = data, store().arrays(run.id, "final", ["labels"])["labels"]
+    part, labels = data, store().files.arrays(run.id, "final", ["labels"])["labels"]
     if source == "test_Z" and data.test is not None:
-        part, labels = data.test, store().arrays(run.id, "final", ["test_labels"])["test_labels"]
+        part, labels = data.test, store().files.arrays(run.id, "final", ["test_labels"])["test_labels"]
     options: dict[str, Any] = {}
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
@@ -103,7 +102,7 @@ def embedding_view(run: Run, data: Dataset) -> None:
 @st.cache_data(show_spinner=False, max_entries=200)
 def code_size(run_id: str, source: str) -> int | None:
     """Numbers in a stored code; None for raw samples."""
-    Z = store().arrays(run_id, "final", [source]).get(source)
+    Z = store().files.arrays(run_id, "final", [source]).get(source)
     return None if Z is None else int(Z[0].size)
 
 
@@ -135,7 +134,7 @@ def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np
 
 def affinity_view(run: Run, data: Dataset) -> None:
     """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
-    stored = set(store().array_names(run.id, "final"))
+    stored = set(store().files.array_names(run.id, "final"))
     form = held(run, data)
     expressed = form in ("full", "subset", "neighbors")
     present = {
@@ -152,7 +151,7 @@ def affinity_view(run: Run, data: Dataset) -> None:
         which = segments("Matrix", matrices, key="a_which")
         order = segments("Order by", orders, key="a_order")
         scale = segments("Scale", {"linear": "Linear", "log": "Log"}, key="a_scale")
-    labels = store().arrays(run.id, "final", ["labels"])["labels"]
+    labels = store().files.arrays(run.id, "final", ["labels"])["labels"]
     groups = data.y if order == "class" and data.y is not None else labels
     names = plain_names(list(data.classes)) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
     zoom = st.multiselect(
@@ -181,10 +180,8 @@ def affinity_view(run: Run, data: Dataset) -> None:
 
 def held(run: Run, data: Dataset) -> str | None:
     """What C speaks of: "full", "subset", "neighbors" or "anchors"; None where there is no C."""
-    stored, cls = store().array_names(run.id, "final"), methods.method_class(run.spec.method)
-    if not issubclass(cls, SelfExpressive) or not {"C", "C.row"} & set(stored):
-        return None
-    return cls.scope_for(data.n_samples, run.spec.params)
+    stored, cls = store().files.array_names(run.id, "final"), methods.method_class(run.spec.method)
+    return cls.scope_of(data.n_samples, run.spec.params) if {"C", "C.row"} & set(stored) else None
 
 
 def _about(which: str, form: str | None, run: Run, data: Dataset) -> list[str]:
@@ -206,9 +203,8 @@ def workbench_view(run: Run, data: Dataset) -> None:
         why = {
             "neighbors": "The workbench changes how a full C becomes an affinity. Here C is sparse, and its affinity is |C|.",
             "anchors": "The workbench changes how a full C becomes an affinity. Here C is over anchors and has none.",
-            None: "The workbench re-clusters a stored self-expression matrix; this method has none.",
         }
-        st.info(why[form], icon=":material/info:")
+        st.info(why.get(form or "", "This run has no self-expression matrix."), icon=":material/info:")
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = methods.method_class(run.spec.method).declared()
@@ -253,7 +249,7 @@ def _reset_workbench(run_id: str) -> None:
 
 def reconstruction_view(run: Run, data: Dataset) -> None:
     """What the network makes of samples: a draw, or those it does worst."""
-    stored = store().arrays(run.id, "final", ("X_hat", "X_hat_rows"))
+    stored = store().files.arrays(run.id, "final", ("X_hat", "X_hat_rows"))
     X_hat = stored.get("X_hat")
     if X_hat is None or data.image_shape is None:
         st.info("There are no reconstructions of images in this run.", icon=":material/info:")
@@ -271,7 +267,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
     else:
         shown = np.argsort(-error if which == "the worst" else error)[:36]
     names = distinct_titles([run, *other], run)
-    rows = {names[run.id]: X_hat} | {names[o.id]: store().arrays(o.id, "final", ["X_hat"])["X_hat"] for o in other}
+    rows = {names[run.id]: X_hat} | {names[o.id]: store().files.arrays(o.id, "final", ["X_hat"])["X_hat"] for o in other}
     for part in np.array_split(shown, max(1, len(shown) // 12)):
         sheet = reconstruction_sheet(samples[part], *(A[part] for A in rows.values()))
         st.image(sheet, width="stretch", alt=f"Originals, then reconstructions by {', '.join(rows)}")
@@ -282,7 +278,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
 
 def _run_beside(run: Run) -> list[Run]:
     """The other run, if any, whose reconstructions of the same samples the user wants to see."""
-    others = [o for o in runs_beside(run) if o.id != run.id and "X_hat" in store().array_names(o.id, "final")]
+    others = [o for o in runs_beside(run) if o.id != run.id and "X_hat" in store().files.array_names(o.id, "final")]
     if not others:
         return []
     known, titles, start = {other.id: other for other in others}, dated_titles(others), partner(run, others)

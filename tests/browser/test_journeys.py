@@ -253,7 +253,7 @@ def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
 def test_pages_fit_a_narrow_window(browser: Browser, server: Server, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    for path in ("", "train", "runs", "explore", "autoencoders"):
+    for path in ("", "train", "runs", "explore", "autoencoders", "results"):
         page.goto(f"{server.url}/{path}")
         settle(page)
         expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from core.methods.parts.kmeans import GroupsCodes
+from core.common import held
+from core.methods.contract import Clusterer, Labeller
+from core.methods.parts.kmeans import KMeansReadout
 from core.methods.registry import register
-from core.training import Stages, Step
+from core.training import Arrays, Stages, Step
 
 
 @register
-class KMeans(GroupsCodes):
+class KMeans(Clusterer):
     """k-means clustering of the raw samples."""
 
     name = "kmeans"
@@ -25,6 +27,16 @@ class KMeans(GroupsCodes):
     paper = "Lloyd 1982; Arthur and Vassilvitskii 2007"
     objective = r"\min_{\mu, c}\; \sum_i \lVert x_i - \mu_{c(i)} \rVert^2"
 
+    groups_test = True
+
+    readout = held(KMeansReadout)
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         self.clusters(X)
         yield self.conclude({"Z": np.asarray(X, dtype=np.float32).reshape(len(X), -1)})
+
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return self.readout.labeller(arrays["Z"], self.K)
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        return self.readout.group(Z, self.K, random_state)

@@ -11,7 +11,7 @@ B^T B. k-means groups their rows, scaled to unit norm.
 What the paper leaves open, and how it is settled here: sigma^2 is ``bandwidth``^2 times the mean squared distance over the
 pairs that are kept; the trivial singular vector D^(1/2) 1 is taken out; two components more than clusters are used, as with
 K the labels hang on the draw of the landmarks, and each is weighed by its squared eigenvalue, which keeps small clusters
-whole (`core.affinity.anchor_embedding`). The defaults of r and e were chosen with the labels of MNIST-test.
+whole (`core.anchor_embedding`). The defaults of r and e were chosen with the labels of MNIST-test.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import affinity
-from core.common import choice, integer, real
+from core.affinity import EXTRA_COMPONENTS, anchor_embedding
+from core.common import choice, held, integer, real
 from core.evaluation import pca
-from core.graphs import anchor_graph
-from core.methods.contract import Cost
-from core.methods.parts.kmeans import GroupsCodes
+from core.graphs import AnchorChoice, anchor_graph
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.kmeans import KMeansReadout
+from core.methods.parts.scope import anchor_count
 from core.methods.registry import register
-from core.methods.shallow_subspace.scalable import anchor_count
 from core.training import Arrays, Stages, Step
 
 
 @register
-class LSC(GroupsCodes):
+class LSC(Clusterer):
     """Spectral cut of a graph through landmarks."""
 
     name = "lsc"
     title = "LSC"
-    groups_test = False  # Z are the samples, and it cuts a graph of them
     summary = "Joins samples through a few hundred landmarks and cuts that graph: spectral clustering of large data."
     paper = "Chen and Cai, AAAI 2011 (LSC)"
     objective = r"\max_{F^\top F = I}\; \mathrm{Tr}(F^\top W D^{-1} W^\top F),\quad W\mathbf{1} = \mathbf{1}"
+
+    readout = held(KMeansReadout)
 
     n_anchors: int = integer(
         500, symbol="p", low=2, high=5000, soft=(100, 2000),
@@ -51,7 +52,7 @@ class LSC(GroupsCodes):
     n_neighbors: int = integer(
         3, symbol="r", low=1, high=100, soft=(1, 20), help="Nearest landmarks that a sample is joined to."
     )
-    anchors: str = choice(
+    anchors: AnchorChoice = choice(
         "kmeans", symbol="a_j", choices=("kmeans", "random"),
         help="Landmarks are the centres of a short k-means, or random samples.",
     )  # fmt: skip
@@ -64,7 +65,7 @@ class LSC(GroupsCodes):
         help="Principal components of the data that distances are taken in; none takes the data as they are.",
     )  # fmt: skip
     extra: int = integer(
-        affinity.EXTRA_COMPONENTS, symbol="e", low=0, high=50, soft=(0, 10),
+        EXTRA_COMPONENTS, symbol="e", low=0, high=50, soft=(0, 10),
         help="Components of the embedding beyond the number of clusters.",
     )  # fmt: skip
 
@@ -77,19 +78,19 @@ class LSC(GroupsCodes):
         """One stage: spectral."""
         K = self.clusters(X)
         flat = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
-        few = self.components is not None and self.components < flat.shape[1]
-        features = pca(flat, self.components).astype(np.float32) if few else flat  # type: ignore[arg-type]
+        few = min(self.components or flat.shape[1], flat.shape[1])
+        features = pca(flat, few).astype(np.float32) if few < flat.shape[1] else flat
         p = max(anchor_count(self.n_anchors, len(flat)), 2)
         graph = anchor_graph(
             features,
             p,
             min(self.n_neighbors, p),
             random_state=self.random_state,
-            anchors=self.anchors,  # type: ignore[arg-type]
+            anchors=self.anchors,
             bandwidth=self.bandwidth,
         )
-        U = affinity.anchor_embedding(graph.weights, K + self.extra)
+        U = anchor_embedding(graph.weights, K + self.extra)
         yield self.conclude({"Z": flat, "U": U.astype(np.float32), "W": graph.weights})
 
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        return self.group(arrays["U"], random_state)
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return self.readout.labeller(arrays["U"], self.K)

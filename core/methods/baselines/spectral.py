@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from core.affinity import AssignLabels, cut_labels
+from core.affinity import AssignLabels, graph_labeller
 from core.common import ParameterError, choice, integer, real
-from core.methods.contract import Clusterer, Cost
-from core.methods.parts.readout import FULL_LIMIT, square_bytes
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.scope import FULL_LIMIT
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 
@@ -45,7 +45,7 @@ class Spectral(Clusterer):
         1.0, symbol=r"\sigma", low=1e-3, high=1e3, soft=(0.1, 10), log=True,
         help="Width of the Gaussian, in units of the median distance between samples.",
     )  # fmt: skip
-    assign_labels: str = choice(
+    assign_labels: AssignLabels = choice(
         "kmeans", symbol=r"\mathrm{cut}", choices=("kmeans", "discretize", "cluster_qr"),
         help="How the spectral embedding becomes clusters.",
     )  # fmt: skip
@@ -54,7 +54,7 @@ class Spectral(Clusterer):
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         if params["graph"] == "knn" and shape[0] > FULL_LIMIT:
             return Cost(matrices={"sparse affinity": 16 * shape[0] * params["n_neighbors"] * 2})
-        return Cost(matrices=square_bytes(shape[0], {"affinity": 1}))
+        return Cost(matrices={"affinity": 4 * shape[0] ** 2})
 
     def check_data(self, X: NDArray) -> None:
         if self.graph == "knn" and self.n_neighbors > len(X):
@@ -87,7 +87,5 @@ class Spectral(Clusterer):
         width = self.bandwidth * float(np.median(D[np.triu_indices_from(D, 1)]))
         return np.exp(-0.5 * np.square(D / max(width, np.finfo(np.float32).tiny)))
 
-    def assign(self, arrays: Arrays, affinity: Any, *, random_state: int) -> NDArray[np.int64]:
-        assert affinity is not None and self.n_clusters is not None
-        assigner: AssignLabels = self.assign_labels  # type: ignore[assignment]
-        return cut_labels(self, affinity, self.n_clusters, assign_labels=assigner, random_state=random_state)
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return graph_labeller(affinity, self.K, assign_labels=self.assign_labels)

@@ -13,18 +13,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.common import real
-from core.methods.deep_centroids.family import CentroidClustering
-from core.methods.parts import networks
+from core.methods.deep_centroids.family import DeepCentroids
 from core.methods.registry import register
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    from core.nets import AutoEncoder
+    from core.methods.deep_centroids.problem import Batch
+
+
+def objective(X: Tensor, X_hat: Tensor, Z: Tensor, M: Tensor, *, lambda_: float) -> Tensor:
+    """1/2n ||X - X_hat||_F^2 + lambda/2n sum_i ||z_i - mu_(s_i)||^2, mu_(s_i) the centroid nearest to z_i, held fixed."""
+    distances = (Z[:, None] - M.detach()).square().sum(2)
+    return ((X - X_hat).square().sum() + lambda_ * distances.min(1).values.sum()) / (2 * len(Z))
 
 
 @register
-class DCN(CentroidClustering):
+class DCN(DeepCentroids):
     """Deep clustering network."""
 
     name = "dcn"
@@ -40,7 +45,6 @@ class DCN(CentroidClustering):
         "clustering": r"\tfrac{\lambda}{2n} \textstyle\sum_i \lVert z_i - \mu_{s_i} \rVert^2",
     }
     published = {"mnist": 0.811, "usps": 0.730, "rcv1_10k": 0.567}  # as RGRL's Table 6 reports
-    presets = networks.embedded("Pretraining is shorter than published.")
     learns_centroids = False
 
     lambda_: float = real(
@@ -48,17 +52,15 @@ class DCN(CentroidClustering):
         help="Weight of the distance to the centroid.",
     )  # fmt: skip
 
-    def terms(
-        self, x: torch.Tensor, z: torch.Tensor, means: torch.Tensor, net: AutoEncoder, known: torch.Tensor | None
-    ) -> Mapping[str, torch.Tensor]:
+    def terms(self, batch: Batch) -> Mapping[str, Tensor]:
         import torch
 
-        fixed = means.detach()
+        z, fixed = batch.z, batch.means.detach()
         nearest = fixed[torch.cdist(z.detach(), fixed).argmin(dim=1)]
         clustering = 0.5 * self.lambda_ * (z - nearest).square().sum() / len(z)
-        return {"reconstruction": self.reconstruction(x, z, net), "clustering": clustering}
+        return {"reconstruction": batch.reconstruction(), "clustering": clustering}
 
-    def moved(self, z: torch.Tensor, centroids: Any) -> None:
+    def moved(self, z: Tensor, centroids: Any) -> None:
         import torch
 
         labels = centroids.nearest(z)

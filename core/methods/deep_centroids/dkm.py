@@ -13,18 +13,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from core.common import real
-from core.methods.deep_centroids.family import CentroidClustering
-from core.methods.parts import networks
+from core.methods.deep_centroids.family import DeepCentroids
 from core.methods.registry import register
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    from core.nets import AutoEncoder
+    from core.methods.deep_centroids.problem import Batch
+
+
+def objective(X: Tensor, X_hat: Tensor, Z: Tensor, M: Tensor, *, lambda_: float, alpha: float) -> Tensor:
+    """1/2n ||X - X_hat||_F^2 + lambda/n sum_ik G_k(z_i) ||z_i - mu_k||^2, G the softmax of -alpha ||z_i - mu_k||^2."""
+    distances = (Z[:, None] - M).square().sum(2)
+    G = (-alpha * distances).exp() / (-alpha * distances).exp().sum(1, keepdim=True)
+    return (X - X_hat).square().sum() / (2 * len(Z)) + lambda_ * (G * distances).sum() / len(Z)
 
 
 @register
-class DKM(CentroidClustering):
+class DKM(DeepCentroids):
     """Deep k-means."""
 
     name = "dkm"
@@ -43,7 +49,6 @@ class DKM(CentroidClustering):
         "mnist": 0.840, "usps": 0.757, "mnist_1000": 0.5332, "coil20": 0.6651, "coil40": 0.5812, "orl": 0.4682,
         "yaleb": 0.1713,
     }  # fmt: skip
-    presets = networks.embedded("Pretraining is shorter than published.")
 
     lambda_: float = real(
         0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 10), log=True, group="Objective",
@@ -54,14 +59,12 @@ class DKM(CentroidClustering):
         help="How sharply a code belongs to its nearest centroid alone.",
     )  # fmt: skip
 
-    def terms(
-        self, x: torch.Tensor, z: torch.Tensor, means: torch.Tensor, net: AutoEncoder, known: torch.Tensor | None
-    ) -> Mapping[str, torch.Tensor]:
-        clustering = self.lambda_ * soft_distances(z, means, self.alpha).mean()
-        return {"reconstruction": self.reconstruction(x, z, net), "clustering": clustering}
+    def terms(self, batch: Batch) -> Mapping[str, Tensor]:
+        clustering = self.lambda_ * soft_distances(batch.z, batch.means, self.alpha).mean()
+        return {"reconstruction": batch.reconstruction(), "clustering": clustering}
 
 
-def soft_distances(z: torch.Tensor, means: torch.Tensor, alpha: float) -> torch.Tensor:
+def soft_distances(z: Tensor, means: Tensor, alpha: float) -> Tensor:
     """sum_k G_k(z_i) ||z_i - mu_k||^2 for each code, (b,)."""
     squared = (z[:, None] - means).square().sum(dim=2)
     return ((-alpha * squared).softmax(dim=1) * squared).sum(dim=1)

@@ -16,45 +16,56 @@ within its clusters, and the stage "finetune" minimises the bound. A sample belo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from math import log, pi, prod
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import integer, real
-from core.methods.contract import Cost
-from core.methods.parts import networks
-from core.methods.parts.pretrained import CHUNK, Autoencoding, in_chunks
+from core.common import held, integer, real
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.kmeans import KMeansReadout
+from core.methods.parts.network import PretrainedNetwork, own_weights
 from core.methods.registry import register
-from core.training import Arrays, Stages, Step
+from core.training import CHUNK, Arrays, Stages, Step, in_chunks
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from core.nets import AutoEncoder
+    from core.training.pretraining import NetworkOnData
+    from core.training.trainer import Trainer
 
 FLOOR = 1e-2  # of the mean variance of the codes: the least variance of a cluster at the start
 NOISE = 1e-2  # of the mean variance within the clusters: that of a code at the start
 LIMIT = 30.0  # log-variances stay within +-LIMIT
 
-_NOTE = "Shorter than published, with a Gaussian likelihood; its noise, the rate and the epochs were chosen with the labels."
-_LARGE = {"epochs": 20, "learning_rate": 1e-3, "noise": 0.3}
-_PRESETS = {
-    name: replace(preset, params={**preset.params, **({"epochs": 100} if name == "digits" else _LARGE)})
-    for name, preset in networks.embedded(_NOTE).items()
-}
+
+def objective(
+    X: Tensor, X_hat: Tensor, mean: Tensor, v: Tensor, z: Tensor, pi: Tensor, M: Tensor, s: Tensor, *, noise: float
+) -> Tensor:
+    """The negative bound of samples X (n, m) with codes z ~ N(mean, v), (n, d), and the mixture pi (K,), M and s (K, d)."""
+    import torch
+
+    likely = pi * (2 * torch.pi * s).rsqrt().prod(1) * (-0.5 * ((z[:, None] - M).square() / s).sum(2)).exp()
+    gamma = likely / likely.sum(1, keepdim=True)  # p(c | z)
+    fit = (X - X_hat).square().sum() / (2 * noise)
+    kl = 0.5 * (v[:, None] / s + (mean[:, None] - M).square() / s - (v[:, None] / s).log() - 1).sum(2)
+    return (fit + (gamma * kl).sum() + (gamma * (gamma / pi).log()).sum()) / len(X)
 
 
 @register
-class VaDE(Autoencoding):
+class VaDE(Clusterer):
     """Variational deep embedding."""
 
     name = "vade"
     title = "VaDE"
     family = "Deep centroids"
+    learns = "deep"
+    uses_gpu = True
+    shows = frozenset({"network"})
     summary = "Learns a generative model in which every code comes from one Gaussian of a mixture, and reads off which."
     paper = "Jiang, Zheng, Tan, Tang and Zhou, IJCAI 2017"
     objective = (
@@ -68,7 +79,8 @@ class VaDE(Autoencoding):
         "clusters": r"\tfrac1n \textstyle\sum_i \mathrm{KL}(\gamma_i \,\Vert\, \pi)",
     }
     published = {"mnist": 0.945, "usps": 0.566, "fashion_mnist": 0.578}  # as DSCDAN's Table 3 reports
-    presets = _PRESETS
+
+    coder = held(PretrainedNetwork)
 
     epochs: int = integer(
         30, symbol="T", low=0, high=100_000, soft=(0, 300), group="Training",
@@ -80,7 +92,7 @@ class VaDE(Autoencoding):
     )  # fmt: skip
     train_batch_size: int = integer(
         128, symbol="B_1", low=1, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
-    )  # fmt: skip
+    )
     noise: float | None = real(
         0.1, symbol=r"\sigma^2", low=1e-9, high=1e9, soft=(1e-3, 1), log=True, optional=True, group="Objective",
         none_means="error of the pretrained network",
@@ -91,21 +103,26 @@ class VaDE(Autoencoding):
         help="Starts of the mixture that is fitted to the pretrained codes; that of the highest likelihood is kept.",
     )  # fmt: skip
 
+    coder_: NetworkOnData = field(init=False, repr=False)
     mixture_: nn.ParameterDict = field(init=False, repr=False)
+
+    def check_data(self, X: NDArray) -> None:
+        self.coder.check(X)
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         stages = stages or Stages()
         K = self.clusters(X)
-        data, net, generator = self.begin(X)
-        yield from self.pretrain(net, data, generator, stages)
-        before = self.codes(net, data).cpu()
+        self.check_data(X)
+        on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+        yield from on.pretrain(self.coder.pretraining, stages)
+        before = on.codes().cpu()
         self.mixture_ = self._first_mixture(before, K)
-        yield from self._finetune(net, data, stages)
-        yield self.conclude({**self.seen(net, data), "Z_pretrained": before})
+        yield from self._trainer(on).run(stages, "finetune", self.epochs)
+        yield self.conclude({**self.seen(on), "Z_pretrained": before})
 
-    def seen(self, net: AutoEncoder, X: torch.Tensor) -> Arrays:
+    def seen(self, on: NetworkOnData) -> Arrays:
         """Codes, reconstructions and p(c | mu)."""
-        return {**self.views(net, X), "P": lambda: self.posterior(self.codes(net, X))}
+        return {**on.views(), "P": lambda: self.posterior(on.codes())}
 
     def _first_mixture(self, Z: torch.Tensor, K: int) -> nn.ParameterDict:
         """The mixture of highest likelihood for the codes."""
@@ -127,13 +144,13 @@ class VaDE(Autoencoding):
         parameters = {name: nn.Parameter(torch.as_tensor(value, dtype=torch.float32)) for name, value in values.items()}
         return nn.ParameterDict(parameters).to(self.device)
 
-    def _first_spread(self) -> nn.Linear:
+    def _first_spread(self, sample_shape: tuple[int, ...]) -> nn.Linear:
         """The layer that gives log v: the same small variance for every sample."""
         import torch
         from torch import nn
 
         within = self.mixture_["logits"].softmax(0) @ self.mixture_["log_variances"].exp()
-        layer = nn.utils.skip_init(nn.Linear, self.hidden_size(self._sample_shape, vars(self)), len(within), device=self.device)
+        layer = nn.utils.skip_init(nn.Linear, _hidden_size(self.coder, sample_shape), len(within), device=self.device)
         with torch.no_grad():
             layer.weight.zero_()
             layer.bias.copy_(within.log() + log(NOISE))
@@ -163,53 +180,51 @@ class VaDE(Autoencoding):
             "clusters": (P * (log_P - self.mixture_["logits"].log_softmax(0))).sum(1).mean(),
         }
 
-    def _finetune(self, net: AutoEncoder, X: torch.Tensor, stages: Stages) -> Iterator[Step]:
+    def _trainer(self, on: NetworkOnData) -> Trainer:
         import torch
 
-        from core.training.descent import Averages, descend
+        from core.training.descent import Terms, adam
+        from core.training.schedules import Schedule
+        from core.training.trainer import Trainer
 
-        spread, noise = self._first_spread(), self._noise(net, X)
-        learnt = [*net.parameters(), *self.mixture_.parameters(), *spread.parameters()]
-        optimizer = torch.optim.Adam(learnt, lr=self.learning_rate, fused=True)
-        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.9)
+        net, X = on.net, on.X
+        spread, noise = self._first_spread(on.sample_shape), self._noise(on)
+        optimizer = adam([*net.parameters(), *self.mixture_.parameters(), *spread.parameters()], self.learning_rate)
         order = torch.Generator().manual_seed(self.random_state)
         draws = torch.Generator(self.device).manual_seed(self.random_state + 1)
 
-        def epoch(_: int) -> tuple[Mapping[str, Any], Arrays]:
-            averages = Averages()
-            for rows in torch.randperm(len(X), generator=order).to(X.device).split(self.train_batch_size):
-                x = X[rows]
-                mean, log_variance = self.encoding(x, net, spread)
-                z = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape, generator=draws, device=mean.device)
-                found = self.terms(x, mean, log_variance, z, net, noise)
-                descend(optimizer, found)
-                averages.add(found, len(rows))
-            schedule.step()
-            return averages.means(), self.seen(net, X)
+        def terms(rows: torch.Tensor) -> Terms:
+            x = X[rows]
+            mean, log_variance = self.encoding(x, net, spread)
+            z = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape, generator=draws, device=mean.device)
+            return Terms(self.terms(x, mean, log_variance, z, net, noise))
 
-        parts = {
-            "net": net, "mixture": self.mixture_, "spread": spread,
-            "optimizer": optimizer, "schedule": schedule, "draws": draws, "order": order,
-        }  # fmt: skip
-        yield from stages.run("finetune", self.epochs, parts, epoch)
+        return Trainer(
+            networks={"net": net, "mixture": self.mixture_, "spread": spread}, optimizer=optimizer,
+            schedule=Schedule(optimizer, "stepped"), parts={"draws": draws, "order": order}, terms=terms,
+            batches=lambda: torch.randperm(len(X), generator=order).to(X.device).split(self.train_batch_size),
+            views=lambda: self.seen(on),
+        )  # fmt: skip
 
-    def _noise(self, net: AutoEncoder, X: torch.Tensor) -> float:
+    def _noise(self, on: NetworkOnData) -> float:
         """sigma^2 in the scale that the network sees."""
         if self.noise is not None:
-            return self.noise * self.pixel_range**2
-        return max(float((X - in_chunks(net, X)).square().mean()), 1e-6 * self.pixel_range**2)
+            return self.noise * on.scale**2
+        return max(float((on.X - in_chunks(on.reconstruct, on.X)).square().mean()), 1e-6 * on.scale**2)
 
     def posterior(self, Z: torch.Tensor) -> torch.Tensor:
         """p(c | z) of codes, (n, K), without gradients."""
         return in_chunks(lambda part: log_joint(part, self.mixture_).softmax(1), Z)
 
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        """The cluster of highest p(c | mu); no seed has a say in it."""
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        """The cluster of highest p(c | mu), whatever the seed; k-means while the auto-encoder is trained alone."""
         if "P" in arrays:
-            return np.asarray(arrays["P"].argmax(axis=1), dtype=np.int64)
-        from sklearn.cluster import KMeans  # while the auto-encoder is trained alone
+            labels = np.asarray(arrays["P"].argmax(axis=1), dtype=np.int64)
+            return lambda seed: labels
+        return KMeansReadout(n_init=1).labeller(arrays["Z"], self.K)
 
-        return KMeans(self.n_clusters, n_init=1, random_state=random_state).fit_predict(arrays["Z"]).astype(np.int64)
+    def embed(self, X: NDArray) -> NDArray:
+        return self.coder.embed(self.coder_, X)
 
     def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
         """By the mixture: the cluster of highest p(c | z)."""
@@ -219,25 +234,26 @@ class VaDE(Autoencoding):
         return np.asarray(P.argmax(dim=1).cpu(), dtype=np.int64)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
-        own = {name.removeprefix("mixture."): value for name, value in weights.items() if name.startswith("mixture.")}
-        self.mixture_ = self.new_mixture(**own)
+        self.mixture_ = self.new_mixture(**own_weights(weights, "mixture"))
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
         return super().restore(samples, arrays, weights)
 
     @classmethod
-    def hidden_size(cls, sample_shape: tuple[int, ...], params: Mapping[str, Any]) -> int:
-        """Length of what log v is a linear function of."""
-        if cls.is_dense(1 + len(sample_shape), params):
-            return int([prod(sample_shape), *params["widths"]][-2])
-        return cls.code_size(sample_shape, params)
-
-    @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        cost = cls.network_cost(shape, params)
-        n, K, d = shape[0], params["n_clusters"] or 10, cls.code_size(shape[1:], params)
-        more = K * (2 * d + 1) + d * (cls.hidden_size(shape[1:], params) + 1)
+        coder = cls.coder.of(params)
+        cost, n, K, d = coder.cost(shape), shape[0], params["n_clusters"] or 10, coder.code_size(shape[1:])
+        more = K * (2 * d + 1) + d * (_hidden_size(coder, shape[1:]) + 1)
         distances = 4 * K * d * min(n, max(params["train_batch_size"], CHUNK))
         matrices = {**cost.matrices, "codes": 4 * n * d, "distances to the clusters": distances}
         return Cost(parameters=cost.parameters + more, matrices=matrices)
+
+
+def _hidden_size(coder: PretrainedNetwork, sample_shape: tuple[int, ...]) -> int:
+    """Length of what log v is a linear function of."""
+    if coder.is_dense(1 + len(sample_shape)):
+        return int([prod(sample_shape), *coder.widths][-2])
+    return coder.code_size(sample_shape)
 
 
 def log_joint(Z: torch.Tensor, mixture: Any) -> torch.Tensor:

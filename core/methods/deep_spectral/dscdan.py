@@ -43,15 +43,16 @@ What was learnt on MNIST and USPS, in minutes on a CPU
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from core.common import ParameterError, flag, integer, real
+from core.common import ParameterError, flag, held, integer, real
 from core.methods.contract import Cost
-from core.methods.deep_spectral.dual import OBJECTIVE, DualAutoEncoding
-from core.methods.deep_spectral.family import HEAD_GROUP, Rivals, Terms
-from core.methods.deep_spectral.settings import DSCDAN as DSCDAN_PRESETS
+from core.methods.deep_spectral.family import SpectralEmbedding
+from core.methods.deep_spectral.head import HEAD_GROUP
+from core.methods.deep_spectral.network import OBJECTIVE, DualNetwork
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 
@@ -59,16 +60,39 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from core.graphs.batches import NeighborGraph
-    from core.nets import Discriminators, DualAutoEncoder, Encoding
+    from core.methods.deep_spectral.dual import DualOnData
+    from core.nets import SpectralHead
+    from core.training.descent import Terms
+    from core.training.trainer import Trainer
+
+
+def objective(
+    x: Tensor, g: Tensor, g_hat: Tensor, mean: Tensor, v: Tensor, T1: tuple[Tensor, Tensor], T2: tuple[Tensor, Tensor],
+    p: Tensor, m: Tensor, W: Tensor, *, beta: float, gamma: float, delta: float, omega: float, balance: float,
+    agreement: float,
+) -> Tensor:  # fmt: skip
+    """L_r + L_e + omega L_c of a batch, with what g makes of codes (g) and of noisy ones (g_hat), p = p(y | z), centres m."""
+    import torch
+
+    b, K = p.shape
+    L_r = ((g_hat - g).square().sum() + delta * (x - g).square().sum()) / b  # Eqs. 11, 12
+    jsd = [-torch.sigmoid(T).log().mean() - (1 - torch.sigmoid(F)).log().mean() for T, F in (T1, T2)]  # Eqs. 8 to 10
+    kl = 0.5 * ((mean[:, None] - m).square() + (v - v.log() - 1)[:, None]).sum(2)  # KL(N(mean, v) || N(m_k, I))
+    prior = ((p * kl).sum() + (p * (p * K).log()).sum()) / b  # Eq. 19
+    L = torch.linalg.cholesky(p.T @ p / b)
+    Y = p @ torch.linalg.inv(L).T  # Y^T Y / b = I
+    L_c = (W * (Y[:, None] - Y).square().sum(2)).sum() / (2 * b)  # Eqs. 16, 17
+    share = p.mean(0)
+    ours = balance * (share * (share * K).log()).sum() - agreement * (W * (p @ p.T + 1e-6).log()).sum() / W.sum()
+    return L_r + beta * sum(jsd) + gamma * prior + omega * (L_c + ours)
 
 
 @register
-class DSCDAN(DualAutoEncoding):
+class DSCDAN(SpectralEmbedding):
     """Deep spectral clustering on the codes of a dual auto-encoder."""
 
     name = "dscdan"
     title = "DSCDAN"
-    family = "Deep spectral"
     summary = "Learns codes that noise does not change and that tell samples apart, then embeds them as a spectral cut would."
     paper = "Yang, Deng, Zheng, Yan and Liu, CVPR 2019"
     objective = (
@@ -97,7 +121,8 @@ class DSCDAN(DualAutoEncoding):
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
-    presets = DSCDAN_PRESETS
+
+    coder = held(DualNetwork)
 
     spectral_stage: bool = flag(
         True, symbol=r"\mathrm{SN}", group=OBJECTIVE,
@@ -116,35 +141,42 @@ class DSCDAN(DualAutoEncoding):
         help="Meanwhile find the neighbours anew every so many epochs, as codes move; 0 keeps those of the pretrained codes.",
     )  # fmt: skip
 
+    coder_: DualOnData = field(init=False, repr=False)
+
     def check_data(self, X: NDArray) -> None:
+        self.coder.check(X)
         super().check_data(X)
-        if self.head_output != "softmax" and self.epochs and self.spectral_stage:
+        if self.head.head_output != "softmax" and self.epochs and self.spectral_stage:
             raise ParameterError(
                 "The 'head_output' parameter of dscdan must be 'softmax' while 'epochs' is above 0, as the joint stage needs a "
-                f"class posterior. Got {self.head_output!r} instead."
+                f"class posterior. Got {self.head.head_output!r} instead."
             )
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Stages: pretrain (L_r + L_e), start and head (L_c on fixed codes), finetune (all together), spectral."""
         from core.graphs.batches import NeighborGraph
+        from core.methods.deep_spectral.heads import Heads, neighbors_of, outputs_of
 
-        stages = stages or Stages()
+        stages, self.head_ = stages or Stages(), None
         K = self.clusters(X)
-        self.__dict__.pop("head_", None)
-        data, net, generator = self.begin(X)
-        judges = self.judges(net, data, generator)
-        yield from self.dual_stage(net, judges, data, generator, stages)
-        Z = self.codes(net, data)
-        arrays = self.views(net, data)
+        self.check_data(X)
+        on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+        yield from on.pretrain(self.coder.pretraining, stages)
+        Z = on.codes()
+        arrays: Arrays = {**on.views(), "A": lambda: neighbors_of(on.codes())}
         if self.spectral_stage:
             graph = NeighborGraph()
-            yield from self.head_stages(K, Z, graph, generator, stages, arrays)
-            yield from self._joint(net, judges, Z, data, graph, stages)
-            arrays = {**self.views(net, data), "Z_pretrained": Z}
-            if self.settle(stages):
-                arrays |= self.outputs(lambda: self.codes(net, data))
+            heads = Heads(self.head, K, Z, graph, on.generator, self.random_state)
+            yield from heads.train(stages, arrays)
+            head = heads.best
+            yield from self._joint(on, head, graph, self._first_centres(head, Z, stages)).run(stages, "finetune", self.epochs)
+            arrays = {**arrays, "Z_pretrained": Z}
+            if self.head_was_trained(stages):
+                self.head_ = head
+                arrays = {**arrays, **outputs_of(head, on.codes)}
         yield self.conclude(arrays)
 
-    def _first_centres(self, Z: Tensor, stages: Stages) -> nn.ParameterDict:
+    def _first_centres(self, head: SpectralHead, Z: Tensor, stages: Stages) -> nn.ParameterDict:
         """Means m_k of the classes that the head sees, or of k-means before it has been trained.
 
         Started at 0, as published, nothing would tell them apart.
@@ -152,58 +184,67 @@ class DSCDAN(DualAutoEncoding):
         import torch
         from sklearn.cluster import KMeans
 
+        from core.methods.deep_spectral.heads import head_outputs
+
         if stages.reached("start") or stages.reached("head"):
-            P = self.said_of(Z)
+            P = head_outputs(head, Z)
             means = P.T @ Z / P.sum(0).clamp_min(1e-6)[:, None]
         else:
             found = KMeans(self.n_clusters, n_init=10, random_state=self.random_state).fit(Z.cpu().numpy())
             means = torch.from_numpy(found.cluster_centers_)
         return torch.nn.ParameterDict({"means": means.clone()}).to(self.device)
 
-    def _joint(
-        self, net: DualAutoEncoder, judges: Discriminators, Z: Tensor, X: Tensor, graph: NeighborGraph, stages: Stages
-    ) -> Iterator[Step]:
-        """The stage "finetune": L_r + L_e + L_c with the prior of the classes."""
+    def _joint(self, on: DualOnData, head: SpectralHead, graph: NeighborGraph, centres: nn.ParameterDict) -> Trainer:
+        """L_r + L_e + L_c with the prior of the classes."""
         import torch
 
-        head, noise = self.head_, torch.Generator(self.device).manual_seed(self.random_state)
-        centres = self._first_centres(Z, stages)
-        networks: dict[str, nn.Module] = {"net": net, "head": head, "centres": centres}
-        if self.mutual_information:
-            networks["judges"] = judges
+        from core.methods.deep_spectral.heads import neighbors_of, outputs_of
+        from core.training.restarts import Restarts
 
-        def terms(rows: Tensor) -> Terms:
-            found, encoding = self.dual_terms(net, judges, X[rows], noise)
-            outputs = head(encoding.mean)
-            cut = self.cut_terms(outputs, self.edges(graph, rows, encoding.mean.detach()))
-            losses = {**found.losses, **{name: self.omega * loss for name, loss in cut.losses.items()}}
-            if self.is_gaussian:
-                losses |= self.class_prior(outputs, encoding, centres["means"])
-            return Terms(losses, found.gauges, cut.rescued)
+        on.noise = torch.Generator(self.device).manual_seed(self.random_state)
+        networks: dict[str, nn.Module] = {"net": on.net, "head": head, "centres": centres}
+        if self.coder.mutual_information:
+            networks["discriminators"] = on.discriminators
 
         def before(epoch: int) -> None:
-            if self.graph == "global" and self.refresh and epoch and epoch % self.refresh == 0:
-                self.join(graph, self.codes(net, X))
+            if self.head.graph == "global" and self.refresh and epoch and epoch % self.refresh == 0:
+                self.head.join(graph, on.codes())
 
         def shown() -> Arrays:
-            return {**self.views(net, X), **self.outputs(lambda: self.codes(net, X))}
+            return {**on.views(), "A": lambda: neighbors_of(on.codes()), **outputs_of(head, on.codes)}
 
-        yield from self.descend(
-            "finetune", self.epochs, networks, terms, graph, len(X), Rivals(), stages, shown, before=before, noise=noise
-        )
+        return self.head.trainer(
+            self.epochs, networks, lambda rows: self.joint_terms(on, head, graph, centres["means"], rows), graph, len(on.X),
+            Restarts(), shown, random_state=self.random_state, before=before, noise=on.noise,
+        )  # fmt: skip
 
-    def class_prior(self, posterior: Tensor, encoding: Encoding, centres: Tensor) -> dict[str, Tensor]:
-        """gamma KL(p(y, z | x) || q(y, z)) of Eq. 19, in its two parts."""
-        from core import losses
+    def joint_terms(self, on: DualOnData, head: SpectralHead, graph: NeighborGraph, centres: Tensor, rows: Tensor) -> Terms:
+        """The terms of a batch once everything is trained together."""
+        from core.losses import kl_to_classes, kl_to_uniform
+        from core.training.descent import Terms
 
-        return {
-            "class prior": self.gamma * losses.kl_to_classes(encoding.mean, encoding.log_variance, centres, posterior),
-            "class entropy": self.gamma * losses.kl_to_uniform(posterior),
-        }
+        found, encoding = on.terms(on.X[rows])
+        cut = self.head.terms(head, encoding.mean, self.head.edges(graph, rows, encoding.mean.detach()))
+        losses = {**found.losses, **{name: self.omega * loss for name, loss in cut.losses.items()}}
+        if self.coder.is_gaussian:  # gamma KL(p(y, z | x) || q(y, z)) of Eq. 19, in its two parts
+            gamma, log_posterior = self.coder.gamma, head.logits(encoding.mean).log_softmax(1)
+            losses["class prior"] = gamma * kl_to_classes(encoding.mean, encoding.log_variance, centres, log_posterior.exp())
+            losses["class entropy"] = gamma * kl_to_uniform(log_posterior)
+        return Terms(losses, found.gauges, cut.rescued)
+
+    # ---- new samples -------------------------------------------------------------------------------------------------
+
+    def embed(self, X: NDArray) -> NDArray:
+        return self.coder.embed(self.coder_, X)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
+        return super().restore(samples, arrays, weights)
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        cost = cls.dual_cost(shape, params)
+        cost = cls.coder.of(params).cost(shape)
         K, d = params["n_clusters"] or 10, params["latent_size"]
-        more = cls.head_parameters(d, params) + K * (d + 1) if params["spectral_stage"] else 0
+        more = cls.head.of(params).n_parameters(d, K) + K * (d + 1) if params["spectral_stage"] else 0
         return Cost(parameters=cost.parameters + more, matrices=cost.matrices)

@@ -10,17 +10,33 @@ The published program draws random batches and their graphs from within (``graph
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from math import prod
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from core.common import choice, redeclared
-from core.methods.contract import Clusterer, Cost
-from core.methods.deep_spectral.family import HEAD_GROUP, SpectralEmbedding
-from core.methods.deep_spectral.settings import SPECTRALNET as PRESETS
+from core.common import choice, held, redeclared
+from core.methods.contract import Cost
+from core.methods.deep_spectral.family import SpectralEmbedding
+from core.methods.deep_spectral.head import HEAD_GROUP, HeadRecipe
+from core.methods.parts.network import PretrainedNetwork
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.training.pretraining import NetworkOnData
+
+
+def objective(U: Tensor, W: Tensor) -> Tensor:
+    """(1 / 2b) sum_ij W_ij ||y_i - y_j||^2 of outputs U (b, K), made orthonormal: Y = U L^-T with L L^T = U^T U / b."""
+    import torch
+
+    L = torch.linalg.cholesky(U.T @ U / len(U))
+    Y = U @ torch.linalg.inv(L).T
+    return (W * (Y[:, None] - Y[None, :]).square().sum(2)).sum() / (2 * len(U))
 
 
 @register
@@ -29,7 +45,6 @@ class SpectralNet(SpectralEmbedding):
 
     name = "spectralnet"
     title = "SpectralNet"
-    family = "Deep spectral"
     summary = "Teaches a network the spectral embedding of a neighbour graph, batch by batch, and groups its outputs."
     paper = "Shaham, Stanton, Li, Nadler, Basri and Kluger, ICLR 2018"
     objective = r"\min\; \tfrac{1}{2b} \textstyle\sum_{ij} W_{ij} \lVert y_i - y_j \rVert^2,\quad \tfrac1b Y^\top Y = I"
@@ -43,48 +58,59 @@ class SpectralNet(SpectralEmbedding):
     gauges = {"rate": "Learning rate", "rescued": "Rescued batches"}
     published = {"mnist": 0.800, "mnist_test": 0.817}  # DSCDAN's Table 3
 
-    presets = PRESETS
-
     features: str = choice(
         "codes", symbol="z", choices=("codes", "samples"), group=HEAD_GROUP,
         help="What the head sees: codes of a pretrained auto-encoder, or the data themselves.",
     )  # fmt: skip
-    head_output: str = redeclared(SpectralEmbedding, "head_output", "tanh")
+    coder = held(PretrainedNetwork)
+    head = held(HeadRecipe, head_output="tanh")
     labels: str = redeclared(SpectralEmbedding, "labels", "kmeans")
 
+    coder_: NetworkOnData = field(init=False, repr=False)
+
+    def check_data(self, X: NDArray) -> None:
+        self.coder.check(X)
+        super().check_data(X)
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        """Stages: pretrain, if it sees codes; start; head; spectral."""
         import torch
 
         from core.graphs.batches import NeighborGraph
+        from core.methods.deep_spectral.heads import Heads, neighbors_of, outputs_of
 
-        stages = stages or Stages()
+        stages, self.head_ = stages or Stages(), None
         K = self.clusters(X)
-        self.__dict__.pop("head_", None)
+        self.check_data(X)
         if self.features == "codes":
-            data, net, generator = self.begin(X)
-            yield from self.pretrain(net, data, generator, stages)
-            Z, views = self.codes(net, data).contiguous(), dict(self.views(net, data))
+            on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+            yield from on.pretrain(self.coder.pretraining, stages)
+            Z, views, generator = on.codes().contiguous(), on.views(), on.generator
         else:
-            self.check_data(X)
-            generator = torch.Generator().manual_seed(self.random_state)
-            Z = self.to_device(X).flatten(1).contiguous()
-            views = {"Z": Z}
-        yield from self.head_stages(K, Z, NeighborGraph(), generator, stages, views)
-        outputs = self.outputs(lambda: Z) if self.settle(stages) else {}
-        yield self.conclude({**views, "A": lambda: self.neighbors_of(Z), **outputs})
+            Z = self.coder.tensor(X, self.device).flatten(1).contiguous()
+            views, generator = {"Z": Z}, torch.Generator().manual_seed(self.random_state)
+        heads = Heads(self.head, K, Z, NeighborGraph(), generator, self.random_state)
+        yield from heads.train(stages, views)
+        if self.head_was_trained(stages):
+            self.head_ = heads.best
+        outputs = {} if self.head_ is None else outputs_of(self.head_, lambda: Z)
+        yield self.conclude({**views, "A": lambda: neighbors_of(Z), **outputs})
+
+    def embed(self, X: NDArray) -> NDArray:
+        if self.features == "codes":
+            return self.coder.embed(self.coder_, X)
+        return self.coder.tensor(X, self.device).flatten(1).cpu().numpy()
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         if self.features == "codes":
-            return super().restore(samples, arrays, weights)
-        self.restore_head(samples, weights)
-        return Clusterer.restore(self, samples, arrays, weights)
-
-    def embed(self, X: NDArray) -> NDArray:
-        return super().embed(X) if self.features == "codes" else self.to_device(X).flatten(1).cpu().numpy()
+            self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+            self.coder_.load_weights(weights)
+        return super().restore(samples, arrays, weights)
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        cost = cls.network_cost(shape, params) if params["features"] == "codes" else Cost()
-        d = cls.code_size(shape[1:], params) if params["features"] == "codes" else prod(shape[1:])
+        coder, sees_codes = cls.coder.of(params), params["features"] == "codes"
+        cost, d = (coder.cost(shape), coder.code_size(shape[1:])) if sees_codes else (Cost(), prod(shape[1:]))
         codes = {"data": 4 * prod(shape), "codes": 4 * shape[0] * d}
-        return Cost(parameters=cost.parameters + cls.head_parameters(d, params), matrices={**cost.matrices, **codes})
+        more = cls.head.of(params).n_parameters(d, params["n_clusters"])
+        return Cost(parameters=cost.parameters + more, matrices={**cost.matrices, **codes})

@@ -8,96 +8,34 @@ DSC-Net-L1 penalises the sum of |C_ij| and forbids the diagonal, without which C
 penalises the sum of squares, and the published program leaves the diagonal free: few steps keep C from the identity.
 UDLL adds a graph of pretrained neighbours to it, RGRL the relations that C itself stands for.
 
-The published pretraining is a loop that a person ended by eye; ours is in `core.methods.parts.networks`.
+The published pretraining is a loop that a person ended by eye; ours is in ``parts/networks.toml``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.common import choice, flag, real
-from core.methods.contract import Preset
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
-from core.methods.parts import networks
-from core.methods.parts.readout import affinity_constants
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
 
 
-def _objective(weight: float, lambda_1: float, lambda_2: float, epochs: int, initial_c: float, **more: Any) -> dict[str, Any]:
-    """The constants of one row of the published programs, all trained at 1e-3."""
-    return {
-        "weight": weight, "lambda_1": lambda_1, "lambda_2": lambda_2, "epochs": epochs, "initial_c": initial_c, **more,
-    }  # fmt: skip
-
-
-_L1 = {"norm": "l1", "zero_diagonal": True}
-_OWN_PRETRAINING = "Our own pretraining, as the published start weights come without a recipe."
-_WITH_LABELS = "Constants chosen with the labels"
-
-_PRESETS = {
-    "coil20": Preset(
-        title="COIL-20",
-        dataset="coil20",
-        params={**networks.COIL20, **_objective(1, 1, 150, 50, 1e-8), **affinity_constants(16, 6, 0.03, True)},
-        note=f"{_WITH_LABELS}: 50 epochs and (16, 6, .03) instead of the published 30 and (12, 8, .04).",
-    ),
-    "coil20-code": Preset(
-        title="COIL-20, constants of the published program",
-        dataset="coil20",
-        params={**networks.COIL20, **_objective(1, 1, 150, 30, 1e-8), **affinity_constants(12, 8, 0.04, True)},
-        source="code",
-        note=_OWN_PRETRAINING,
-    ),
-    "coil20-l1": Preset(
-        title="COIL-20, L1",
-        dataset="coil20",
-        params={**networks.COIL20, **_objective(1, 1, 150, 50, 1e-8, **_L1), **affinity_constants(16, 6, 0.03, True)},
-        note=f"{_WITH_LABELS}, for the L2 variant.",
-    ),
-    "orl": Preset(
-        title="ORL, from the ridge solution",
-        dataset="orl",
-        params={
-            **networks.ORL, **_objective(0.5, 1, 0.2, 25, 0), **affinity_constants(4, 2, 0.17),
-            "start": "ridge", "ridge_strength": 0.1, "network_learning_rate": 1e-4,
-        },
-        note=f"{_WITH_LABELS}. The ridge solution on the pretrained codes alone reaches as much.",
-    ),
-    "orl-code": Preset(
-        title="ORL, constants of the published program",
-        dataset="orl",
-        params={**networks.ORL_CODE, **_objective(0.5, 1, 0.2, 700, 0), **affinity_constants(3, 1, 0.2)},
-        source="code",
-        note=_OWN_PRETRAINING,
-    ),
-    "digits": Preset(
-        title="Digits",
-        dataset="digits",
-        params={**networks.DIGITS, **_objective(1, 1, 150, 40, 1e-8), **affinity_constants(8, 6, 0.06, True)},
-        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
-    ),
-    "yaleb-code": Preset(
-        title="Extended Yale B, constants of the published program",
-        dataset="yaleb",
-        params={**networks.YALEB, **_objective(0.5, 1, 6.31, 1000, 1e-4), **affinity_constants(10, 3.5, 0.1)},
-        source="code",
-        note=f"{_OWN_PRETRAINING} Takes about an hour on two cores.",
-    ),
-    "coil100-code": Preset(
-        title="COIL-100, constants of the published program",
-        dataset="coil100",
-        params={**networks.COIL100, **_objective(1, 1, 30, 120, 1e-4), **affinity_constants(12, 8, 0.04)},
-        source="code",
-        note=f"{_OWN_PRETRAINING} Meant for a GPU: hours on a CPU.",
-    ),
-}  # fmt: skip
+def objective(
+    X: Tensor, X_hat: Tensor, Z: Tensor, C: Tensor, *, weight: float, lambda_1: float, lambda_2: float, norm: str
+) -> Tensor:
+    """L for samples X (n, m), reconstructions, codes Z (n, d) and C (n, n), literally."""
+    penalty = C.abs().sum() if norm == "l1" else C.square().sum()
+    return weight * (X - X_hat).square().sum() + lambda_1 * penalty + lambda_2 / 2 * (Z - C @ Z).square().sum()
 
 
 @register
-class DSC(DeepSelfExpressive):
+class DSC(DeepSubspace):
     """An auto-encoder with a self-expressive layer between encoder and decoder."""
 
     name = "dsc"
@@ -110,7 +48,6 @@ class DSC(DeepSelfExpressive):
         "penalty": r"\lambda_1 \lVert C \rVert_p",
         "self-expression": r"\tfrac{\lambda_2}{2} \lVert Z - CZ \rVert_F^2",
     }
-    presets = _PRESETS
     published = {"mnist_1000": 0.7500, "yaleb": 0.9733, "orl": 0.8600, "coil20": 0.9368, "coil40": 0.8075, "umist": 0.7312}
 
     weight: float = real(
@@ -125,7 +62,7 @@ class DSC(DeepSelfExpressive):
         help="Weight of the self-expression: how well codes must be combinations of other codes.",
     )  # fmt: skip
     norm: str = choice(
-        "l2", symbol="p", choices=("l1", "l2"), group=OBJECTIVE,
+        "l2", symbol=r"\ell_p", choices=("l1", "l2"), group=OBJECTIVE,
         help="Penalty on C: the sum of absolute values (DSC-L1) or of squares (DSC-L2).",
     )  # fmt: skip
     zero_diagonal: bool = flag(
@@ -135,7 +72,7 @@ class DSC(DeepSelfExpressive):
     def forbids_diagonal(self) -> bool:
         return self.zero_diagonal
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The weighted terms of the objective."""
         from core import losses
 

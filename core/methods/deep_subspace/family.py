@@ -1,112 +1,52 @@
-"""What deep self-expressive methods share: network and C trained together, from a pretrained auto-encoder."""
+"""Deep self-expression: network and C trained together, Z ~ C Z, X ~ decoder(C Z), from a pretrained auto-encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import choice, integer, real
+from core.common import choice, held, integer, real
 from core.graphs import nearest_of
-from core.methods.contract import Cost
-from core.methods.parts.pretrained import Autoencoding
-from core.methods.parts.readout import SelfExpressive, square_bytes
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.network import PretrainedNetwork
+from core.methods.parts.readout import AffinityReadout
+from core.methods.parts.scope import SubsetScope
 from core.solvers import ridge_representation
 from core.training import Arrays, Stages, Step
 
 if TYPE_CHECKING:
     import torch
 
-    from core.nets import AutoEncoder
+    from core.methods.deep_subspace.problem import Problem
+    from core.training.pretraining import NetworkOnData
 
 OBJECTIVE, TRAINING = "Objective", "Training"
 
 
-class FineTuning:
-    """Network and C, which change, and data and constants, which do not.
-
-    Parameters
-    ----------
-    method : DeepSelfExpressive
-        Whose `terms` are minimised.
-    net : AutoEncoder
-    C : (n, n)
-        Where C starts.
-    X : (n, ...)
-        Samples as the network takes them.
-    constants : mapping
-        What `terms` reads besides: a Laplacian, a Gram matrix.
-    """
-
-    def __init__(
-        self, method: DeepSelfExpressive, net: AutoEncoder, C: torch.Tensor, X: torch.Tensor, **constants: Any
-    ) -> None:
-        import torch
-
-        self.method, self.net, self.X, self.constants = method, net, X, constants
-        if method.forbids_diagonal():
-            C.fill_diagonal_(0)
-        self.representation = torch.nn.ParameterDict({"C": C})
-        groups = [
-            {"params": [*net.parameters()], "lr": method.network_learning_rate},
-            {"params": [self.C], "lr": method.learning_rate},
-        ]
-        self.optimizer = torch.optim.Adam(groups, fused=True)
-        self.representation.register_buffer("still", torch.zeros((), dtype=torch.int64))  # steps at rest, in a row
-        self._work: torch.Tensor | None = None
-
-    @property
-    def C(self) -> torch.Tensor:
-        C: torch.Tensor = self.representation["C"]
-        return C
-
-    @property
-    def work(self) -> torch.Tensor:
-        """One n x n scratch matrix, for whoever needs it for a moment."""
-        import torch
-
-        if self._work is None:
-            self._work = torch.empty_like(self.C, requires_grad=False)
-        return self._work
-
-    def descend(self) -> dict[str, Any]:
-        """One Adam step; the values of the terms before it, and with a tolerance whether C has come to rest."""
-        import torch
-
-        terms = self.method.terms(self)
-        self.optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
-        if self.method.forbids_diagonal() and self.C.grad is not None:
-            self.C.grad.fill_diagonal_(0)  # with zero gradients Adam leaves the zero diagonal as it is
-        before = self.work.copy_(self.C.detach()) if self.method.tolerance else None
-        self.optimizer.step()
-        values: dict[str, Any] = {name: term.detach() for name, term in terms.items()}
-        return values if before is None else values | {"converged": self._at_rest(before)}
-
-    def _at_rest(self, before: torch.Tensor) -> torch.Tensor:
-        """||C_t - C_{t-1}||_F < tolerance ||C_{t-1}||_F twice in a row."""
-        size = before.norm().double()
-        change = before.sub_(self.C.detach()).norm().double()
-        still = self.representation.get_buffer("still")
-        still.copy_((still + 1) * (change < self.method.tolerance * size))
-        return still >= 2
-
-
 @dataclass(kw_only=True)
-class DeepSelfExpressive(SelfExpressive, Autoencoding):
-    """A method that trains an auto-encoder and a self-expression C together, Z ~ C Z, X ~ decoder(C Z).
+class DeepSubspace(Clusterer):
+    """A method that trains an auto-encoder and a self-expression C together.
 
     Stages: pretrain, graph (what the objective needs of the pretrained codes), finetune (one full-batch Adam step of
-    network and C per epoch), spectral. With a subset (`scope`), pretraining sees all samples, fine-tuning those of the
-    subset as one batch, and every other sample takes the cluster of its nearest neighbour among their codes.
+    network and C per epoch), spectral. With a subset, pretraining sees all samples, fine-tuning those of the subset as one
+    batch, and every other sample takes the cluster of its nearest neighbour among their codes.
 
-    A subclass gives `terms`, whether it forbids the diagonal (`forbids_diagonal`), and, if it has any, `constants`.
+    A method gives `terms`, whether it forbids the diagonal (`forbids_diagonal`), and, if it has any, `constants`.
     """
 
     family = "Deep subspace"
+    learns = "deep"
+    reads = "C"
+    uses_gpu = True
+    shows = frozenset({"network", "affinity constants"})
+
+    coder = held(PretrainedNetwork)
+    readout = held(AffinityReadout)
+    extent = held(SubsetScope)
 
     epochs: int = integer(
         30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
@@ -142,17 +82,11 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         help="Number format of the products with C; bfloat16 is faster where the processor has it.",
     )  # fmt: skip
 
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        n = cls.expressed(shape[0], params)
-        network = cls.network_cost(shape, params)
-        tuned = cls.network_cost((n, *shape[1:]), {**params, "batch_size": None})  # fine-tuning takes all at once
-        squares = square_bytes(n, {"C, its gradient and Adam": 4, "constants, affinity and its decomposition": 5})
-        codes = {"codes, C Z and their gradients": 6 * 4 * n * cls.code_size(shape[1:], params)}
-        matrices = {**tuned.matrices, "data": network.matrices["data"], **codes, **squares}
-        return Cost(parameters=network.parameters + n**2, matrices=matrices)
+    coder_: NetworkOnData = field(init=False, repr=False)
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    # ---- what a method says ------------------------------------------------------------------------------------------
+
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The weighted terms of the objective, by name."""
         raise NotImplementedError  # pragma: no cover
 
@@ -168,27 +102,38 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         """The matrix that is clustered: C itself, unless a method says otherwise."""
         return C.detach()
 
+    # ---- training ----------------------------------------------------------------------------------------------------
+
+    def check_data(self, X: NDArray) -> None:
+        self.coder.check(X)
+        self.extent.check(len(X), self.n_clusters, self.true_labels is not None)
+
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         stages = stages or Stages()
         self.clusters(X)
-        data, net, generator = self.begin(X)
-        yield from self.pretrain(net, data, generator, stages)
+        self.check_data(X)
+        on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+        yield from on.pretrain(self.coder.pretraining, stages)
 
-        rows = self.chosen_rows(len(X))
-        known: dict[str, Any] = {"Z_pretrained": self.codes(net, data).cpu().numpy()}
-        part, Z = (data, known["Z_pretrained"]) if rows is None else (self.part(data, rows), known["Z_pretrained"][rows])
+        rows = self.extent.rows(len(X), self.true_labels, self.random_state)
+        known: dict[str, Any] = {"Z_pretrained": on.codes().cpu().numpy()}
+        part, Z = on.X, known["Z_pretrained"]
+        if rows is not None:
+            part, Z = self.coder.tensor(X[rows], self.device), Z[rows]
         constants, seen = self.constants(part, Z)
         known |= seen
         yield Step("graph", 1, 1, {"edges": known["prior"].nnz} if "prior" in known else {}, known)
 
         if stages.stopping and not stages.reached("finetune"):
             return  # nothing to conclude from: spare the start of C, which may be a large inverse
-        problem = FineTuning(self, net, self._initial_representation(part, Z), part, **constants)
-        yield from self._finetune(problem, data, rows, stages)
-        if stages.reached("finetune"):
-            yield self.conclude({**known, **self._seen(problem, data, rows)})
+        from core.methods.deep_subspace.problem import Problem
 
-    def _initial_representation(self, X: torch.Tensor, Z: NDArray) -> torch.Tensor:
+        problem = Problem(self, on.net, self._first_representation(part, Z), part, **constants)
+        yield from problem.trainer(lambda: self._seen(problem, rows)).run(stages, "finetune", self.epochs)
+        if stages.reached("finetune"):
+            yield self.conclude({**known, **self._seen(problem, rows)})
+
+    def _first_representation(self, X: torch.Tensor, Z: NDArray) -> torch.Tensor:
         """C before the first step."""
         import torch
 
@@ -201,31 +146,53 @@ class DeepSelfExpressive(SelfExpressive, Autoencoding):
         C = ridge_representation(features, self.ridge_strength)
         return torch.from_numpy(C.astype(np.float32)).to(self.device)
 
-    def _finetune(self, problem: FineTuning, X: torch.Tensor, rows: NDArray[np.int64] | None, stages: Stages) -> Iterator[Step]:
-        """Minimise the objective over the network and C."""
-
-        def epoch(_: int) -> tuple[Mapping[str, Any], Arrays]:
-            return problem.descend(), self._seen(problem, X, rows)
-
-        parts = {"net": problem.net, "representation": problem.representation, "optimizer": problem.optimizer}
-        yield from stages.run("finetune", self.epochs, parts, epoch)
-
-    def _seen(self, problem: FineTuning, X: torch.Tensor, rows: NDArray[np.int64] | None) -> Arrays:
+    def _seen(self, problem: Problem, rows: NDArray[np.int64] | None) -> Arrays:
         """C as it is clustered, the codes, and the reconstructions decoder(C Z); computed only if somebody looks."""
-        import torch
-
-        from core.losses import combine
-
-        def reconstructions() -> torch.Tensor:
-            with torch.no_grad():
-                return self.shown(problem.net.decode(combine(problem.C, problem.net.encode(problem.X))))
-
-        views = {**self.views(problem.net, X), "C": lambda: self.read(problem.C)}
+        on = self.coder_
+        views = {**on.views(), "C": lambda: self.read(problem.C)}
         if rows is None:
-            return {**views, "X_hat": reconstructions}
+            return {**views, "X_hat": lambda: on.shown(problem.reconstructions())}
 
         def nearest() -> NDArray[np.int64]:
-            Z = self.codes(problem.net, X).cpu().numpy()
+            Z = on.codes().cpu().numpy()
             return nearest_of(Z, Z[rows])
 
         return {**views, "rows": rows, "nearest": nearest}
+
+    # ---- clusters, new samples ---------------------------------------------------------------------------------------
+
+    def affinity(self, arrays: Arrays) -> NDArray | None:
+        return self.readout.affinity(arrays["C"], self.K)
+
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return self.readout.labeller(arrays, affinity, self.K)
+
+    def embed(self, X: NDArray) -> NDArray:
+        return self.coder.embed(self.coder_, X)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
+        return super().restore(samples, arrays, weights)
+
+    def uses_labels(self, n: int) -> bool:
+        return self.extent.uses_labels(n)
+
+    @classmethod
+    def scope_of(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        return cls.extent.of(params).chosen(n)
+
+    @classmethod
+    def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        return cls.extent.of(params).words(n)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        coder, extent = cls.coder.of(params), cls.extent.of(params)
+        n = extent.size(shape[0])
+        network = coder.cost(shape)
+        tuned = cls.coder.of({**params, "batch_size": None}).cost((n, *shape[1:]))  # fine-tuning takes all at once
+        squares = extent.bytes(shape[0], {"C, its gradient and Adam": 4, "constants, affinity and its decomposition": 5})
+        codes = {"codes, C Z and their gradients": 6 * 4 * n * coder.code_size(shape[1:])}
+        matrices = {**tuned.matrices, "data": network.matrices["data"], **codes, **squares}
+        return Cost(parameters=network.parameters + n**2, matrices=matrices)

@@ -20,7 +20,7 @@ What the paper leaves open, and how it is settled here
 - The paper demands diag(C) = 0; the program only counts the diagonal twice in the penalty. With alpha = 1e-4 nothing but
   the early end then keeps C from the identity. ``diagonal="zero"`` is the paper, "soft" the program.
 - w is absent from the paper and 1 in the program, 3 to 5 on UMIST.
-- beta and gamma are searched on grids by accuracy and not reported; the presets say what was chosen how.
+- beta and gamma are searched on grids by accuracy and not reported; the presets (``rgrl.toml``) say what was chosen how.
 """
 
 from __future__ import annotations
@@ -30,249 +30,38 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from core.common import choice, flag, real, redeclared
-from core.methods.contract import Preset
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
-from core.methods.parts import networks
-from core.methods.parts.readout import affinity_constants
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 from core.training import Arrays
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
 
 
-def _objective(
-    beta: float, gamma: float, epochs: int, *, alpha: float = 1e-4, rate: float = 1e-4, network_rate: float = 1e-4, **more: Any
-) -> dict[str, Any]:
-    """Weights and training of one data set; the published program trains C and network at 1e-4."""
-    return {
-        "alpha": alpha, "beta": beta, "gamma": gamma, "epochs": epochs,
-        "learning_rate": rate, "network_learning_rate": network_rate, **more,
-    }  # fmt: skip
+def objective(
+    X: Tensor, Xr: Tensor, Z: Tensor, C: Tensor, *, alpha: float, beta: float, gamma: float, weight: float, norm: str,
+    relation: str, laplacian: str, self_loops: bool, through_graph: bool, diagonal: str,
+) -> Tensor:  # fmt: skip
+    """Eq. 6 for samples X (n, m), their reconstructions Xr, codes Z (n, d) and C (n, n), literally."""
+    import torch
 
-
-_PUBLISHED_SCHEDULE = (
-    "Network and schedule of the published program, with the zero diagonal and the constant Laplacian of this app. "
-    "beta and gamma are not published; these are of the searched grid."
-)
-_WITH_LABELS = "Constants chosen with the labels"
-_CARRIED = "The ridge solution on the pretrained codes carries the result."
-_RIDGE = {"start": "ridge_unit", "ridge_strength": 10.0}
-_COIL = {"alpha": 0.5, "weight": 0.5, "rate": 1e-3, "network_rate": 1e-3}  # the weights that UDLL uses on COIL-20
-_RIDGE_LARGE = {"start": "ridge_unit", "ridge_strength": 0.1}
-_LARGE = {
-    "network": "dense", "scope": "subset", "subset_size": 5000, "laplacian": "random_walk",
-    "batch_size": 256, "pretrain_learning_rate": 1e-3, "pretrain_schedule": "constant",
-}  # fmt: skip
-
-_PRESETS = {
-    "coil20": Preset(
-        title="COIL-20",
-        dataset="coil20",
-        params={**networks.COIL20, **_objective(1000, 10, 60, **_COIL), **affinity_constants(16, 6, 0.03, True)},
-        note=f"{_WITH_LABELS}; the weights are those of UDLL, the affinity has diag(S) = 1 as DSC-Net and UDLL do.",
-    ),
-    "coil20-l1": Preset(
-        title="COIL-20, L1",
-        dataset="coil20",
-        params={
-            **networks.COIL20, **_objective(1000, 10, 60, **{**_COIL, "alpha": 1e-4}), "norm": "l1",
-            **affinity_constants(16, 6, 0.03, True),
-        },
-        note=f"{_WITH_LABELS}, for the L2 variant.",
-    ),
-    "coil20-fast": Preset(
-        title="COIL-20, fast: from the ridge solution",
-        dataset="coil20",
-        params={
-            **networks.COIL20, **_objective(100, 10, 3), **affinity_constants(14, 7, 0.035, True), **_RIDGE,
-        },
-        note=f"{_WITH_LABELS}. {_CARRIED}",
-    ),
-    "coil20-code": Preset(
-        title="COIL-20, L1, published schedule",
-        dataset="coil20",
-        params={**networks.COIL20, **_objective(100, 10, 120, norm="l1"), **affinity_constants(16, 6, 0.03)},
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "coil40-fast": Preset(
-        title="COIL-40, fast: from the ridge solution",
-        dataset="coil40",
-        params={**networks.COIL40, **_objective(30, 1e-3, 5), **affinity_constants(14, 7, 0.035, True), **_RIDGE},
-        note=f"{_WITH_LABELS}. {_CARRIED}",
-    ),
-    "coil40-code": Preset(
-        title="COIL-40, published schedule",
-        dataset="coil40",
-        params={**networks.COIL40, **_objective(30, 1e-3, 160), **affinity_constants(16, 6, 0.04)},
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "orl-fast": Preset(
-        title="ORL, fast: from the ridge solution",
-        dataset="orl",
-        params={
-            **networks.ORL, **_objective(5, 0.5, 25, alpha=10, rate=1e-3), **affinity_constants(4, 2, 0.17),
-            "start": "ridge", "ridge_strength": 0.1,
-        },
-        note=f"{_WITH_LABELS}. The ridge solution on the pretrained codes alone reaches as much.",
-    ),
-    "orl-cold": Preset(
-        title="ORL, from C = 1e-5",
-        dataset="orl",
-        params={
-            **networks.ORL, **_objective(100, 1, 300, alpha=90, rate=3e-3, network_rate=1e-5), **affinity_constants(4, 2, 0.17)
-        },
-        note=f"{_WITH_LABELS}, with a wider network than published.",
-    ),
-    "orl-code": Preset(
-        title="ORL, published schedule",
-        dataset="orl",
-        params={**networks.ORL_CODE, "pixel_range": 1.0, **_objective(5, 0.5, 5000), **affinity_constants(3, 1.2, 0.18)},
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "orl-paper": Preset(
-        title="ORL, network of the paper",
-        dataset="orl",
-        params={**networks.ORL_PAPER, "pixel_range": 1.0, **_objective(5, 0.5, 5000), **affinity_constants(3, 1.2, 0.18)},
-        source="paper",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "mnist_1000": Preset(
-        title="MNIST-1000",
-        dataset="mnist_1000",
-        params={
-            **networks.MNIST_1000, **_objective(10, 1, 100, alpha=1, rate=1e-3, network_rate=1e-3),
-            **affinity_constants(14, 8, 0.08),
-        },
-        note=f"{_WITH_LABELS}, with a wider network than published.",
-    ),
-    "mnist_1000-fast": Preset(
-        title="MNIST-1000, fast: from the ridge solution",
-        dataset="mnist_1000",
-        params={**networks.MNIST_1000, **_objective(1, 0.1, 3), **affinity_constants(8, 6, 0.08), **_RIDGE},
-        note=f"{_WITH_LABELS}. {_CARRIED}",
-    ),
-    "mnist_1000-code": Preset(
-        title="MNIST-1000, published schedule",
-        dataset="mnist_1000",
-        params={**networks.MNIST_1000_CODE, **_objective(0.1, 0.01, 130), **affinity_constants(4, 5, 0.12)},
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "mnist_1000-paper": Preset(
-        title="MNIST-1000, network of the paper",
-        dataset="mnist_1000",
-        params={**networks.MNIST_1000_PAPER, **_objective(0.1, 0.01, 130), **affinity_constants(4, 5, 0.12)},
-        source="paper",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "yaleb-fast": Preset(
-        title="Extended Yale B, fast: from the ridge solution",
-        dataset="yaleb",
-        params={
-            **networks.YALEB, **_objective(10, 100, 3), **affinity_constants(6, 3.5, 0.12),
-            "start": "ridge_samples", "ridge_strength": 0.03,
-        },
-        note=f"{_WITH_LABELS}. The ridge solution on the samples carries the result.",
-    ),
-    "yaleb-code": Preset(
-        title="Extended Yale B, published schedule",
-        dataset="yaleb",
-        params={**networks.YALEB, **_objective(10, 100, 3000), **affinity_constants(4, 3.5, 0.12)},
-        source="code",
-        note=f"{_PUBLISHED_SCHEDULE} Takes hours on a CPU.",
-    ),
-    "umist": Preset(
-        title="UMIST, as ORL",
-        dataset="umist",
-        params={
-            **networks.UMIST, **_objective(5, 0.5, 25, alpha=10, rate=1e-3), **affinity_constants(5, 8, 0.08),
-            "start": "ridge", "ridge_strength": 0.1,
-        },
-        note="Not tried here, as the data set could not be had: what worked on ORL, with the paper's affinity constants.",
-    ),
-    "umist-code": Preset(
-        title="UMIST, published schedule",
-        dataset="umist",
-        params={
-            **networks.UMIST_CODE, **_objective(6, 10, 200, alpha=1.0, weight=4.0, tolerance=1e-8),
-            **affinity_constants(5, 8, 0.08),
-        },
-        source="code",
-        note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
-    ),
-    "umist-paper": Preset(
-        title="UMIST, network of the paper",
-        dataset="umist",
-        params={
-            **networks.UMIST_PAPER, **_objective(6, 10, 200, alpha=1.0, weight=4.0, tolerance=1e-8),
-            **affinity_constants(5, 8, 0.08),
-        },
-        source="paper",
-        note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
-    ),
-    "digits": Preset(
-        title="Digits",
-        dataset="digits",
-        params={**networks.DIGITS, **_objective(1000, 10, 40, **_COIL), **affinity_constants(8, 6, 0.06, True)},
-        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
-    ),
-    "mnist": Preset(
-        title="MNIST, 70,000 images (section 5)",
-        dataset="mnist",
-        params={
-            **_LARGE, **_RIDGE_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 20, **_objective(1, 0.1, 3),
-            **affinity_constants(1, 40, 1), "assign_labels": "kmeans",
-        },
-        note=f"{_WITH_LABELS}, those of USPS. {_CARRIED}",
-    ),
-    "mnist-code": Preset(
-        title="MNIST, 70,000 images, published schedule",
-        dataset="mnist",
-        params={
-            **_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 37, **_objective(1, 0.1, 20),
-            **affinity_constants(4, 5, 0.12),
-        },
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "usps": Preset(
-        title="USPS, 9,298 images (section 5)",
-        dataset="usps",
-        params={
-            **_LARGE, **_RIDGE_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 58, **_objective(1, 0.1, 3),
-            **affinity_constants(1, 40, 1), "assign_labels": "kmeans",
-        },
-        note=f"{_WITH_LABELS}. {_CARRIED}",
-    ),
-    "usps-code": Preset(
-        title="USPS, 9,298 images, published schedule",
-        dataset="usps",
-        params={
-            **_LARGE, "widths": (500, 500, 2000, 10), "pretrain_epochs": 58, **_objective(1, 0.1, 10, norm="l1"),
-            **affinity_constants(4, 5, 0.12),
-        },
-        source="code",
-        note=_PUBLISHED_SCHEDULE,
-    ),
-    "rcv1_10k": Preset(
-        title="RCV1, 10,000 stories (section 5)",
-        dataset="rcv1_10k",
-        params={
-            **_LARGE, "widths": (500, 500, 2000, 4), "pretrain_epochs": 51, **_objective(1, 0.1, 15),
-            **affinity_constants(4, 5, 0.12),
-        },
-        source="code",
-        note=f"{_PUBLISHED_SCHEDULE} Not tried here: the data set could not be had.",
-    ),
-}  # fmt: skip
+    graph = C if through_graph else C.detach()
+    S = (graph.abs() + graph.abs().T) / 2 + self_loops * torch.eye(len(C), dtype=C.dtype)
+    d = S.sum(1)
+    S_n = S / d[:, None] if laplacian == "random_walk" else S / (d[:, None] * d).sqrt()
+    L_n = torch.eye(len(C), dtype=C.dtype) - S_n
+    fit = (X - Xr).square().sum() + (relation == "graph") * 2 * torch.trace(X.T @ L_n @ Xr)
+    size = C.abs() if norm == "l1" else C.square()
+    penalty = size.sum() + (diagonal == "soft") * size.diagonal().sum()
+    subspace = beta / 2 * (Z - C @ Z).square().sum() + gamma / 2 * (X - C @ X).square().sum()
+    return weight * fit + alpha * penalty + subspace
 
 
 @register
-class RGRL(DeepSelfExpressive):
+class RGRL(DeepSubspace):
     """Deep self-expression whose reconstructions follow the learnt relations."""
 
     name = "rgrl"
@@ -289,7 +78,6 @@ class RGRL(DeepSelfExpressive):
         "self-expression": r"\tfrac{\beta}{2} \lVert Z - CZ \rVert_F^2",
         "raw self-expression": r"\tfrac{\gamma}{2} \lVert X - CX \rVert_F^2",
     }
-    presets = _PRESETS
     published = {
         "mnist_1000": 0.8140, "yaleb": 0.9753, "orl": 0.8700, "coil20": 0.9701, "coil40": 0.8396, "umist": 0.8104,
         "mnist": 0.9127, "usps": 0.9170, "rcv1_10k": 0.6867,
@@ -312,7 +100,7 @@ class RGRL(DeepSelfExpressive):
         help="Weight of the reconstruction and its relation to the graph.",
     )  # fmt: skip
     norm: str = choice(
-        "l2", symbol="p", choices=("l1", "l2"), group=OBJECTIVE,
+        "l2", symbol=r"\ell_p", choices=("l1", "l2"), group=OBJECTIVE,
         help="Penalty on C: the sum of absolute values (RGRL-L1) or of squares (RGRL-L2).",
     )  # fmt: skip
     relation: str = choice(
@@ -334,8 +122,8 @@ class RGRL(DeepSelfExpressive):
         "zero", symbol=r"C_{ii}", choices=("zero", "soft"), group=OBJECTIVE,
         help="Forbid a sample to explain itself (paper), or count the diagonal twice in the penalty (program).",
     )  # fmt: skip
-    initial_c: float = redeclared(DeepSelfExpressive, "initial_c", 1e-5)
-    tolerance: float = redeclared(DeepSelfExpressive, "tolerance", 1e-6)
+    initial_c: float = redeclared(DeepSubspace, "initial_c", 1e-5)
+    tolerance: float = redeclared(DeepSubspace, "tolerance", 1e-6)
 
     def forbids_diagonal(self) -> bool:
         return self.diagonal == "zero"
@@ -349,7 +137,7 @@ class RGRL(DeepSelfExpressive):
         gram = self.gamma > 0 and n < 2 * m
         return {"rows": rows, "raw": (rows @ rows.T if gram else rows) if self.gamma else None, "gram": gram}, {}
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The weighted terms of Eq. 6."""
         from core import losses
 

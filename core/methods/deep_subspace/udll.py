@@ -23,133 +23,36 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from core import graphs
 from core.common import ParameterError, choice, flag, integer, real
-from core.methods.contract import Preset
-from core.methods.deep_subspace.family import OBJECTIVE, DeepSelfExpressive, FineTuning
-from core.methods.parts import networks
-from core.methods.parts.readout import affinity_constants
+from core.methods.deep_subspace.family import OBJECTIVE, DeepSubspace
 from core.methods.registry import register
 from core.training import Arrays
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
+
+    from core.methods.deep_subspace.problem import Problem
 
 
-def _objective(
-    alpha: float, beta: float, gamma: float, n_neighbors: int, epochs: int, initial_c: float, penalty: str = "free"
-) -> dict[str, Any]:
-    """The constants of one row of the published tables."""
-    return {
-        "alpha": alpha, "beta": beta, "gamma": gamma, "n_neighbors": n_neighbors, "epochs": epochs,
-        "initial_c": initial_c, "penalty": penalty,
-    }  # fmt: skip
+def objective(
+    X: Tensor, X_hat: Tensor, Z: Tensor, C: Tensor, A: Tensor, *, alpha: float, beta: float, gamma: float, penalty: str
+) -> Tensor:
+    """Eq. 18 for samples X (n, m), reconstructions, codes Z (n, d), C (n, n) and the weights A (n, n), literally."""
+    import torch
 
-
-_WITH_LABELS = "Constants chosen with the labels"
-_OWN_PRETRAINING = "Our own pretraining, as the published start weights come without a recipe."
-_PRESETS = {
-    "coil20": Preset(
-        title="COIL-20",
-        dataset="coil20",
-        params={
-            **networks.COIL20, **_objective(500, 0.5, 4.5, 3, 90, 1e-8, "symmetric"),
-            **affinity_constants(14, 7, 0.035, True),
-        },
-        note=f"{_WITH_LABELS}: 90 epochs and (14, 7, .035) instead of the published 68 and (12, 8, .04).",
-    ),
-    "coil20-code": Preset(
-        title="COIL-20, constants of the published program",
-        dataset="coil20",
-        params={
-            **networks.COIL20, **_objective(500, 0.5, 4.5, 3, 68, 1e-8, "symmetric"),
-            **affinity_constants(12, 8, 0.04, True),
-        },
-        source="code",
-        note=_OWN_PRETRAINING,
-    ),
-    "coil20-paper": Preset(
-        title="COIL-20, constants of the paper",
-        dataset="coil20",
-        params={
-            **networks.COIL20, **_objective(1000, 1, 19, 3, 68, 1e-8, "symmetric"),
-            **affinity_constants(12, 8, 0.04, True),
-        },
-        source="paper",
-        note=_OWN_PRETRAINING,
-    ),
-    "orl": Preset(
-        title="ORL, from the ridge solution",
-        dataset="orl",
-        params={
-            **networks.ORL, **_objective(5, 90, 4, 3, 25, 0), **affinity_constants(4, 2, 0.17),
-            "start": "ridge", "ridge_strength": 0.1,
-        },
-        note=f"{_WITH_LABELS}. The ridge solution on the pretrained codes alone reaches .84; training adds about .01.",
-    ),
-    "orl-cold": Preset(
-        title="ORL, from C = 0",
-        dataset="orl",
-        params={
-            **networks.ORL, **_objective(5, 10, 4, 3, 700, 0), **affinity_constants(4, 2, 0.17),
-            "pretrain_epochs": 30, "learning_rate": 3e-3, "network_learning_rate": 1e-4,
-        },
-        note=f"{_WITH_LABELS}, with a wider network than published.",
-    ),
-    "orl-code": Preset(
-        title="ORL, constants of the published program",
-        dataset="orl",
-        params={
-            **networks.ORL_CODE, **_objective(5, 1, 4, 3, 1550, 0),
-            **affinity_constants(4, 2, 0.17),
-        },
-        source="code",
-        note=_OWN_PRETRAINING,
-    ),
-    "orl-paper": Preset(
-        title="ORL, constants of the paper",
-        dataset="orl",
-        params={
-            **networks.ORL_PAPER, **_objective(5, 1, 8, 3, 1550, 0), **affinity_constants(4, 2, 0.17),
-        },
-        source="paper",
-        note=_OWN_PRETRAINING,
-    ),
-    "yaleb": Preset(
-        title="Extended Yale B, constants of the published program",
-        dataset="yaleb",
-        params={**networks.YALEB, **_objective(3.15, 1, 0.005, 10, 2000, 1e-4), **affinity_constants(12, 4, 0.1)},
-        source="code",
-        note=f"{_OWN_PRETRAINING} Takes about an hour on two cores.",
-    ),
-    "yaleb-paper": Preset(
-        title="Extended Yale B, constants of the paper",
-        dataset="yaleb",
-        params={**networks.YALEB, **_objective(3.2, 1, 0.01, 10, 1600, 1e-4), **affinity_constants(12, 4, 0.1)},
-        source="paper",
-        note=_OWN_PRETRAINING,
-    ),
-    "coil100-paper": Preset(
-        title="COIL-100, constants of the paper",
-        dataset="coil100",
-        params={
-            **networks.COIL100, **_objective(15, 1, 280, 5, 140, 1e-4), **affinity_constants(12, 8, 0.04)
-        },
-        source="paper",
-        note=f"{_OWN_PRETRAINING} Meant for a GPU: hours on a CPU.",
-    ),
-    "digits": Preset(
-        title="Digits",
-        dataset="digits",
-        params={
-            **networks.DIGITS, **_objective(500, 0.5, 4.5, 3, 30, 1e-8, "symmetric"), **affinity_constants(8, 6, 0.06, True),
-        },
-        note=f"{_WITH_LABELS}; the objective is that of COIL-20.",
-    ),
-}  # fmt: skip
+    size = (C + C.T) / 2 * (1 - torch.eye(len(C), dtype=C.dtype)) if penalty == "symmetric" else C
+    return (
+        (X - X_hat).square().sum() / 2
+        + alpha * (Z - C @ Z).square().sum()
+        + beta * size.square().sum()
+        + gamma * (A * (Z[:, None] - Z[None, :]).square().sum(2)).sum()
+    )
 
 
 @register
-class UDLL(DeepSelfExpressive):
+class UDLL(DeepSubspace):
     """Deep subspace clustering with a prior graph of adaptive neighbours."""
 
     name = "udll"
@@ -167,7 +70,6 @@ class UDLL(DeepSelfExpressive):
         "locality": r"\gamma \sum_{ij} a_{ij} \lVert z_i - z_j \rVert^2",
     }
 
-    presets = _PRESETS
     published = {"coil20": 0.9757, "coil100": 0.7086, "orl": 0.8775, "yaleb": 0.9770}
 
     alpha: float = real(
@@ -201,7 +103,7 @@ class UDLL(DeepSelfExpressive):
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)
-        most = self.expressed(len(X), vars(self)) - 2
+        most = self.extent.size(len(X)) - 2
         if self.n_neighbors > most:
             raise ParameterError(
                 f"The 'n_neighbors' parameter of udll must be at most the number of samples that are expressed less 2, {most}. "
@@ -213,13 +115,12 @@ class UDLL(DeepSelfExpressive):
 
     def constants(self, X: torch.Tensor, Z: NDArray) -> tuple[dict[str, Any], Arrays]:
         """Adaptive neighbours of the pretrained codes (Eq. 17), symmetrised; their Laplacian on the device."""
-        from core import graphs
         from core.graphs import tensors
 
         prior = graphs.symmetrized_graph(graphs.adaptive_neighbors(Z, self.n_neighbors))
         return {"laplacian": tensors.sparse_tensor(graphs.laplacian(prior), self.device)}, {"prior": prior}
 
-    def terms(self, problem: FineTuning) -> dict[str, torch.Tensor]:
+    def terms(self, problem: Problem) -> dict[str, torch.Tensor]:
         """The four weighted terms of Eq. 18."""
         from core import losses
 

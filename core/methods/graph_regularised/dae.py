@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.common import flag, real
-from core.methods.graph_regularised import settings
 from core.methods.graph_regularised.family import LAYER_WISE, DeepCoding
 from core.methods.registry import register
 
@@ -87,8 +86,7 @@ class DAE(DeepCoding):
     summary = "Reconstructs the data through a narrow, linear code, with nothing else in the loss."
     paper = "Hinton and Salakhutdinov, Science 2006"
     objective = r"\min\; \Delta\big(X, g_d(f_d(X))\big)"
-    published = settings.published("DAE")
-    presets = settings.presets("DAE")
+    published = {"coil20": 0.7153, "mnist": 0.6236, "mnist2": 0.5736}
 
 
 @register
@@ -100,8 +98,7 @@ class DDAE(Denoising):
     summary = "Reconstructs the clean data from inputs of which a share was erased."
     paper = "Vincent et al., JMLR 2010"
     objective = r"\min\; \Delta\big(X, g_d(f_d(\tilde X))\big)"
-    published = settings.published("D-DAE")
-    presets = settings.presets("D-DAE")
+    published = {"coil20": 0.7204, "mnist": 0.6410, "mnist2": 0.5987}
 
 
 @register
@@ -114,5 +111,4 @@ class CDAE(Contractive):
     paper = "Rifai et al., ICML 2011"
     objective = r"\min\; \Delta\big(X, g_d(f_d(X))\big) + \gamma \textstyle\sum_l \lVert J_l \rVert_F^2"
     symbols = {**DeepCoding.symbols, "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2"}
-    published = settings.published("C-DAE")
-    presets = settings.presets("C-DAE", unpublished="gamma")
+    published = {"coil20": 0.7158, "mnist": 0.6378, "mnist2": 0.5881}

@@ -33,8 +33,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import integer, sizes
-from core.methods.contract import Cost, Preset
+from core.methods.contract import Cost
 from core.methods.parts.kmeans import GroupsCodes
+from core.methods.presets import Preset
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 

@@ -25,8 +25,6 @@ from scipy.sparse import csr_array
 
 from core.common import integer, real
 from core.graphs import anchor_weights, nearest_neighbors
-from core.methods.contract import Preset
-from core.methods.graph_regularised import settings
 from core.methods.graph_regularised.nmf import Factorization
 from core.methods.registry import register
 from core.training import Stages, Step
@@ -46,11 +44,7 @@ class GNMF(Factorization):
     symbols = {
         "reconstruction": r"\lVert X - ZH \rVert_F^2", "graph": r"\gamma\, \mathrm{Tr}(Z^\top L Z)",
     }  # fmt: skip
-    published = settings.published("GNMF")
-    presets = {
-        name: Preset(title=title, dataset=name, params={"gamma": 3e4}, note="gamma was chosen with the labels of MNIST-test.")
-        for name, title in (("mnist", "MNIST"), ("mnist_test", "MNIST-test"))
-    }
+    published = {"coil20": 0.7133, "mnist": 0.6109, "mnist2": 0.5370}
 
     gamma: float = real(
         100.0, symbol=r"\gamma", low=0, high=1e8, soft=(0.1, 1e4), log=True, group="Objective", help="Weight of the graph."

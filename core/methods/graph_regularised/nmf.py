@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError, integer
-from core.methods.contract import Cost, Preset
-from core.methods.graph_regularised import settings
+from core.methods.contract import Cost
 from core.methods.parts.kmeans import GroupsCodes
+from core.methods.presets import Preset
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
 
@@ -118,7 +118,7 @@ class NMF(Factorization):
     summary = "Writes every sample as a sum of non-negative parts, then groups the weights."
     paper = "Lee and Seung, Nature 1999"
     objective = r"\min_{Z, H \ge 0}\; \lVert X - Z H \rVert_F^2"
-    published = settings.published("NMF")
+    published = {"coil20": 0.6481, "mnist": 0.5376, "mnist2": 0.4649}
     presets: ClassVar[Mapping[str, Preset]] = {}
 
     def factors(self, X: NDArray, stages: Stages) -> Iterator[Step]:

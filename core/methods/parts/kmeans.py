@@ -1,4 +1,4 @@
-"""What methods share that end with k-means on the rows of Z."""
+"""k-means as the last step of a method."""
 
 from __future__ import annotations
 
@@ -7,32 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import integer
-from core.methods.contract import Clusterer
-from core.training import Arrays
+from core.common import Part, integer
+from core.methods.contract import Labeller
 
 
-@dataclass(kw_only=True)
-class GroupsCodes(Clusterer):
-    """A method whose clusters are those of k-means on its codes, or on the samples themselves."""
-
-    reads = "Z"
-    groups_test = True
+@dataclass(frozen=True, kw_only=True)
+class KMeansReadout(Part):
+    """Clusters are those of k-means on rows: codes, an embedding, or the samples themselves."""
 
     n_init: int = integer(
         10, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
         help="Starts of k-means from different centres; the lowest objective is kept.",
     )  # fmt: skip
 
-    def assign(self, arrays: Arrays, affinity: NDArray | None, *, random_state: int) -> NDArray[np.int64]:
-        return self.group(arrays["Z"], random_state)
-
-    def group(self, Z: NDArray, random_state: int) -> NDArray[np.int64]:
+    def group(self, Z: NDArray, n_clusters: int, random_state: int) -> NDArray[np.int64]:
         """Clusters of the rows of Z (n, d)."""
         from sklearn.cluster import KMeans
 
-        estimator = KMeans(self.n_clusters, n_init=self.n_init, random_state=random_state)
+        estimator = KMeans(n_clusters, n_init=self.n_init, random_state=random_state)
         return estimator.fit_predict(Z).astype(np.int64)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.group(Z, random_state) if self.groups_test else super().label_test(Z, random_state=random_state)
+    def labeller(self, Z: NDArray, n_clusters: int) -> Labeller:
+        return lambda seed: self.group(Z, n_clusters, seed)

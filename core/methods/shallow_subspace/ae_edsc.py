@@ -5,19 +5,27 @@ Z = encoder(X) of an auto-encoder that only reconstructs; then EDSC of the rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from core.methods.contract import Cost
+from core.common import held
+from core.methods.parts.network import PretrainedNetwork
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.edsc import EDSC
-from core.methods.shallow_subspace.family import OnCodes, on_codes
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import AnchorScope
+from core.methods.shallow_subspace.solver import RidgeSolver
 
-_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def objective(X: Tensor, X_hat: Tensor) -> Tensor:
+    """0.5 ||X - decoder(encoder(X))||_F^2, all that is trained; the solver that follows has a closed objective of its own."""
+    return (X - X_hat).square().sum() / 2
 
 
 @register
-class AutoencoderEDSC(OnCodes, EDSC):
+class AutoencoderEDSC(ShallowSubspace):
     """EDSC on the codes of a pretrained auto-encoder."""
 
     name = "ae_edsc"
@@ -25,9 +33,13 @@ class AutoencoderEDSC(OnCodes, EDSC):
     summary = "Learns codes that reconstruct the data, then explains each by all of them in closed form."
     paper = "Ji, Salzmann and Li, WACV 2014, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \tfrac{1}{\lambda} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
-    presets = on_codes(EDSC.presets, _NOTE)
-    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **EDSC.symbols}
+    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2"}
+    family = "On pretrained codes"
+    learns = "deep"
+    uses_gpu = True
+    shows = frozenset({"network", "affinity constants"})
 
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        return cls.both_costs(shape, params, EDSC.cost(shape, params))
+    coder = held(PretrainedNetwork)
+    solver = held(RidgeSolver, strength=1.0)
+    readout = held(AffinityReadout, threshold=1.0)
+    extent = held(AnchorScope)

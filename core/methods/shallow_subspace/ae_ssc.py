@@ -5,19 +5,27 @@ Z = encoder(X) of an auto-encoder that only reconstructs; then SSC of the rows o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-from core.methods.contract import Cost
+from core.common import held
+from core.methods.parts.network import PretrainedNetwork
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import OnCodes, on_codes
-from core.methods.shallow_subspace.ssc import SSC
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import NeighborScope
+from core.methods.shallow_subspace.ssc import SYMBOLS, SparseSolver
 
-_NOTE = "Constants chosen with the labels, for the samples themselves; the network is the one that the deep methods start from."
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def objective(X: Tensor, X_hat: Tensor) -> Tensor:
+    """0.5 ||X - decoder(encoder(X))||_F^2, all that is trained; the solver that follows has a closed objective of its own."""
+    return (X - X_hat).square().sum() / 2
 
 
 @register
-class AutoencoderSSC(OnCodes, SSC):
+class AutoencoderSSC(ShallowSubspace):
     """SSC on the codes of a pretrained auto-encoder."""
 
     name = "ae_ssc"
@@ -25,10 +33,15 @@ class AutoencoderSSC(OnCodes, SSC):
     summary = "Learns codes that reconstruct the data, then explains each by few of the others."
     paper = "Elhamifar and Vidal, TPAMI 2013, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
-    presets = on_codes(SSC.presets, _NOTE)
-    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **SSC.symbols}
+    symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **SYMBOLS}
     published = {"mnist_1000": 0.4840, "yaleb": 0.7480, "orl": 0.7563, "coil20": 0.8711, "coil40": 0.7391, "umist": 0.7042}
 
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        return cls.both_costs(shape, params, SSC.cost(shape, params))
+    family = "On pretrained codes"
+    learns = "deep"
+    uses_gpu = True
+    shows = frozenset({"network", "affinity constants"})
+
+    coder = held(PretrainedNetwork)
+    solver = held(SparseSolver)
+    readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
+    extent = held(NeighborScope)

@@ -11,17 +11,30 @@ active-set solver for one sample after the other; here all are solved together b
 
 from __future__ import annotations
 
-from core.common import real, redeclared
-from core.methods.contract import Preset
-from core.methods.parts.readout import affinity_constants
-from core.methods.registry import register
-from core.methods.shallow_subspace.ssc import SSC
+from dataclasses import dataclass
 
-_WITH_LABELS = "alpha, r and the affinity were chosen with the labels, as in the papers of this family."
+from core.common import held, real
+from core.methods.parts.readout import AffinityReadout
+from core.methods.registry import register
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import NeighborScope
+from core.methods.shallow_subspace.ssc import SYMBOLS, SparseSolver
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElasticNet(SparseSolver):
+    """Lasso and ridge of every sample on all others."""
+
+    l1_ratio: float = real(
+        0.9, symbol="r", low=0.01, high=1, soft=(0.05, 1), help="Share of the lasso in the penalty; 1 is SSC."
+    )
+
+    def l1_share(self) -> float:
+        return self.l1_ratio
 
 
 @register
-class EnSC(SSC):
+class EnSC(ShallowSubspace):
     """Elastic net of every sample on all others."""
 
     name = "ensc"
@@ -34,34 +47,11 @@ class EnSC(SSC):
         r"\quad \gamma_i = \alpha r / \max_{j \neq i} |\langle x_i, x_j \rangle|"
     )
     symbols = {
-        **SSC.symbols,
+        **SYMBOLS,
         "penalty": r"\sum_i \tfrac1{\gamma_i} (r \lVert c_i \rVert_1 + \tfrac{1 - r}2 \lVert c_i \rVert_2^2)",
     }
     published = {"mnist_1000": 0.4983, "yaleb": 0.7537, "orl": 0.7525, "coil20": 0.8760, "coil40": 0.7426, "umist": 0.6931}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"alpha": 5.0, "l1_ratio": 0.9, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"alpha": 50.0, "l1_ratio": 0.5},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"alpha": 50.0, "l1_ratio": 0.5, "threshold": 0.5},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS + " Its own affinity, |C|, reaches .68.",
-            params={"alpha": 100.0, "l1_ratio": 0.9, "affinity_by": "cosines", **affinity_constants(9, 4, 1)},
-        ),
-    }  # fmt: skip
 
-    alpha: float = redeclared(SSC, "alpha", 50.0)
-    per_sample: bool = redeclared(SSC, "per_sample", True)
-    l1_ratio: float = real(
-        0.9, symbol="r", low=0.01, high=1, soft=(0.05, 1), help="Share of the lasso in the penalty; 1 is SSC."
-    )
-
-    def l1_share(self) -> float:
-        return self.l1_ratio
+    solver = held(ElasticNet, alpha=50.0, per_sample=True)
+    readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
+    extent = held(NeighborScope)

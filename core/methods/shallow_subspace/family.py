@@ -1,66 +1,52 @@
-"""What self-expressive methods without a network share: features in, one solver, clusters out."""
+"""Self-expression of given features, or of pretrained codes: features in, one solver, clusters out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import choice
+from core.common import Held, choice, held
 from core.graphs import nearest_of
-from core.methods.contract import Cost, Preset
-from core.methods.parts.pretrained import Autoencoding
-from core.methods.parts.readout import SelfExpressive
-from core.solvers import Progress as Progress
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.network import PretrainedNetwork
+from core.methods.parts.readout import AffinityReadout
+from core.methods.shallow_subspace.scope import SolverScope
+from core.methods.shallow_subspace.solver import Solver
 from core.training import Arrays, Stages, Step
+
+if TYPE_CHECKING:
+    from core.training.pretraining import NetworkOnData
 
 
 @dataclass(kw_only=True)
-class Shallow(SelfExpressive):
-    """A method that expresses given features, samples in rows, by each other: X ~ C X."""
+class ShallowSubspace(Clusterer):
+    """A method that expresses features, samples in rows, by each other: X ~ C X, or Z ~ C Z on pretrained codes.
+
+    A method holds its `solver`; the `extent` of what it expresses, if that is more than all samples or a subset; and a
+    `coder`, if it works on the codes of an auto-encoder.
+    """
 
     family = "Shallow subspace"
+    reads = "C"
+    shows = frozenset({"affinity constants"})
+
+    solver: ClassVar[Held[Solver]]
+    coder: ClassVar[Held[PretrainedNetwork] | None] = None
+
+    readout = held(AffinityReadout)
+    extent: ClassVar[Held[SolverScope]] = held(SolverScope)
 
     normalize: str = choice(
-        "unit",
-        symbol=r"\lVert x \rVert",
-        choices=("unit", "none"),
-        help="Scale every sample to unit norm, or leave it.",
+        "unit", symbol=r"\lVert x \rVert", choices=("unit", "none"), help="Scale every sample to unit norm, or leave it."
     )
 
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        """Find C for the rows of X; the last of what it yields is the solution."""
-        raise NotImplementedError  # pragma: no cover
+    coder_: NetworkOnData = field(init=False, repr=False)
 
-    def solve_scope(self, scope: str, X: NDArray[np.float64]) -> Iterator[Progress]:
-        """As `solve`, under the scope that was chosen; X are the samples that C speaks of."""
-        return self.solve(X)
-
-    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        """Stages: solve, spectral."""
-        self.clusters(X)
-        self.check_data(X)
-        yield from self.express(np.asarray(X).reshape(len(X), -1), stages or Stages())
-
-    def express(self, Z: NDArray, stages: Stages, shown: Arrays | None = None) -> Iterator[Step]:
-        """Express the rows of Z (n, d) by each other, and cut the affinity; a stop ends the solver where it is."""
-        features = self.features(Z)
-        rows = self.chosen_rows(len(features))
-        arrays: Arrays = {**(shown or {}), "Z": features}
-        if rows is not None:
-            arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
-        scope = self.scope_for(len(features), vars(self))
-        for reached in self.solve_scope(scope, features if rows is None else features[rows]):
-            yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
-            if stages.stopping:
-                break
-        yield self.conclude({**arrays, "C": reached.C})
-
-    def embed(self, X: NDArray) -> NDArray:
-        return self.features(super().embed(X))
+    # ---- features ----------------------------------------------------------------------------------------------------
 
     def features(self, Z: NDArray) -> NDArray[np.float64]:
         """The rows as the solver takes them."""
@@ -70,48 +56,71 @@ class Shallow(SelfExpressive):
         norms = np.linalg.norm(Z, axis=1, keepdims=True)
         return np.asarray(Z / np.where(norms > 0, norms, 1))
 
+    def embed(self, X: NDArray) -> NDArray:
+        return self.features(super().embed(X) if self.coder is None else self.coder.embed(self.coder_, X))
 
-if TYPE_CHECKING:  # what it is mixed into; as a base it would hide the defaults that the method declares anew
+    # ---- training ----------------------------------------------------------------------------------------------------
 
-    class _Mixed(Autoencoding, Shallow):
-        pass
-
-else:
-    _Mixed = Autoencoding
-
-
-@dataclass(kw_only=True)
-class OnCodes(_Mixed):
-    """A shallow method on the codes of a pretrained auto-encoder; mixed in before the method: Z ~ C Z."""
-
-    family = "On pretrained codes"
+    def check_data(self, X: NDArray) -> None:
+        if self.coder is not None:
+            self.coder.check(X)
+        self.extent.check(len(X), self.n_clusters, self.true_labels is not None)
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        """Stages: pretrain, solve, spectral."""
+        """Stages: pretrain, with a coder; solve; spectral."""
         stages = stages or Stages()
         self.clusters(X)
-        data, net, generator = self.begin(X)
-        yield from self.pretrain(net, data, generator, stages)
-        shown = {"X_hat": self.views(net, data)["X_hat"]}
-        yield from self.express(self.codes(net, data).cpu().numpy(), stages, shown)
+        self.check_data(X)
+        if self.coder is None:
+            yield from self._express(np.asarray(X).reshape(len(X), -1), stages, {})
+            return
+        on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+        yield from on.pretrain(self.coder.pretraining, stages)
+        yield from self._express(on.codes().cpu().numpy(), stages, {"X_hat": on.views()["X_hat"]})
 
-    def embed(self, X: NDArray) -> NDArray:
-        return self.features(super().embed(X))
+    def _express(self, Z: NDArray, stages: Stages, shown: Arrays) -> Iterator[Step]:
+        """Express the rows of Z (n, d) by each other, and cut the affinity; a stop ends the solver where it is."""
+        features = self.features(Z)
+        rows = self.extent.rows(len(features), self.true_labels, self.random_state)
+        arrays: Arrays = {**shown, "Z": features}
+        if rows is not None:
+            arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
+        expressed = features if rows is None else features[rows]
+        for reached in self.extent.solve(self.solver, expressed, len(features), self.random_state):
+            yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
+            if stages.stopping:
+                break
+        yield self.conclude({**arrays, "C": reached.C})
+
+    # ---- clusters, new samples ---------------------------------------------------------------------------------------
+
+    def affinity(self, arrays: Arrays) -> NDArray | None:
+        return self.readout.affinity(arrays["C"], self.K)
+
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return self.readout.labeller(arrays, affinity, self.K)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        if self.coder is not None:
+            self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+            self.coder_.load_weights(weights)
+        return super().restore(samples, arrays, weights)
+
+    def uses_labels(self, n: int) -> bool:
+        return self.extent.uses_labels(n)
 
     @classmethod
-    def both_costs(cls, shape: tuple[int, ...], params: Mapping[str, Any], solver: Cost) -> Cost:
-        """The network's cost and that of the solver."""
-        network = cls.network_cost(shape, params)
-        return Cost(parameters=network.parameters, matrices={**network.matrices, **solver.matrices})
+    def scope_of(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        return cls.extent.of(params).chosen(n)
 
+    @classmethod
+    def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
+        return cls.extent.of(params).words(n)
 
-def on_codes(presets: Mapping[str, Preset], note: str) -> dict[str, Preset]:
-    """Presets of a shallow method with the network of their data set put before it."""
-    from core.methods.parts import networks
-
-    known = {name: params for name, _, params in networks.SHARED}
-    return {
-        name: replace(preset, params={**known[name], **preset.params}, note=note)
-        for name, preset in presets.items()
-        if name in known
-    }
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        solved = cls.solver.of(params).bytes(cls.extent.of(params), shape)
+        if cls.coder is None:
+            return Cost(matrices=solved)
+        network = cls.coder.of(params).cost(shape)
+        return Cost(parameters=network.parameters, matrices={**network.matrices, **solved})

@@ -10,56 +10,26 @@ the coherence of K as in SSC.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import choice, integer, real, redeclared
-from core.methods.contract import Preset
-from core.methods.parts.readout import SelfExpressive
+from core.common import choice, held, integer, real
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.ssc import SSC
-from core.solvers import gram_matrix
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.ssc import SYMBOLS, SparseSolver
+from core.solvers import Kernel, gram_matrix
 
 KERNEL = "Kernel"
 
-_WITH_LABELS = "Kernel, alpha and the affinity were chosen with the labels, as in the papers of this family."
 
+@dataclass(frozen=True, kw_only=True)
+class KernelSolver(SparseSolver):
+    """Lasso in the feature space of a kernel."""
 
-@register
-class KSSC(SSC):
-    """SSC on a kernel matrix."""
-
-    name = "kssc"
-    title = "Kernel SSC"
-    summary = "Sparse subspace clustering in the feature space of a kernel, where curved clusters may become flat."
-    paper = "Patel and Vidal, ICIP 2014 (KSSC)"
-    objective = (
-        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \mathrm{Tr}\bigl((I - C) K (I - C)^\top\bigr)"
-        r"\quad \text{s.t. } \mathrm{diag}(C) = 0,\quad \tau = \alpha / \min_i \max_{j \neq i} |K_{ij}|"
-    )
-    symbols = {**SSC.symbols, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
-    large_scope: ClassVar[str] = "subset"
-    published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 2, "alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 4, "alpha": 200.0, "threshold": 0.7},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"kernel": "polynomial", "degree": 2, "alpha": 50.0, "threshold": 0.8},
-        ),
-    }  # fmt: skip
-
-    scope: str = redeclared(SelfExpressive, "scope", "auto")  # neighbours would have to be those in the space of the kernel
-
-    kernel: str = choice(
+    kernel: Kernel = choice(
         "polynomial", symbol="k(x, y)", choices=("polynomial", "gaussian", "linear"), group=KERNEL,
         help="Polynomial of the inner product, Gaussian of the distance, or the inner product itself (SSC).",
     )  # fmt: skip
@@ -72,5 +42,25 @@ class KSSC(SSC):
 
     def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return gram_matrix(
-            X, self.kernel, degree=self.degree, offset=self.offset, bandwidth=self.bandwidth,  # type: ignore[arg-type]
+            X, self.kernel, degree=self.degree, offset=self.offset, bandwidth=self.bandwidth,
         )  # fmt: skip
+
+
+@register
+class KSSC(ShallowSubspace):
+    """SSC on a kernel matrix."""
+
+    name = "kssc"
+    title = "Kernel SSC"
+    summary = "Sparse subspace clustering in the feature space of a kernel, where curved clusters may become flat."
+    paper = "Patel and Vidal, ICIP 2014 (KSSC)"
+    objective = (
+        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \mathrm{Tr}\bigl((I - C) K (I - C)^\top\bigr)"
+        r"\quad \text{s.t. } \mathrm{diag}(C) = 0,\quad \tau = \alpha / \min_i \max_{j \neq i} |K_{ij}|"
+    )
+    symbols = {**SYMBOLS, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
+    published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
+
+    solver = held(KernelSolver)
+    readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
+    # of all samples or a subset alone: neighbours would have to be those in the space of the kernel

@@ -13,49 +13,26 @@ The authors' affinity is (M M^T)^2 of the factor M = U S^(1/2) of C with unit ro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import integer, real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, affinity_constants, square_bytes
+from core.common import held, integer, real
+from core.methods.parts.readout import AffinityReadout
+from core.methods.parts.scope import SubsetScope
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import Shallow
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.solver import Solver
 from core.solvers import Progress, low_rank_representation
 
-_WITH_LABELS = "lambda and the affinity were chosen with the labels, as in the papers of this family."
 
+@dataclass(frozen=True, kw_only=True)
+class LowRankSolver(Solver):
+    """The inexact augmented Lagrangian method."""
 
-@register
-class LRR(Shallow):
-    """Nuclear norm representation with corrupted samples."""
-
-    name = "lrr"
-    title = "LRR"
-    summary = "Explains all samples at once by a matrix of low rank, and sets aside what some samples have of their own."
-    paper = "Liu, Lin and Yu, ICML 2010 (LRR)"
-    objective = r"\min_{C, E}\; \lVert C \rVert_* + \lambda \lVert E \rVert_{2,1} \quad \text{s.t. } X = CX + E"
-    symbols = {
-        "nuclear": r"\lVert C \rVert_*", "outliers": r"\lambda \lVert E \rVert_{2,1}",
-        "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F", "rank": r"\mathrm{rank}(C)",
-    }  # fmt: skip
-    published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"strength": 1.0, **affinity_constants(12, 8, 0.2, True), "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"strength": 1.5, "normalize": "none", **affinity_constants(3, 1, 0.17)},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"strength": 0.3, **affinity_constants(4, 5, 0.12), "assign_labels": "cluster_qr"},
-        ),
-    }  # fmt: skip
+    copies: ClassVar[Mapping[str, int]] = {"C and affinity": 4}
 
     strength: float = real(
         1.0, symbol=r"\lambda", low=1e-4, high=1e4, soft=(0.01, 10), log=True,
@@ -68,15 +45,31 @@ class LRR(Shallow):
         1e-4, symbol=r"\epsilon", low=1e-9, high=0.1, soft=(1e-6, 1e-2), log=True, group="Solver",
         help="Relative violation of the constraints at which the solver stops.",
     )  # fmt: skip
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-    power: float = redeclared(SelfExpressive, "power", 2.0)
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        n = cls.expressed(shape[0], params)
-        rank = min(n, int(np.prod(shape[1:])))
-        factors = {"factors of C and E": 8 * 10 * n * rank, "eigenvectors": 8 * 3 * rank * rank}
-        return Cost(matrices={**factors, **square_bytes(n, {"C and affinity": 4})})
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         yield from low_rank_representation(X, self.strength, tolerance=self.tolerance, max_iter=self.max_iter)
+
+    def bytes(self, extent: SubsetScope, shape: tuple[int, ...]) -> dict[str, int]:
+        n = extent.size(shape[0])
+        rank = min(n, int(np.prod(shape[1:])))
+        factors = {"factors of C and E": 8 * 10 * n * rank, "eigenvectors": 8 * 3 * rank * rank}
+        return {**factors, **super().bytes(extent, shape)}
+
+
+@register
+class LRR(ShallowSubspace):
+    """Nuclear norm representation with corrupted samples."""
+
+    name = "lrr"
+    title = "LRR"
+    summary = "Explains all samples at once by a matrix of low rank, and sets aside what some samples have of their own."
+    paper = "Liu, Lin and Yu, ICML 2010 (LRR)"
+    objective = r"\min_{C, E}\; \lVert C \rVert_* + \lambda \lVert E \rVert_{2,1} \quad \text{s.t. } X = CX + E"
+    symbols = {
+        "nuclear": r"\lVert C \rVert_*", "outliers": r"\lambda \lVert E \rVert_{2,1}",
+        "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F", "rank": r"\mathrm{rank}(C)",
+    }  # fmt: skip
+    published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
+
+    solver = held(LowRankSolver)
+    readout = held(AffinityReadout, threshold=1.0, power=2.0)

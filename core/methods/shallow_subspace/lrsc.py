@@ -11,23 +11,38 @@ One eigen-decomposition of the Gram matrix, no iterations.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, affinity_constants, square_bytes
+from core.common import held, real
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import Shallow
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.solver import Solver
 from core.solvers import Progress, low_rank_projection
 
-_WITH_LABELS = "tau and the affinity were chosen with the labels, as in the papers of this family."
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionSolver(Solver):
+    """The closed form: strong directions of the data, the weaker ones shrunk."""
+
+    copies: ClassVar[Mapping[str, int]] = {"Gram matrix and eigenvectors": 4, "C and affinity": 6}
+
+    tau: float = real(
+        30.0, symbol=r"\tau", low=1e-4, high=1e6, soft=(0.01, 100), log=True,
+        help="Weight of the fit, relative to 1 / mean squared norm of a sample; larger keeps more directions.",
+    )  # fmt: skip
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        C = low_rank_projection(X, self.tau)
+        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
 
 
 @register
-class LRSC(Shallow):
+class LRSC(ShallowSubspace):
     """Nuclear norm representation in closed form."""
 
     name = "lrsc"
@@ -36,40 +51,6 @@ class LRSC(Shallow):
     paper = "Vidal and Favaro, Pattern Recognition Letters 2014 (LRSC)"
     objective = r"\min_C\; \lVert C \rVert_* + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } C = C^\top"
     published = {"mnist_1000": 0.5140, "yaleb": 0.7931, "orl": 0.7200, "coil20": 0.7416, "coil40": 0.6327, "umist": 0.6729}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"tau": 1.0, **affinity_constants(16, 6, 0.04, True), "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"tau": 10.0, **affinity_constants(3, 1.2, 0.2)},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"tau": 5.0, **affinity_constants(4, 5, 1)},
-        ),
-        "coil40": Preset(
-            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
-            params={"tau": 1.0, **affinity_constants(12, 8, 0.04, True)},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
-            params={"tau": 100.0, **affinity_constants(9, 4, 1)},
-        ),
-    }  # fmt: skip
 
-    tau: float = real(
-        30.0, symbol=r"\tau", low=1e-4, high=1e6, soft=(0.01, 100), log=True,
-        help="Weight of the fit, relative to 1 / mean squared norm of a sample; larger keeps more directions.",
-    )  # fmt: skip
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        copies = {"Gram matrix and eigenvectors": 4, "C and affinity": 6}
-        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        C = low_rank_projection(X, self.tau)
-        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
+    solver = held(ProjectionSolver)
+    readout = held(AffinityReadout, threshold=1.0)

@@ -14,23 +14,27 @@ which is why it stands beside every run as a reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.common import flag
-from core.methods.contract import Preset
-from core.methods.parts.readout import affinity_constants
+from core.common import flag, held
 from core.methods.registry import register
-from core.methods.shallow_subspace.scalable import RidgeExpression
-from core.solvers import Progress, ridge_representation
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import AnchorScope
+from core.methods.shallow_subspace.solver import RidgeSolver
 
-_WITH_LABELS = "lambda and the affinity constants were chosen with the labels, as in the papers of this family."
+
+@dataclass(frozen=True, kw_only=True)
+class LeastSquares(RidgeSolver):
+    """Ridge, with the diagonal forbidden or free."""
+
+    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
+
+    def forbids_diagonal(self) -> bool:
+        return self.zero_diagonal
 
 
 @register
-class Ridge(RidgeExpression):
+class Ridge(ShallowSubspace):
     """Closed-form self-expression with the affinity of the deep subspace methods."""
 
     name = "ridge"
@@ -38,26 +42,6 @@ class Ridge(RidgeExpression):
     summary = "Explains every sample by the others in closed form: no training, a second of work, hard to beat."
     paper = "Lu et al., ECCV 2012 (LSR)"
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 + \lambda \lVert C \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0"
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"strength": 20.0, **affinity_constants(16, 6, 0.03, True)},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS, params={"strength": 0.03, **affinity_constants(3, 1, 0.2)}
-        ),
-        "digits": Preset(
-            title="Digits", dataset="digits", note=_WITH_LABELS,
-            params={"strength": 50.0, **affinity_constants(16, 6, 0.03, True)},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
-            params={"strength": 0.03, **affinity_constants(4, 3.5, 0.12)},
-        ),
-    }  # fmt: skip
 
-    zero_diagonal: bool = flag(True, symbol=r"C_{ii}=0", help="Forbid a sample to explain itself.")
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        C = ridge_representation(X, self.strength, zero_diagonal=self.zero_diagonal)
-        yield Progress(1, 1, {"residual": float(np.square(X - C @ X).sum())}, C)
+    solver = held(LeastSquares)
+    extent = held(AnchorScope)

@@ -14,16 +14,18 @@ coefficients of every sample, as the authors' program does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import flag, integer, real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, affinity_constants
+from core.common import flag, held, integer, real
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.scalable import NeighborExpression
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.scope import NeighborScope
+from core.methods.shallow_subspace.solver import Solver
 from core.solvers import (
     Progress,
     expression_residual,
@@ -35,51 +37,19 @@ from core.solvers import (
 )
 
 SOLVER = "Solver"
+SYMBOLS: Mapping[str, str] = {
+    "fit": r"\tfrac12 \lVert X - CX \rVert_F^2",
+    "penalty": r"\tfrac1\tau \lVert C \rVert_1",
+    "primal": r"\lVert A - C \rVert_F / \lVert C \rVert_F",
+    "dual": r"\rho \lVert \Delta C \rVert_F / \lVert \Lambda \rVert_F",
+}
 
-_WITH_LABELS = "alpha and the affinity were chosen with the labels, as in the papers of this family."
 
+@dataclass(frozen=True, kw_only=True)
+class SparseSolver(Solver):
+    """Lasso of every sample on all others; a kernel or another penalty in a subclass."""
 
-@register
-class SSC(NeighborExpression):
-    """Lasso of every sample on all others; its subclasses change the penalty or the Gram matrix."""
-
-    name = "ssc"
-    title = "SSC"
-    summary = "Explains every sample by as few others as possible (lasso), which come from its own subspace."
-    paper = "Elhamifar and Vidal, IEEE TPAMI 2013 (SSC)"
-    objective = (
-        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0,"
-        r"\quad \tau = \alpha / \min_i \max_{j \neq i} |\langle x_i, x_j \rangle|"
-    )
-    symbols = {
-        "fit": r"\tfrac12 \lVert X - CX \rVert_F^2",
-        "penalty": r"\tfrac1\tau \lVert C \rVert_1",
-        "primal": r"\lVert A - C \rVert_F / \lVert C \rVert_F",
-        "dual": r"\rho \lVert \Delta C \rVert_F / \lVert \Lambda \rVert_F",
-    }
-    published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"alpha": 200.0},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"alpha": 20.0, "threshold": 0.5},
-        ),
-        "coil40": Preset(
-            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
-            params={"alpha": 5.0, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS + " Its own affinity, |C|, reaches .68.",
-            params={"alpha": 100.0, "affinity_by": "cosines", **affinity_constants(9, 4, 1)},
-        ),
-    }  # fmt: skip
+    copies: ClassVar[Mapping[str, int]] = {"Gram matrix and inverse": 4, "P, C and multipliers": 3, "affinity": 2}
 
     alpha: float = real(
         20.0, symbol=r"\alpha", low=1.0, high=1e5, soft=(2, 1000), log=True,
@@ -95,13 +65,6 @@ class SSC(NeighborExpression):
         2e-3, symbol=r"\epsilon", low=1e-6, high=0.1, soft=(1e-5, 1e-2), log=True, group=SOLVER,
         help="Relative primal and dual residual at which the solver stops.",
     )  # fmt: skip
-    affinity_by: str = redeclared(SelfExpressive, "affinity_by", "magnitudes")
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
-
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        copies = {"Gram matrix and inverse": 4, "P, C and multipliers": 3, "affinity": 2}
-        return Cost(matrices=cls.scope_bytes(shape[0], params, copies))
 
     def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """All that the solver sees of the data."""
@@ -123,3 +86,23 @@ class SSC(NeighborExpression):
         weights = weights_of(largest_product(X, candidates), self.alpha, l1_ratio=share, per_sample=self.per_sample)
         C = neighbors_representation(X, candidates, l1=weights * share, l2=weights * (1 - share))
         yield Progress(1, 1, {"fit": 0.5 * expression_residual(X, C)}, C)
+
+
+@register
+class SSC(ShallowSubspace):
+    """Lasso of every sample on all others."""
+
+    name = "ssc"
+    title = "SSC"
+    summary = "Explains every sample by as few others as possible (lasso), which come from its own subspace."
+    paper = "Elhamifar and Vidal, IEEE TPAMI 2013 (SSC)"
+    objective = (
+        r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0,"
+        r"\quad \tau = \alpha / \min_i \max_{j \neq i} |\langle x_i, x_j \rangle|"
+    )
+    symbols = SYMBOLS
+    published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
+
+    solver = held(SparseSolver)
+    readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
+    extent = held(NeighborScope)

@@ -12,25 +12,40 @@ anew, until k are chosen or the residual is small (Algorithm 1). All samples go 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import flag, integer, real, redeclared
-from core.methods.contract import Cost, Preset
-from core.methods.parts.readout import SelfExpressive, square_bytes
+from core.common import flag, held, integer, real
+from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
-from core.methods.shallow_subspace.family import Shallow
+from core.methods.shallow_subspace.family import ShallowSubspace
+from core.methods.shallow_subspace.solver import Solver
 from core.solvers import Progress, pursuit_representation
 from core.training import Arrays, Stages, Step
 
-_WITH_LABELS = "k and the affinity were chosen with the labels, as in the papers of this family."
+
+@dataclass(frozen=True, kw_only=True)
+class PursuitSolver(Solver):
+    """Orthogonal matching pursuit of every sample over all others."""
+
+    copies: ClassVar[Mapping[str, int]] = {"Gram matrix": 2, "correlations": 2, "C": 3, "affinity": 2}
+
+    n_nonzero: int = integer(5, symbol="k", low=1, high=200, soft=(1, 30), help="Most samples that may explain one.")
+    tolerance: float = real(
+        1e-6, symbol=r"\epsilon", low=0, high=1, soft=(1e-6, 0.1), group="Solver",
+        help="Share of a sample's squared norm that may stay unexplained.",
+    )  # fmt: skip
+
+    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
+        yield from pursuit_representation(X, self.n_nonzero, tolerance=self.tolerance)
 
 
 @register
-class SSCOMP(Shallow):
-    """Orthogonal matching pursuit of every sample over all others."""
+class SSCOMP(ShallowSubspace):
+    """Greedy sparse self-expression."""
 
     name = "ssc_omp"
     title = "SSC-OMP"
@@ -39,62 +54,29 @@ class SSCOMP(Shallow):
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"
     symbols = {"residual": r"\tfrac1n \sum_i \lVert x_i - c_i X \rVert^2 / \lVert x_i \rVert^2"}
     published = {"mnist_1000": 0.3400, "yaleb": 0.7372, "orl": 0.7100, "coil20": 0.6410, "coil40": 0.4431, "umist": 0.6438}
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note=_WITH_LABELS,
-            params={"n_nonzero": 2, "center": True, "assign_labels": "cluster_qr"},
-        ),
-        "orl": Preset(
-            title="ORL", dataset="orl", note=_WITH_LABELS,
-            params={"n_nonzero": 7, "normalize": "none", "threshold": 0.9},
-        ),
-        "mnist_1000": Preset(
-            title="MNIST-1000", dataset="mnist_1000", note=_WITH_LABELS,
-            params={"n_nonzero": 5, "center": True},
-        ),
-        "coil40": Preset(
-            title="COIL-40", dataset="coil40", note=_WITH_LABELS,
-            params={"n_nonzero": 2, "center": True},
-        ),
-        "yaleb": Preset(
-            title="Extended Yale B", dataset="yaleb", note=_WITH_LABELS,
-            params={"n_nonzero": 5, "center": True, "threshold": 0.8, "assign_labels": "cluster_qr"},
-        ),
-    }  # fmt: skip
 
-    n_nonzero: int = integer(5, symbol="k", low=1, high=200, soft=(1, 30), help="Most samples that may explain one.")
+    solver = held(PursuitSolver)
     center: bool = flag(
         False, symbol=r"\bar x", group="Solver",
         help="Take the mean sample from every sample, and then its own mean: what all share explains nothing.",
     )  # fmt: skip
-    tolerance: float = real(
-        1e-6, symbol=r"\epsilon", low=0, high=1, soft=(1e-6, 0.1), group="Solver",
-        help="Share of a sample's squared norm that may stay unexplained.",
-    )  # fmt: skip
-    affinity_by: str = redeclared(SelfExpressive, "affinity_by", "magnitudes")
-    threshold: float = redeclared(SelfExpressive, "threshold", 1.0)
+    readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
 
-    @classmethod
-    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        copies = {"Gram matrix": 2, "correlations": 2, "C": 3, "affinity": 2}
-        return Cost(matrices=square_bytes(cls.expressed(shape[0], params), copies))
+    mean_: NDArray[np.float64] = field(init=False, repr=False)
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        self._mean = mean_sample(X)
+        self.mean_ = mean_sample(X)
         yield from super().iter_fit(X, stages)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
-        self._mean = mean_sample(samples)
+        self.mean_ = mean_sample(samples)
         return super().restore(samples, arrays, weights)
 
     def features(self, Z: NDArray) -> NDArray[np.float64]:
         if self.center:
-            Z = Z - self._mean  # that of the training samples, for new ones too
+            Z = Z - self.mean_  # that of the training samples, for new ones too
             Z = Z - Z.mean(axis=1, keepdims=True)
         return super().features(Z)
-
-    def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
-        yield from pursuit_representation(X, self.n_nonzero, tolerance=self.tolerance)
 
 
 def mean_sample(X: NDArray) -> NDArray[np.float64]:

@@ -18,17 +18,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import Diverged, integer, real
-from core.methods.contract import Cost, Preset
-from core.methods.parts.kmeans import GroupsCodes
+from core.common import Diverged, held, integer, real
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts.kmeans import KMeansReadout
 from core.methods.registry import register
-from core.methods.sparse_coding.dictionary import SHORTER_STEPS, DictionaryCoding
-from core.solvers import graph_step, objective, optimality, soft_threshold
+from core.methods.sparse_coding.learnt_dictionary import LearntDictionary, Prepared
+from core.methods.sparse_coding.neighbor_links import LinkedSamples, NeighborLinks
+from core.methods.sparse_coding.sparse_codes import SHORTER_STEPS, SparseCodes
+from core.solvers import graph_step, objective, optimality
 from core.training import Arrays, Stages, Step
 
 NEW_ITERATIONS = 300  # of a new sample, whatever its batch
@@ -36,7 +38,7 @@ RISEN = 100.0  # times its lowest value: an objective that high does not come do
 
 
 @register
-class GSC(DictionaryCoding, GroupsCodes):
+class GSC(Clusterer):
     """Graph-regularised sparse coding."""
 
     name = "gsc"
@@ -53,19 +55,19 @@ class GSC(DictionaryCoding, GroupsCodes):
         "objective": r"\tfrac12 \lVert X - A D \rVert^2 + \lambda \lVert A \rVert_1 + \tfrac{\alpha}{2} \mathrm{Tr} A^\top L A",
         "optimality": r"\text{violation of the conditions of a minimum}",
     }
-    restored_from: ClassVar[tuple[str, ...]] = ("D",)
+    restored_from = ("D",)
+    groups_test = True
+    shows = frozenset({"reconstructs"})
 
+    sparse = held(SparseCodes)
+    graph = held(NeighborLinks)
+    atoms = held(LearntDictionary)
+    readout = held(KMeansReadout)
+
+    samples_: Prepared = field(init=False, repr=False)
+    graph_: LinkedSamples = field(init=False, repr=False)
+    atoms_: NDArray = field(init=False, repr=False)
     codes_: NDArray = field(init=False, repr=False)
-    presets = {
-        "coil20": Preset(
-            title="COIL-20", dataset="coil20", note="Constants chosen with the labels.",
-            params={"alpha": 1000.0, "weights": "shared", "max_iter": 1000, "tolerance": 0.0},
-        ),
-        "mnist_test": Preset(
-            title="MNIST-test", dataset="mnist_test", note="Constants chosen with the labels.",
-            params={"alpha": 100.0, "weights": "shared", "n_neighbors": 20, "max_iter": 300, "tolerance": 0.0},
-        ),
-    }  # fmt: skip
 
     max_iter: int = integer(
         500, symbol="T", low=1, high=1_000_000, soft=(10, 2000), group="Training", help="Iterations at most."
@@ -75,18 +77,19 @@ class GSC(DictionaryCoding, GroupsCodes):
         help="Stop once no entry violates the conditions of a minimum by more.",
     )  # fmt: skip
 
-    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        from core.graphs import laplacian_of
+    def check_data(self, X: NDArray) -> None:
+        self.atoms.check(len(X))
 
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         stages = stages or Stages()
         self.clusters(X)
         self.check_data(X)
-        self.take_in(X)
-        yield from self.dictionary_stage(stages)
-        data, D = self.samples_.astype(np.float64), self.atoms_.astype(np.float64)
-        L = laplacian_of(self.graph_.symmetric(), self.laplacian)
-        weights: dict[str, Any] = {"lam": self.lam, "alpha": self.alpha}
-        N = self.step_bound()
+        self.set_training_data(X)
+        self.atoms_ = yield from self.atoms.learn(self.samples_.rows, stages, random_state=self.random_state)
+        data, D = self.samples_.rows.astype(np.float64), self.atoms_.astype(np.float64)
+        L = self.graph_.matrix()
+        weights: dict[str, Any] = {"lam": self.sparse.lam, "alpha": self.sparse.alpha}
+        N = self.sparse.step_bound(self.atoms_, L)
         A, lowest = np.zeros((len(data), len(D))), math.inf
         for iteration in range(self.max_iter):
             A = graph_step(A, data, D, L, N=N, **weights)
@@ -100,29 +103,33 @@ class GSC(DictionaryCoding, GroupsCodes):
             if violation <= self.tolerance or stages.stopping:
                 break
         self.codes_ = A
-        self.embedding_ = codes = self.embed(X)
-        step = self.conclude({"Z": A.astype(np.float32), "D": self.atoms_, "X_hat": self.decoded(A, X.shape)})
-        self.embedding_ = codes
+        X_hat = self.samples_.back(A @ self.atoms_).reshape(X.shape)
+        step = self.conclude({"Z": A.astype(np.float32), "D": self.atoms_, "X_hat": X_hat})
+        self.embedding_ = self.embed(X)
         yield step
 
-    def decoded(self, A: NDArray, shape: tuple[int, ...]) -> NDArray:
-        """What codes say the samples are, in the scale of the data."""
-        return self.unprepared(A @ self.atoms_).reshape(shape)
+    def set_training_data(self, X: NDArray) -> None:
+        """The samples as the dictionary sees them, and their graph."""
+        import torch
+
+        self.samples_ = self.atoms.prepare(X)
+        self.graph_ = self.graph.over(torch.from_numpy(self.samples_.rows).to(self.device))
+
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        return self.readout.labeller(arrays["Z"], self.K)
+
+    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
+        return self.readout.group(Z, self.K, random_state)
 
     def embed(self, X: NDArray) -> NDArray:
         """Codes of single samples, joined to those of training; (n, p)."""
-        data, D = self.prepared(X).astype(np.float64), self.atoms_.astype(np.float64)
-        own, M = self.joined(data.astype(np.float32))
-        known, N = M @ self.codes_, self.step_bound()
-        A = np.zeros((len(data), len(D)))
-        for _ in range(NEW_ITERATIONS):
-            gradient = (A @ D - data) @ D.T + self.alpha * (own[:, None] * A - known)
-            A = soft_threshold(A - gradient / N, self.lam / N)
-        return A
+        data = self.samples_.like(X)
+        N = self.sparse.step_bound(self.atoms_, self.graph_.matrix())
+        return self.sparse.after(NEW_ITERATIONS, data, self.atoms_, self.graph_.joined(data).beside(self.codes_), N)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         super().restore(samples, arrays, weights)
-        self.take_in(samples)
+        self.set_training_data(samples)
         self.atoms_, self.codes_ = arrays["D"], arrays["Z"].astype(np.float64)
         self.embedding_ = self.embed(samples)
         return self
@@ -130,4 +137,5 @@ class GSC(DictionaryCoding, GroupsCodes):
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         n, m = shape[0], int(np.prod(shape[1:]))
-        return Cost(matrices={"data": 12 * n * m, "codes": 32 * n * params["n_atoms"], "graph": 12 * n * params["n_neighbors"]})
+        p, k = cls.atoms.of(params).n_atoms, cls.graph.of(params).n_neighbors
+        return Cost(matrices={"data": 12 * n * m, "codes": 32 * n * p, "graph": 12 * n * k})

@@ -18,18 +18,35 @@ from typing import TYPE_CHECKING, Any, cast
 from numpy.typing import NDArray
 
 from core.common import integer
-from core.methods.contract import Preset
 from core.methods.registry import register
 from core.methods.sparse_coding.family import ClusterCoding
-from core.methods.sparse_coding.tagnet import CHOSEN_FOR_TAGNET, COIL20, COIL20_MML, TAGnet
+from core.methods.sparse_coding.neighbor_links import LinkedSamples
+from core.methods.sparse_coding.tagnet import clustering
 from core.training import Arrays
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from core.graphs.batches import Laplacian
+    from core.methods.sparse_coding.problem import Problem
     from core.nets import Coder
+    from core.solvers.bilevel import SparseCoder
+
+
+def objective(
+    X: Tensor, D: Tensor, omega: Tensor, L: Tensor, P: Tensor, *, lam: float, alpha: float, iterations: int, unit: float,
+    **weights: Any,
+) -> Tensor:  # fmt: skip
+    """C(A(D), omega) for atoms D (p, m), which count at unit norm, with A(D) by plain proximal steps; codes in their unit."""
+    import torch
+
+    D = D / D.norm(dim=1, keepdim=True)
+    N = torch.linalg.matrix_norm(D.detach(), 2) ** 2 + 2 * alpha
+    A = X.new_zeros(len(X), len(D))
+    for _ in range(iterations):
+        U = A - ((A @ D - X) @ D.T + alpha * L @ A) / N
+        A = U.sign() * (U.abs() - lam / N).clamp_min(0)
+    return clustering(A / unit, omega, P, **weights)
 
 
 @register
@@ -44,16 +61,8 @@ class SCClustering(ClusterCoding):
         r"\min_{D, \omega}\; C(A(D), \omega),\quad A(D) = \arg\min_A\; \tfrac12 \lVert X - A D \rVert_F^2"
         r" + \lambda \textstyle\sum_{ij} |a_{ij}| + \tfrac{\alpha}{2} \mathrm{Tr}(A^\top L A)"
     )
-    symbols = TAGnet.symbols
-    gauges = TAGnet.gauges
     published = {"mnist": 0.6550, "coil20": 0.8225}
     published_mml = {"mnist": 0.6784, "coil20": 0.8658}
-    presets = {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params={**COIL20, "epochs": 50}, note=CHOSEN_FOR_TAGNET),
-        "coil20-mml": Preset(
-            title="COIL-20, MML", dataset="coil20", params={**COIL20, **COIL20_MML, "epochs": 50}, note=CHOSEN_FOR_TAGNET
-        ),
-    }  # fmt: skip
 
     iterations: int = integer(
         200, symbol="T_A", low=1, high=100_000, soft=(50, 1000), group="Training",
@@ -64,34 +73,23 @@ class SCClustering(ClusterCoding):
         help="Conjugate gradients for the derivative of the codes.",
     )  # fmt: skip
 
-    def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
+    def new_coder(self, X: NDArray, atoms: NDArray | None, graph: LinkedSamples, generator: torch.Generator) -> Coder:
         from core.solvers.bilevel import SparseCoder
 
+        assert atoms is not None
         return SparseCoder(
-            self.atoms_, lam=self.lam, alpha=self.alpha, iterations=self.iterations, solver_iterations=self.solver_iterations
+            atoms, lam=self.sparse.lam, alpha=self.sparse.alpha, iterations=self.iterations,
+            solver_iterations=self.solver_iterations,
         )  # fmt: skip
 
-    def seen(self, X: Tensor, L: Laplacian) -> Arrays:
+    def seen(self, problem: Problem, atoms: NDArray) -> Arrays:
         """The atoms as they are by now."""
-        from core.solvers.bilevel import SparseCoder
-
-        return {**super().seen(X, L), "D": lambda: cast(SparseCoder, self.net_).atoms().detach()}
-
-    def embed(self, X: NDArray) -> NDArray:
-        """Codes of single samples, joined to those of training."""
-        import torch
-
-        from core.solvers.bilevel import SparseCoder
-
-        data, own, joined = self.joined_tensors(X)
-        with torch.no_grad():
-            codes = cast(SparseCoder, self.net_).of_new(data, own, joined, self.known_[-1] * self.net_.unit)
-            return (codes / self.net_.unit).cpu().numpy()
+        return {**super().seen(problem, atoms), "D": lambda: cast("SparseCoder", problem.net).atoms().detach()}
 
     @classmethod
-    def layers(cls, params: Mapping[str, Any]) -> int:
+    def codes_held(cls, params: Mapping[str, Any]) -> int:
         return 6  # codes, momentum, gradient and the three of the solver
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
-        return int(params["n_atoms"]) * n_features
+        return n_features * cls.atoms.of(params).n_atoms

@@ -1,9 +1,11 @@
-r"""TAGnet and DTAGnet: a task-specific and graph-regularised network for clustering (Wang et al., SDM 2016).
+r"""TAGnet: a task-specific and graph-regularised network for clustering (Wang et al., SDM 2016).
 
-The network unrolls K_s + 1 iterations of graph-regularised sparse coding (`core.nets.unrolled`,
-`core.methods.sparse_coding.gsc`) and learns dictionary, thresholds and clusters together from a clustering loss on its
-codes (`core.methods.sparse_coding.family`). DTAGnet adds such a loss, with a number of clusters of its own, to the first
-two layers of codes.
+The network unrolls K_s + 1 iterations of graph-regularised sparse coding (`core.methods.sparse_coding.gsc`),
+
+    Z_1 = h_theta(X W^T),   Z_(t+1) = h_theta(X W^T + Z_t S^T - alpha/N L Z_t),   h_theta(u) = sign(u) (|u| - theta)_+
+
+from W = D / N, S = I - D D^T / N, theta = lam / N (Theorem 3.1 and Eq. 3.5), and learns W, S, theta and clusters omega together
+from a clustering loss on its last codes A, the entropy of the memberships (EML) or a margin (MML).
 
 There is no program of the authors. What the paper leaves open, and how it is settled here
 
@@ -14,7 +16,7 @@ There is no program of the authors. What the paper leaves open, and how it is se
   has neither, the paper's N and its plain gradient steps: it empties clusters, and the curve of effective clusters shows it.
 - omega "by minimising the loss over the codes" has the same worthless optima. It is fitted to labels that come from the model
   or the graph: see ``start``. ``epochs=0`` stops there, which is the paper's baseline NJ.
-- Samples are centred and of unit norm, see `core.methods.sparse_coding.dictionary`.
+- Samples are centred and of unit norm, see `core.methods.sparse_coding.learnt_dictionary`.
 
 What mattered, in this order: clusters that start from a strong graph (alpha of some hundreds with the normalised L, weights
 by shared neighbours), through k-means on converged codes or through the cut; a start that is sure of itself, without which
@@ -26,55 +28,68 @@ New samples go through the same layers, joined to the codes of their nearest tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from core.common import ParameterError, real, sizes
-from core.methods.contract import Preset
+from core.common import held
 from core.methods.registry import register
-from core.methods.sparse_coding.family import LayeredCoding
-from core.training import Arrays
+from core.methods.sparse_coding.family import ClusterCoding
+from core.methods.sparse_coding.layers import Layers
+from core.methods.sparse_coding.neighbor_links import LinkedSamples
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from core.graphs.batches import Laplacian
     from core.nets import Coder
 
-_CHOSEN = "Constants chosen with the labels."
-SURROGATE = (4, 4)  # clusters of Z1 and Z2 for data without further columns of labels
-CHOSEN_FOR_TAGNET = "Constants of TAGnet, chosen with the labels."
-COIL20: Mapping[str, Any] = {
-    "alpha": 1000.0, "weights": "shared", "n_neighbors": 5, "sweeps": 8, "entropy": 0.1, "balance": 3.0, "agreement": 3.0,
-    "start": "codes", "epochs": 150,
-}  # fmt: skip
-COIL20_MML: Mapping[str, Any] = {"loss": "mml", "temperature": 8.0, "balance": 1.5}  # beside those
-_MNIST: Mapping[str, Any] = {
-    "alpha": 100.0, "weights": "shared", "n_neighbors": 20, "sweeps": 8, "entropy": 0.1, "balance": 1.0, "agreement": 3.0,
-    "start": "cut", "epochs": 10, "train_batch_size": 2048,
-}  # fmt: skip
-_PAPER: Mapping[str, Any] = {
-    "bound": "paper", "balance": 0.0, "start": "kmeans", "sureness": 0.8, "optimizer": "sgd",
-    "learning_rate": 0.01, "schedule": "constant", "train_batch_size": 128,
-}  # fmt: skip
+
+def unrolled(
+    X: Tensor, W: Tensor, S: Tensor, theta: Tensor, L: Tensor, *, alpha: float, N: float, n_stages: int
+) -> list[Tensor]:
+    """Z_1, Z_2, ..., A (n, p) of samples X (n, m), literally."""
+
+    def h(U: Tensor) -> Tensor:
+        return U.sign() * (U.abs() - theta).clamp_min(0)
+
+    codes = [h(X @ W.T)]
+    for _ in range(n_stages):
+        codes.append(h(X @ W.T + codes[-1] @ S.T - alpha / N * L @ codes[-1]))
+    return codes
 
 
-def _presets(coil20: Mapping[str, Any], mnist: Mapping[str, Any]) -> dict[str, Preset]:
-    """With both losses on both data sets."""
-    return {
-        "coil20": Preset(title="COIL-20, EML", dataset="coil20", params=coil20, note=_CHOSEN),
-        "coil20-mml": Preset(title="COIL-20, MML", dataset="coil20", params={**coil20, **COIL20_MML}, note=_CHOSEN),
-        "mnist_test": Preset(title="MNIST-test, EML", dataset="mnist_test", params=mnist, note=_CHOSEN),
-        "mnist_test-mml": Preset(title="MNIST-test, MML", dataset="mnist_test", params={**mnist, "loss": "mml"}, note=_CHOSEN),
-    }  # fmt: skip
+def clustering(
+    A: Tensor, omega: Tensor, P: Tensor, *, loss: str, nu: float, balance: float, agreement: float, margin_weight: float,
+    temperature: float,
+) -> Tensor:  # fmt: skip
+    """nu C(A, omega) for codes A (n, p), and our terms for clusters of one size and for neighbours P (n, n) in one of them."""
+    f = A @ omega
+    if loss == "eml":
+        p = (-f).softmax(1)  # 3.8
+        C = nu * -(p * p.log()).sum(1).mean()  # 3.7
+    else:
+        p = (temperature * f).softmax(1)
+        f_y, f_r = f.topk(2).values.T  # 3.10
+        C = nu * (1 + f_r - f_y).clamp_min(0).mean() + margin_weight / 2 * omega.square().sum()  # 3.9
+    share = p.mean(0)
+    unequal = (share * (len(share) * share).log()).sum()
+    apart = -(P * (p @ p.T + 1e-6).log()).sum() / P.sum()
+    return C + balance * unequal + agreement * apart
+
+
+def objective(
+    X: Tensor, W: Tensor, S: Tensor, theta: Tensor, omega: Tensor, L: Tensor, P: Tensor, *, alpha: float, N: float,
+    n_stages: int, unit: float, **weights: Any,
+) -> Tensor:  # fmt: skip
+    """C(A, omega), the codes counting in their unit."""
+    A = unrolled(X, W, S, theta, L, alpha=alpha, N=N, n_stages=n_stages)[-1]
+    return clustering(A / unit, omega, P, **weights)
 
 
 @register
-class TAGnet(LayeredCoding):
+class TAGnet(ClusterCoding):
     """Unrolled graph-regularised sparse coding, trained by a clustering loss."""
 
     name = "tagnet"
@@ -85,111 +100,19 @@ class TAGnet(LayeredCoding):
         r"\min\; C(A, \omega),\quad A = h_\theta(XW^\top + Z_2 S^\top - \tfrac{\alpha}{N} L Z_2),\;"
         r" Z_2 = h_\theta(XW^\top + Z_1 S^\top - \tfrac{\alpha}{N} L Z_1),\; Z_1 = h_\theta(XW^\top)"
     )
-    symbols = {
-        "reconstruction": r"\lVert X - A D \rVert_F / \sqrt{nm}",
-        "clustering": r"\nu\, C(A, \omega)",
-        "norm": r"\tfrac{\lambda_m}{2} \lVert \omega \rVert^2",
-        "imbalance": r"b\, \mathrm{KL}(\bar p \,\Vert\, u)",
-        "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
-    }
-    gauges = {"clusters": "Effective number of clusters"}
     published = {"mnist": 0.6704, "coil20": 0.8553}
     published_mml = {"mnist": 0.6922, "coil20": 0.8991}
-    presets = {
-        **_presets(COIL20, _MNIST),
-        "coil20-paper": Preset(
-            title="COIL-20, literal loss", dataset="coil20", params=_PAPER, source="paper",
-            note="Without balance, as printed: clusters die out.",
-        ),
-        "coil20-nj": Preset(
-            title="COIL-20, initialisation only (NJ)", dataset="coil20", params={**COIL20, "epochs": 0}, note=_CHOSEN
-        ),
-        "mnist_test-nj": Preset(
-            title="MNIST-test, initialisation only (NJ)", dataset="mnist_test", params={**_MNIST, "epochs": 0}, note=_CHOSEN
-        ),
-    }  # fmt: skip
 
-    def new_coder(self, n_features: int, generator: torch.Generator) -> Coder:
-        from core.nets import TAGNet
+    layers = held(Layers)
 
-        return TAGNet(self.atoms_, self.n_stages, lam=self.lam, alpha=self.alpha, N=self.step_bound())
+    def new_coder(self, X: NDArray, atoms: NDArray | None, graph: LinkedSamples, generator: torch.Generator) -> Coder:
+        assert atoms is not None
+        return self.layers.unrolled(self.sparse, atoms, graph)
 
-    def embed(self, X: NDArray) -> NDArray:
-        """Codes of single samples, joined to those of training at every layer."""
-        import torch
-
-        from core.nets import TAGNet
-
-        known = [Z * self.net_.unit for Z in self.known_]
-        with torch.no_grad():
-            codes = cast(TAGNet, self.net_).continued(*self.joined_tensors(X), known)
-            return (codes[-1] / self.net_.unit).cpu().numpy()
+    @classmethod
+    def codes_held(cls, params: Mapping[str, Any]) -> int:
+        return cls.layers.of(params).count
 
     @classmethod
     def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
-        p = int(params["n_atoms"])
-        return p * n_features + p * p + p
-
-
-@register
-class DTAGnet(TAGnet):
-    """TAGnet with clustering losses at its first two layers of codes."""
-
-    name = "dtagnet"
-    title = "DTAGnet"
-    summary = "TAGnet whose first two layers of codes must fall into clusters too, of their own number."
-    objective = r"\min\; C(A, \omega) + \textstyle\sum_{t=1}^{2} c_t\, C(Z_t, \omega_t)"
-    published = published_mml = {}
-    presets = _presets({**COIL20, "layer_weight": 0.1}, {**_MNIST, "layer_weight": 0.1})
-
-    layer_clusters: tuple[int, ...] | None = sizes(
-        None, symbol="K_t", low=2, high=1000, group="Objective", optional=True, none_means="by the label columns",
-        help="Clusters of the codes Z1 and Z2; none takes as many as the further columns of labels have values, and then the "
-        f"classes, or {SURROGATE[0]} each where there is no such column. With as many as the data have, they are those of the "
-        "last layer.",
-    )  # fmt: skip
-    layer_weight: float = real(
-        1.0, symbol="c_t", low=0, high=1e3, soft=(0.01, 1), log=True, group="Objective", help="Weight of their losses."
-    )  # fmt: skip
-
-    @classmethod
-    def by_columns(cls, params: Mapping[str, Any], columns: Sequence[int], n_classes: int | None) -> dict[str, Any]:
-        counts = [count for count in columns if count > 1]
-        if params["layer_clusters"] is not None or not counts:
-            return {}
-        counts += [n_classes] if n_classes else []
-        return {"layer_clusters": tuple(counts[: min(2, params["n_stages"])])}
-
-    @property
-    def inner_clusters(self) -> tuple[int, ...]:
-        """K_1 and K_2, as far as there are such layers."""
-        return self.layer_clusters or SURROGATE[: self.n_stages]
-
-    def check_data(self, X: NDArray) -> None:
-        super().check_data(X)
-        most = min(2, self.n_stages)
-        if len(self.inner_clusters) > most or max(self.inner_clusters) >= len(X):
-            raise ParameterError(
-                f"The 'layer_clusters' parameter of {self.name} must list at most {most} numbers with {self.n_stages} stages, "
-                f"each less than the number of samples, {len(X)}. Got {self.inner_clusters} instead."
-            )
-
-    def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
-        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.inner_clusters)}
-        return {**layers, **super().supervised(K)}
-
-    def seen(self, X: Tensor, L: Laplacian) -> Arrays:
-        """Memberships of Z1 and Z2 in their own clusters too."""
-        own = range(len(self.clusters_) - 1)
-        return {
-            **super().seen(X, L),
-            **{f"P{t + 1}": lambda t=t: self.memberships(self._codes(X, L)[t], t) for t in own},  # type: ignore[misc]
-        }  # fmt: skip
-
-    def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
-        return {name.replace("P", "Z"): arrays[name].argmax(axis=1) for name in ("P1", "P2") if name in arrays}
-
-    @classmethod
-    def coder_parameters(cls, n_features: int, params: Mapping[str, Any]) -> int:
-        own = sum(params["layer_clusters"] or SURROGATE) * params["n_atoms"]
-        return super().coder_parameters(n_features, params) + own
+        return Layers.unrolled_parameters(n_features, cls.atoms.of(params).n_atoms)

@@ -1,0 +1,137 @@
+"""Measure: speed, cost, what parts of an objective add, how results depend on one thing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from core import methods
+from core.cli.commands import Add, check_target, parse_settings
+from core.cli.exits import EXIT_DONE
+from core.common import ParameterError
+from core.datasets import DataSpec
+
+
+def add(command: Add) -> None:
+    bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
+    bench.add_argument(
+        "what", choices=("epoch", "scaling", "ablation", "sensitivity"),
+        help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add; "
+        "how a method depends on a hyperparameter or on the data",
+    )  # fmt: skip
+    bench.add_argument(
+        "tasks", nargs="*",
+        help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets; "
+        "sensitivity: a method and a data set",
+    )  # fmt: skip
+    bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
+    bench.add_argument("--n-samples", type=int, help="ablation, sensitivity: random subset of that size")
+    bench.add_argument("--preset", default="auto", help="ablation, sensitivity: constants, as in run")
+    bench.add_argument("--seeds", type=int, default=3, help="ablation, sensitivity: how many seeds")
+    bench.add_argument(
+        "--over", nargs="+", default=[], metavar=("KEY", "VALUE"),
+        help="sensitivity: a hyperparameter, or n_classes, n_samples or noise, and the values that it takes",
+    )  # fmt: skip
+    bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
+    bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
+    bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
+
+
+def _bench(options: argparse.Namespace) -> int:
+    tasks = {
+        "epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity
+    }  # fmt: skip
+    if options.results is not None:
+        check_target(options.results)
+    rows = tasks[options.what](options)
+    if options.results is not None:
+        print(_keep(options, rows))
+    if options.json:
+        print(json.dumps(rows))
+    return EXIT_DONE
+
+
+def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
+    from core.bench import save_results
+    from core.bench.tables import Asked, tabulate
+
+    asked = Asked(
+        command=shlex.join(["python", "-m", "core", *options.words]), tasks=options.tasks, over=next(iter(options.over), ""),
+        preset=options.preset, seeds=range(options.seeds),
+    )  # fmt: skip
+    return save_results(tabulate(options.what, rows, asked), options.results)
+
+
+def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.epoch import TASKS, bench_epoch
+
+    rows = bench_epoch(options.tasks or tuple(TASKS), steps=options.steps)
+    for row in rows:
+        print(f"{row['task']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
+    return rows
+
+
+def _bench_scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.scaling import SIZES, TIMED, bench_scaling, draw
+
+    wrong = [text for text in options.tasks if not text.isdecimal()]
+    if wrong:
+        raise ParameterError(f"bench scaling takes values of n. Got {wrong[0]!r} instead.")
+    rows = bench_scaling([int(text) for text in options.tasks] or SIZES)
+    for row in rows:
+        told = (f"{title} {row[part]:.2f} s ({row[f'{part}_ratio']:.2f} per sample)" for part, title in TIMED.items())
+        print(f"n = {row['n']}: {', '.join(told)}")
+    print(draw(rows))
+    return rows
+
+
+def _bench_ablation(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.ablation import bench_ablation
+
+    rows = []
+    for dataset in options.tasks or ["mnist_test"]:
+        print(f"{dataset}: mean and deviation over {options.seeds} seeds")
+        found = bench_ablation(dataset, n_samples=options.n_samples, preset=options.preset, seeds=range(options.seeds))
+        for row in found:
+            published = "" if row["paper"] is None else f"   paper ACC {row['paper']:.3f}"
+            print(
+                f"    {row['row']:<16} {row['labels']:<16} ACC {row['acc']:.3f} ± {row['acc_std']:.3f}"
+                f"   NMI {row['nmi']:.3f} ± {row['nmi_std']:.3f}{published}"
+            )
+        rows += [{"dataset": dataset, **row} for row in found]
+    return rows
+
+
+def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.sensitivity import bench_sensitivity, draw
+
+    if len(options.tasks) != 2 or len(options.over) < 2:
+        raise ParameterError(
+            "bench sensitivity takes a method and a data set, and --over KEY VALUE [VALUE ...]. "
+            f"Got {' '.join(options.tasks) or 'nothing'} and --over {' '.join(options.over) or 'nothing'}."
+        )
+    if options.draw is not None:
+        check_target(options.draw)
+    (method, dataset), (over, *values) = options.tasks, options.over
+    found = bench_sensitivity(
+        method, DataSpec(dataset, n_samples=options.n_samples), over, values, preset=options.preset,
+        changes=parse_settings(method, options.set), seeds=range(options.seeds),
+    )  # fmt: skip
+    rows = []
+    print(f"{method} on {dataset}: mean and deviation over {options.seeds} seeds")
+    for row in found:
+        print(f"    {over} = {row['value']!s:<8} {_sensitivity_words(row)}", flush=True)
+        rows.append(row)
+    if options.draw is not None:
+        print(draw(rows, over, f"{methods.method_class(method).title} on {dataset}", options.draw))
+    return rows
+
+
+def _sensitivity_words(row: dict[str, Any]) -> str:
+    if row["acc"] is None:
+        return "diverged"
+    scores = f"ACC {row['acc']:.3f} ± {row['acc_std']:.3f}   NMI (max) {row['nmi_max']:.3f} ± {row['nmi_max_std']:.3f}"
+    return f"{scores}   {row['filled']} of {row['clusters']} clusters hold samples"

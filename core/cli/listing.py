@@ -1,0 +1,81 @@
+"""What there is: methods, data sets, and how to get those that are not here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from core import datasets, methods
+from core.cli.commands import Add
+from core.cli.exits import EXIT_DONE
+from core.methods import Clusterer
+
+
+def add(command: Add) -> None:
+    command("methods", _methods, "List the methods with their parameters and presets.")
+    command("datasets", _datasets, "List the data sets, and how to get those that are not here.")
+    command("fetch", _fetch, "Make a data set that a library downloads.").add_argument("name", choices=("rcv1_10k",))
+
+
+def _methods(options: argparse.Namespace) -> int:
+    known = methods.registered()
+    if options.json:
+        print(json.dumps([describe_method(cls) for cls in known.values()]))
+        return EXIT_DONE
+    for name, cls in known.items():
+        print(f"{name}: {cls.title}. {cls.summary} [{cls.paper}]")
+        print(f"    presets: {', '.join(cls.presets) or 'none'}")
+        for param in cls.declared().values():
+            print(f"    {param.name} = {_text(param.default)}  ({param.allowed}) {param.help}")
+    return EXIT_DONE
+
+
+def describe_method(cls: type[Clusterer]) -> dict[str, Any]:
+    """A method as plain data."""
+    presets = {
+        name: {"title": p.title, "dataset": p.dataset, "params": dict(p.params), "source": p.source, "note": p.note}
+        for name, p in cls.presets.items()
+    }
+    return {
+        "name": cls.name, "title": cls.title, "summary": cls.summary, "paper": cls.paper, "objective": cls.objective,
+        "family": cls.family, "learns": cls.learns, "uses_gpu": cls.uses_gpu, "presets": presets,
+        "parameters": [param.describe() for param in cls.declared().values()],
+    }  # fmt: skip
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    rows = [describe_dataset(entry) for entry in datasets.entries()]
+    if options.json:
+        print(json.dumps(rows))
+        return EXIT_DONE
+    for row in rows:
+        size = f"{row['n_samples']} x {'x'.join(map(str, row['shape']))}, {row['n_classes']} classes"
+        size += "".join(f", label column {name}" for name in row["label_columns"])
+        print(f"{row['name']}: {row['title']}, {size}, {'here' if row['available'] else 'not here'}")
+        if not row["available"]:
+            print(f"    {row['how_to_get']}")
+    for path in datasets.uploads():
+        print(f"{path.stem}: uploaded")
+    return EXIT_DONE
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from core.datasets.rcv1 import fetch_rcv1_10k
+
+    path = fetch_rcv1_10k()
+    print(json.dumps({"name": options.name, "file": str(path)}) if options.json else path)
+    return EXIT_DONE
+
+
+def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
+    """A data set of the catalogue as plain data."""
+    return {
+        "name": entry.name, "title": entry.title, "summary": entry.summary, "n_samples": entry.n,
+        "shape": list(entry.shape), "n_classes": entry.n_classes, "available": datasets.available(entry.name),
+        "how_to_get": entry.how_to_get, "terms": entry.terms, "label_columns": list(entry.attributes),
+    }  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,111 @@
+"""Train a method, and label new samples by a finished run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import methods
+from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings
+from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
+from core.cli.records import print_run
+from core.common import atomic_write
+from core.runs import RunStore
+from core.training import Step
+
+
+def add(command: Add) -> None:
+    _run_arguments(command("run", _run, "Train a method and print its scores."))
+    predict = command("predict", _predict, "Label new samples by a finished run.")
+    predict.add_argument("run_id")
+    data_arguments(predict)
+    predict.add_argument("--out", type=Path, help="write the labels to this .csv")
+
+
+def _run_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("method")
+    data_arguments(sub)
+    sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
+    sub.add_argument(
+        "--preset",
+        default="auto",
+        help="name, its ending ('fast'), 'defaults', or 'auto': the one named like the data set, or its fast one",
+    )
+    sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from core import runs
+    from core.runs import this_process
+
+    spec = runs.make_spec(
+        options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
+        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots,
+    )  # fmt: skip
+    prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
+    print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
+    cls = methods.method_class(spec.method)
+    words = cls.scope_words(prepared.data.n_samples, spec.params)
+    if words:
+        print(words, file=sys.stderr)
+    store = RunStore()
+    record = store.create(spec, owner=this_process())
+    with _Progress() as progress:
+        run = runs.execute(store, record.id, prepared=prepared, on_step=progress)
+    print_run(run, options.json)
+    return EXITS.get(run.status, EXIT_FAILED)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from core.runs import label_new, to_csv
+
+    if options.out is not None:
+        check_target(options.out)
+    new = label_new(RunStore(), options.run_id, data_spec(options))
+    if options.out is not None:
+        with atomic_write(options.out) as file:
+            file.write(to_csv(new.labels, new.nearest, new.distances).encode())
+    sizes = {str(cluster): int(size) for cluster, size in enumerate(np.bincount(new.labels)) if size}
+    if options.json:
+        result = {"run_id": options.run_id, "n_samples": new.data.n_samples, "metrics": new.scores(), "cluster_sizes": sizes}
+        print(json.dumps({**result, "labels": new.labels.tolist()}))
+        return EXIT_DONE
+    for name, value in new.scores().items():
+        print(f"    {name:18s} {value:.4f}")
+    print("samples by cluster: " + ", ".join(f"{cluster}: {size}" for cluster, size in sizes.items()))
+    return EXIT_DONE
+
+
+class _Progress:
+    """Progress of a run on stderr, one bar per stage."""
+
+    def __enter__(self) -> _Progress:
+        self._bar: Any = None
+        self._stage = ""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, step: Step, scalars: Mapping[str, float]) -> None:
+        from tqdm import tqdm
+
+        if step.stage != self._stage:
+            self.__exit__()
+            self._bar, self._stage = (
+                tqdm(total=step.total, desc=step.stage, file=sys.stderr, mininterval=0.5),
+                step.stage,
+            )
+        if "acc" in scalars:
+            self._bar.set_postfix(acc=f"{scalars['acc']:.3f}", refresh=False)
+        self._bar.update(step.step - self._bar.n)

@@ -1,0 +1,89 @@
+"""The graph that codes are smoothed over: neighbours of the prepared samples, and how new ones are joined to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+
+from core.common import Part, choice, integer
+from core.graphs import Extension, extension, laplacian
+from core.graphs.laplacians import Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.graphs.batches import Edges, Laplacian
+
+GRAPH_GROUP = "Graph"
+SAME = 1e-3  # between samples of unit norm: nearer ones are taken for the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighborLinks(Part):
+    """Each sample is joined to its nearest others."""
+
+    n_neighbors: int = integer(
+        5, symbol="k", low=1, high=500, soft=(1, 30), group=GRAPH_GROUP, help="Neighbours of each sample, itself not counted."
+    )
+    weights: str = choice(
+        "heat", symbol="P", choices=("heat", "shared"), group=GRAPH_GROUP,
+        help="Weights of the graph: by distance, or by the share of neighbours that two samples have in common.",
+    )  # fmt: skip
+    laplacian: Kind = choice(
+        "normalized", symbol="L", choices=("normalized", "plain"), group=GRAPH_GROUP,
+        help="I - Deg^-1/2 P Deg^-1/2, or Deg - P over its largest degree.",
+    )  # fmt: skip
+
+    def over(self, X: Tensor) -> LinkedSamples:
+        """The graph of samples (n, m)."""
+        return LinkedSamples(X, self)
+
+
+class LinkedSamples:
+    """Samples and their graph, on one device."""
+
+    def __init__(self, X: Tensor, links: NeighborLinks) -> None:
+        from core.graphs.batches import NeighborGraph
+
+        self.X, self.links = X, links
+        self.neighbors = NeighborGraph()
+        self.neighbors.update(X, links.n_neighbors, links.weights)
+
+    @property
+    def edges(self) -> Edges:
+        return self.neighbors.edges
+
+    def weights(self) -> csr_array:
+        """P (n, n), symmetric."""
+        return self.neighbors.symmetric()
+
+    def matrix(self) -> csr_array:
+        """L (n, n)."""
+        return laplacian(self.weights(), self.links.laplacian)
+
+    def laplacian(self, edges: Edges | None = None) -> Laplacian:
+        """L of all samples, or of the given edges inside a batch, on the device."""
+        from core.graphs.batches import Laplacian
+
+        return Laplacian(self.edges if edges is None else edges, self.links.laplacian)
+
+    def joined(self, new: NDArray[np.float32]) -> Extension:
+        """L of new samples (q, m), prepared as those of the graph are.
+
+        A sample that is one of those of training takes the place of that one in the graph; every other is joined to its
+        nearest ones.
+        """
+        import torch
+
+        q, n, P = len(new), len(self.X), self.weights()
+        nearest, distances, weights = self.neighbors.toward(torch.from_numpy(new).to(self.X.device), self.X, self.links.weights)
+        joining = csr_array((weights.ravel(), nearest.ravel(), np.arange(0, nearest.size + 1, nearest.shape[1])), shape=(q, n))
+        known = distances[:, 0] < SAME
+        places = csr_array((np.ones(known.sum()), (np.flatnonzero(known), nearest[known, 0])), shape=(q, n))
+        joining = csr_array(diags_array((~known).astype(float)) @ joining + places @ P)
+        joining.sum_duplicates()
+        return extension(joining, P, self.links.laplacian)

@@ -1,0 +1,64 @@
+"""One run as one .zip: spec, result, history, arrays, labels, weights, log."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from core.common import atomic_write
+from core.runs.spec import HistoryRow
+from core.runs.store import RunStore
+
+
+def export_run(store: RunStore, run_id: str, target: Path | io.BytesIO) -> None:
+    """Write a run to a file or to memory.
+
+    A path is written through a temporary name, so that a failed export leaves nothing behind.
+    """
+    if isinstance(target, Path):
+        with atomic_write(target) as file:
+            _export(store, run_id, file)
+    else:
+        _export(store, run_id, target)
+
+
+def _export(store: RunStore, run_id: str, file: Any) -> None:
+    run, folder = store.get(run_id), store.files.folder(run_id)
+    record = dataclasses.asdict(run) | {"spec": run.spec.to_dict()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("spec.json", json.dumps(run.spec.to_dict(), indent=2))
+        archive.writestr("run.json", json.dumps(record, indent=2))
+        archive.writestr("history.csv", _history_csv(store.history(run_id)))
+        final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))
+        if "labels" in final:
+            archive.writestr("labels.csv", _labels_csv(final))
+        for stored, exported in (("final.npz", "arrays.npz"), ("weights.safetensors",) * 2, ("log.txt",) * 2):
+            if (folder / stored).exists():
+                archive.write(folder / stored, exported)
+
+
+def _history_csv(rows: list[HistoryRow]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row.scalars))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["seq", "stage", "step", "seconds", *names])
+    for row in rows:
+        writer.writerow([row.seq, row.stage, row.step, row.seconds, *(row.scalars.get(name, "") for name in names)])
+    return text.getvalue()
+
+
+def _labels_csv(final: Mapping[str, NDArray]) -> str:
+    columns = {"sample": final["indices"], "cluster": final["labels"]} | ({"class": final["y"]} if "y" in final else {})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()

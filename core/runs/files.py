@@ -1,0 +1,46 @@
+"""What of a run is too large for the database: arrays, weights, checkpoints, the log."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common import atomic_write
+
+
+class RunFiles:
+    """A folder for each run, ``<home>/runs/<id>/``."""
+
+    def __init__(self, home: Path) -> None:
+        self._root = home / "runs"
+        self._root.mkdir(parents=True, exist_ok=True)
+
+    def folder(self, run_id: str) -> Path:
+        return self._root / run_id
+
+    def delete(self, run_id: str) -> None:
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+
+    def save_arrays(self, run_id: str, name: str, arrays: Mapping[str, NDArray]) -> None:
+        """Write ``<name>.npz``; a reader sees the old file or the new one, never half of one."""
+        with atomic_write(self.folder(run_id) / f"{name}.npz") as file:
+            np.savez(file, allow_pickle=False, **dict(arrays))
+
+    def arrays(self, run_id: str, name: str, keys: Iterable[str] | None = None) -> dict[str, NDArray]:
+        """Read ``<name>.npz``, or only some of its arrays; empty if the file is not there."""
+        path = self.folder(run_id) / f"{name}.npz"
+        if not path.exists():
+            return {}
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files if keys is None or key in keys}
+
+    def array_names(self, run_id: str, name: str) -> list[str]:
+        path = self.folder(run_id) / f"{name}.npz"
+        if not path.exists():
+            return []
+        with np.load(path, allow_pickle=False) as stored:
+            return list(stored.files)

@@ -1,0 +1,100 @@
+"""A run as the process that works on it sees it: bound to one record, and to the process that owns it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from core.common import atomic_write
+from core.runs.spec import CHECKPOINT, HistoryRow, Run, RunSpec, Status
+from core.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """What may be written to one run, and what is asked of it.
+
+    Attributes
+    ----------
+    id, spec
+        Of the run.
+    owner
+        Id and start time of the process that claimed it; None before.
+    home
+        Where everything of the store lies.
+    """
+
+    id: str
+    spec: RunSpec
+    owner: tuple[int, float] | None
+    home: Path
+    _store: RunStore
+
+    @classmethod
+    def open(cls, store: RunStore, run_id: str) -> RunHandle:
+        run = store.get(run_id)
+        owner = None if run.pid is None or run.pid_started is None else (run.pid, run.pid_started)
+        return cls(run.id, run.spec, owner, store.home, store)
+
+    def record(self) -> Run:
+        """The record as it is now."""
+        return self._store.get(self.id)
+
+    # ---- life --------------------------------------------------------------------------------------------------------
+
+    def set_status(self, status: Status) -> None:
+        self._store.set_status(self.id, status)
+
+    def finish(self, status: Status, result: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> None:
+        self._store.finish(self.id, status, result, error)
+
+    def asked(self) -> str | None:
+        """What the user asks for at the moment."""
+        return self._store.requests.asked(self.id)
+
+    def grant_step(self) -> None:
+        self._store.requests.grant_step(self.id)
+
+    def accept_stop(self) -> None:
+        self._store.requests.accept_stop(self.id)
+
+    # ---- what it tells -----------------------------------------------------------------------------------------------
+
+    def report(
+        self, progress: Mapping[str, Any], rows: Iterable[HistoryRow] = (), alarms: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Write progress and new history in one transaction; refused once the run is over."""
+        with self._store.writing(self.id) as db:
+            db.execute("UPDATE runs SET progress = ? WHERE id = ?", (json.dumps(dict(progress)), self.id))
+            if alarms is not None:
+                db.execute("UPDATE runs SET alarms = ? WHERE id = ?", (json.dumps(alarms), self.id))
+            db.executemany(
+                "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?, ?)",
+                [(self.id, r.seq, r.stage, r.step, r.seconds, json.dumps(dict(r.scalars))) for r in rows],
+            )
+
+    def rewind(self, seq: int) -> None:
+        """Forget the history that a lost run wrote after its checkpoint."""
+        with self._store.writing(self.id) as db:
+            db.execute("DELETE FROM history WHERE run = ? AND seq > ?", (self.id, seq))
+
+    # ---- files -------------------------------------------------------------------------------------------------------
+
+    def save_arrays(self, name: str, arrays: Mapping[str, NDArray]) -> None:
+        self._store.files.save_arrays(self.id, name, arrays)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A file of the run, which appears whole or not at all."""
+        with atomic_write(self._store.files.folder(self.id) / name) as file:
+            yield file
+
+    @property
+    def checkpoint(self) -> Path:
+        return self._store.files.folder(self.id) / CHECKPOINT

@@ -1,0 +1,61 @@
+"""The documents: short, true where a test can tell, and with an example that runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import cli, datasets, methods
+from tests.conftest import ROOT, last_json
+
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md")
+TITLES = re.findall(r'st.Page\(.*?title="([^"]+)"', (ROOT / "pages" / "ui" / "navigation.py").read_text())
+
+
+def code(language: str) -> str:
+    """The first block of the README in a language."""
+    return re.search(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)[1]  # type: ignore[index]
+
+
+def test_the_readme_is_short_and_tells_of_every_page_method_and_data_set() -> None:
+    assert len(README.splitlines()) < 200
+    assert len(TITLES) >= 6 and [title for title in TITLES if f"\n**{title}.**" not in README] == []
+    assert [name for name in methods.registered() if f"`{name}`" not in README] == []
+    assert [name for name in datasets.dataset_names() if f"`{name}`" not in README] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_point_at_files_that_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:core|pages|tests|assets)/[\w./]+)`", text)
+    assert [path for path in linked if not (ROOT / name).parent.joinpath(path).exists()] == []
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_commands_that_there_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    known = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, flags=re.MULTILINE))
+    assert {"run", "bench"} <= known
+    text = (ROOT / name).read_text()
+    assert set(re.findall(r"python -m core (\w+)", text)) <= known
+    if name == "README.md":
+        block = re.search(r"```\n(python -m core.*?)```", text, flags=re.DOTALL)[1]  # type: ignore[index]
+        assert {word for word in known if not re.search(rf"\b{word}\b", block)} == {"worker"}, "the app's own, not for people"
+
+
+def test_the_method_of_the_readme_is_one_that_runs(tmp_path: Path, command: Callable) -> None:
+    (tmp_path / "soft_means.py").write_text(code("python"))
+    outside = {"AFFINITY_LAB_METHODS": str(tmp_path)}
+    listed = {method["name"]: method for method in last_json(command("methods", "--json", **outside).stdout)}
+    assert [p["name"] for p in listed["soft_means"]["parameters"]] == ["n_clusters", "random_state", "epochs"]
+    done = command("run", "soft_means", "--dataset", "digits", "--per-class", 30, "--json", **outside)
+    assert done.returncode == 0, done.stderr
+    result = last_json(done.stdout)
+    assert result["status"] == "done" and result["metrics"]["acc"] > 0.5 and not result["alarms"]
