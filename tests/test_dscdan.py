@@ -80,8 +80,8 @@ def test_the_decoder_mirrors_the_encoder(shape: tuple[int, ...], kernel: int) ->
 def test_data_outside_of_the_unit_interval_get_a_linear_output() -> None:
     X = vectors() * 4 - 2
     method = small("dscdan", "vectors", pretrain_epochs=30).fit(X)
-    assert not bool(method.net_.bounded)  # type: ignore[attr-defined]
-    assert bool(small("dscdan", "vectors").fit(vectors()).net_.bounded)  # type: ignore[attr-defined]
+    assert not bool(method.coder_.net.bounded)  # type: ignore[attr-defined]
+    assert bool(small("dscdan", "vectors").fit(vectors()).coder_.net.bounded)  # type: ignore[attr-defined]
 
 
 def test_even_kernels_are_refused() -> None:

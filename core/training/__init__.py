@@ -1,6 +1,6 @@
 """How anything is trained: steps and stages, the one trainer, schedules, early stopping.
 
-Uses nothing of the house. All but `stages` and `chunks` needs torch and is imported by the name of its module.
+Uses `core.losses`. All but `stages` and `chunks` needs torch and is imported by the name of its module.
 """
 
 from core.training.chunks import CHUNK, in_chunks

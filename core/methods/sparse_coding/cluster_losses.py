@@ -75,9 +75,9 @@ class ClusteringLoss(Part):
         if self.loss == "mml":
             terms["norm"] = 0.5 * self.margin_weight * omega.square().sum()
         if self.balance:
-            terms["imbalance"] = self.balance * imbalance(found.posterior)
+            terms["imbalance"] = self.balance * imbalance(found.log_posterior)
         if self.agreement:
-            terms["disagreement"] = self.agreement * disagreement(found.posterior, edges.nearest, edges.weights)
+            terms["disagreement"] = self.agreement * disagreement(found.log_posterior, edges.nearest, edges.weights)
         return terms, found
 
 
