@@ -9,7 +9,7 @@ device whose tensors PyTorch itself cannot read. What a GPU refuses is refused h
 operation, and NumPy. What makes a GPU wait is counted: copies to the host, and results whose size depends on numbers.
 
 What PyTorch offers to devices of its own only is served by the CPU's while the device is on: random generators, Adam without
-its fused kernels, and `torch.tensor`, which fills no tensor on "meta".
+its fused kernels, `torch.tensor` and `Tensor.new_tensor`, which fill no tensor on "meta".
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ class DeviceTensor(torch.Tensor):
         )  # fmt: skip
         tensor.held = held
         return tensor
+
+    def new_tensor(self, data: Any, **settings: Any) -> Tensor:
+        return torch.tensor(data, **{"dtype": self.dtype, "device": self.device, **settings})
 
     def tolist(self) -> Any:
         return self.cpu().tolist()
@@ -163,7 +166,7 @@ def _refuse_a_mixture(func: Any, args: Any, tensors: list[Tensor]) -> None:
     if func in INDEXING:
         tensors = [args[0], *args[2:3]]
     for tensor in tensors:
-        if not isinstance(tensor, DeviceTensor) and (tensor.ndim or func in JOINING):
+        if not isinstance(tensor, DeviceTensor) and (tensor.ndim or tensor.is_meta or func in JOINING):
             raise RuntimeError(f"{func}: tensors on the host and on the device, {[type(each).__name__ for each in tensors]}")
 
 

@@ -147,6 +147,7 @@ def test_what_makes_the_host_wait_is_counted() -> None:
         free: list[Callable[[], object]] = [
             lambda: x + 1, lambda: x[1:3], lambda: x.masked_fill_(x > 5, 0), lambda: x.copy_(torch.ones(4)), x.sort, x.clone,
             lambda: torch.zeros_like(x, device="cpu"), lambda: torch.tensor([1.0], device=x.device),
+            lambda: x.new_tensor(2.0) + x,
         ]  # fmt: skip
         for each in free:
             each()

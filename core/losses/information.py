@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import log
 
-from torch import Tensor, logaddexp
+from torch import Tensor
 from torch.nn.functional import softplus
 
 LEAST = 1e-6  # below it, two samples cannot agree less
@@ -91,5 +91,4 @@ def disagreement(log_posterior: Tensor, nearest: Tensor, weights: Tensor) -> Ten
         Positions and weights of the neighbours.
     """
     together = (log_posterior[:, None] + log_posterior[nearest]).logsumexp(2)
-    bounded = logaddexp(together, together.new_tensor(log(LEAST)))
-    return -(weights * bounded).sum() / weights.sum().clamp_min(1e-12)
+    return -(weights * (together.exp() + LEAST).log()).sum() / weights.sum().clamp_min(1e-12)

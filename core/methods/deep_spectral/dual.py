@@ -56,7 +56,7 @@ class DualOnData(NetworkOnData):
         low = how.precision == "bfloat16"
         with torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext():
             encoding = self.net.encode(x)
-            encoding = encoding._replace(mean=encoding.mean.float(), log_variance=encoding.log_variance.float())
+            encoding = encoding._replace(mean=encoding.mean.to(x.dtype), log_variance=encoding.log_variance.to(x.dtype))
             z = self.noisy(encoding) if how.is_gaussian else encoding.mean
             losses = self.reconstructions(x, encoding, z)
             gauges: dict[str, Tensor] = {}
@@ -69,7 +69,7 @@ class DualOnData(NetworkOnData):
 
     def noisy(self, encoding: Encoding) -> Tensor:
         """psi(z), the code with noise."""
-        e = torch.randn(encoding.mean.shape, generator=self.noise, device=encoding.mean.device)
+        e = torch.randn(encoding.mean.shape, generator=self.noise, device=encoding.mean.device).to(encoding.mean.dtype)
         if self.settings.noise == "multiplicative":
             return encoding.mean * (1 + self.settings.noise_scale * e)
         return encoding.mean + (0.5 * encoding.log_variance).exp() * e
@@ -78,9 +78,9 @@ class DualOnData(NetworkOnData):
         """L_r of a batch: delta ||x - g(mu)||^2 and ||g(z) - g(mu)||^2, over b."""
         delta = self.settings.delta
         if not self.settings.relative_reconstruction:
-            clean = self.net.decode(encoding.mean).float()
+            clean = self.net.decode(encoding.mean).to(x.dtype)
             return {"reconstruction": delta * (x - clean).square().sum() / len(x)}
-        clean, noisy = self.net.decode(torch.cat([encoding.mean, z])).float().chunk(2)
+        clean, noisy = self.net.decode(torch.cat([encoding.mean, z])).to(x.dtype).chunk(2)
         return {
             "reconstruction": delta * (x - clean).square().sum() / len(x),
             "relative": (noisy - clean).square().sum() / len(x),
@@ -98,7 +98,7 @@ class DualOnData(NetworkOnData):
         if self.settings.local_information:
             told["local"] = self.discriminators.local(self._features(encoding.first), z, other)
         for where, logits in told.items():
-            joint, product = (logit.float() for logit in logits)
+            joint, product = (logit.to(z.dtype) for logit in logits)
             loss = jensen_shannon_loss(joint, product)
             losses[f"{where} information"] = self.settings.beta * loss
             gauges[f"{where} chance"] = loss / CHANCE
