@@ -19,20 +19,21 @@ class EarlyStopping:
 
     def __init__(self, networks: Mapping[str, nn.Module], patience: int, factor: int) -> None:
         self.networks, self.patience, self.factor = dict(networks), patience, factor
-        self.lowest = float("inf")
+        self.lowest, self.epoch = float("inf"), 0
         self.best: dict[str, dict[str, Tensor]] = {}
 
-    def after(self, epoch: int, loss: float) -> bool:
-        """Take note of a validation loss; True when it is time to stop."""
+    def after(self, loss: float) -> bool:
+        """Take note of the validation loss of the next epoch; True when it is time to stop."""
+        self.epoch += 1
         if loss < self.lowest:
             if loss < self.IMPROVED * self.lowest:
-                self.patience = max(self.patience, self.factor * epoch)
+                self.patience = max(self.patience, self.factor * self.epoch)
             self.lowest = loss
             self.best = {
                 name: {key: value.detach().clone() for key, value in net.state_dict().items()}
                 for name, net in self.networks.items()
             }
-        return epoch >= self.patience
+        return self.epoch >= self.patience
 
     def restore(self) -> None:
         """Return the networks to where the validation loss was lowest."""
@@ -41,8 +42,8 @@ class EarlyStopping:
         self.best = {}  # they are there now
 
     def state_dict(self) -> dict[str, Any]:
-        return {"lowest": self.lowest, "patience": self.patience, "best": self.best}
+        return {"epoch": self.epoch, "lowest": self.lowest, "patience": self.patience, "best": self.best}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.lowest, self.patience = float(state["lowest"]), int(state["patience"])
+        self.epoch, self.lowest, self.patience = int(state["epoch"]), float(state["lowest"]), int(state["patience"])
         self.best = {name: dict(own) for name, own in state["best"].items()}

@@ -25,19 +25,17 @@ names that they have in NMF: Z for H_L, H for Psi.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
-from typing import Any, ClassVar, Self
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common import integer, sizes
 from core.methods.contract import Cost
-from core.methods.parts.kmeans import GroupsCodes
-from core.methods.presets import Preset
+from core.methods.graph_regularised.factorization import Factorization, Factors
 from core.methods.registry import register
-from core.training import Arrays, Stages, Step
+from core.training import Stages, Step
 
 OFFSET = 0.2  # what the start adds to the indicators of clusters
 RANK = 1e-12  # a singular value that is smaller, relative to the largest, is rounding
@@ -46,7 +44,7 @@ UPDATES = 1000  # of the codes of new samples: the update is slow, and a code th
 
 
 @register
-class DeepSemiNMF(GroupsCodes):
+class DeepSemiNMF(Factorization):
     """Semi-non-negative matrix factorisation of several layers."""
 
     name = "deep_semi_nmf"
@@ -57,10 +55,6 @@ class DeepSemiNMF(GroupsCodes):
     symbols = {
         "layer": r"\lVert H_{l-1} - H_l Z_l \rVert_F^2", "reconstruction": r"\lVert X - H_L Z_L \cdots Z_1 \rVert_F^2",
     }  # fmt: skip
-    presets: ClassVar[Mapping[str, Preset]] = {}
-    restored_from: ClassVar[tuple[str, ...]] = ("H",)
-
-    parts_: NDArray = field(init=False, repr=False)
 
     widths: tuple[int, ...] = sizes(
         (100,), symbol="d_l", low=1, high=2000, group="Objective",
@@ -83,25 +77,9 @@ class DeepSemiNMF(GroupsCodes):
         d = sum(params["widths"]) + (params["n_components"] or params["n_clusters"] or 10)
         return Cost(matrices={"data": 8 * n * m, "factors": 8 * (n + m) * d})
 
-    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
-        stages = stages or Stages()
-        K = self.clusters(X)
-        self.check_data(X)
-        widths = (*self.widths, self.n_components or K)
-        data = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
-        H, layers = data, []
-        for layer, width in enumerate(widths):
-            below, H = H, start(H, min(width, *H.shape), self.random_state)
-            squares = float(np.square(below).sum())
-            for iteration in range(self.pretrain_iter):
-                H, (Z,) = update(below, H, [np.empty((H.shape[1], below.shape[1]))])
-                done, total = layer * self.pretrain_iter + iteration + 1, len(widths) * self.pretrain_iter
-                yield Step("pretrain", done, total, {"layer": error(below, H, Z, squares)}, {"Z": H})
-                if stages.stopping:
-                    break
-            layers.append(Z)
-            if stages.stopping:  # the layers so far have codes too
-                break
+    def factors(self, X: NDArray, stages: Stages) -> Generator[Step, None, Factors]:
+        data = np.asarray(X, dtype=np.float64)
+        H, layers = yield from self._layer_by_layer(data, stages)
         squares = float(np.square(data).sum())
         for iteration in range(self.max_iter):
             if stages.stopping:
@@ -111,12 +89,26 @@ class DeepSemiNMF(GroupsCodes):
             scalars = {"reconstruction": error(data, H, parts, squares)}
             yield Step("finetune", iteration + 1, self.max_iter, scalars, {"Z": H * lengths(parts)})
         parts = product(layers)
-        self.parts_ = (parts / np.maximum(lengths(parts), TINY)[:, None]).astype(np.float32)
-        X_hat = (H @ parts).astype(np.float32).reshape(X.shape)
-        codes = self.embed(X)
-        step = self.conclude({"Z": H * lengths(parts), "X_hat": X_hat, "H": self.parts_})
-        self.embedding_ = codes
-        yield step
+        return Factors(H * lengths(parts), parts / np.maximum(lengths(parts), TINY)[:, None])
+
+    def _layer_by_layer(self, data: NDArray, stages: Stages) -> Generator[Step, None, tuple[NDArray, list[NDArray]]]:
+        """The stage "pretrain": H_L, and Z_1 to Z_L or as far as a stop lets it go."""
+        widths = (*self.widths, self.n_components or self.K)
+        total = len(widths) * self.pretrain_iter
+        H, layers = data, []
+        for layer, width in enumerate(widths):
+            below, H = H, start(H, min(width, *H.shape), self.random_state)
+            squares = float(np.square(below).sum())
+            for iteration in range(self.pretrain_iter):
+                H, (Z,) = update(below, H, [np.empty((H.shape[1], below.shape[1]))])
+                done = layer * self.pretrain_iter + iteration + 1
+                yield Step("pretrain", done, total, {"layer": error(below, H, Z, squares)}, {"Z": H})
+                if stages.stopping:
+                    break
+            layers.append(Z)
+            if stages.stopping:  # the layers so far have codes too
+                break
+        return H, layers
 
     def embed(self, X: NDArray) -> NDArray:
         """Codes by `UPDATES` updates of each sample, (n, d): of training samples too, for they live among new ones."""
@@ -128,12 +120,6 @@ class DeepSemiNMF(GroupsCodes):
         for _ in range(UPDATES):
             H = update_codes(H, target, gram)
         return H
-
-    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
-        super().restore(samples, arrays, weights)
-        self.parts_ = arrays["H"]
-        self.embedding_ = self.embed(samples)
-        return self
 
 
 def start(X: NDArray, d: int, random_state: int) -> NDArray:

@@ -8,7 +8,7 @@ increase the objective (the paper's theorem 1; with gamma = 0 those of Lee and S
     Z <- Z * (X H^T + gamma W Z) / (Z H H^T + gamma D Z),        H <- H * (Z^T X) / (Z^T Z H)
 
 At the end the parts are scaled to unit norm and the codes to match, as the paper does. k-means groups the codes. A new
-sample x is coded as if it were joined to its K nearest training samples, whose codes z_j stay as they are:
+sample x is coded as if it were joined to its k nearest training samples, whose codes z_j stay as they are:
 
     min_{z >= 0}  ||x - z H||^2 + gamma sum_j ||z - z_j||^2
 
@@ -17,17 +17,20 @@ The paper has no such extension; without the graph term the codes of new samples
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
+from dataclasses import field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from core.common import integer, real
+from core.common import held, integer, real
 from core.graphs import anchor_weights, nearest_neighbors
-from core.methods.graph_regularised.nmf import Factorization
+from core.methods.contract import Cost
+from core.methods.graph_regularised.factorization import Factorization, Factors, NonNegative, nonnegative_codes, unit_parts
 from core.methods.registry import register
-from core.training import Stages, Step
+from core.training import Arrays, Stages, Step
 
 TINY = 1e-10
 
@@ -46,36 +49,56 @@ class GNMF(Factorization):
     }  # fmt: skip
     published = {"coil20": 0.7133, "mnist": 0.6109, "mnist2": 0.5370}
 
+    nonnegative = held(NonNegative)
+
     gamma: float = real(
         100.0, symbol=r"\gamma", low=0, high=1e8, soft=(0.1, 1e4), log=True, group="Objective", help="Weight of the graph."
     )
     n_neighbors: int = integer(
-        5, symbol="K", low=1, high=1000, soft=(1, 50), group="Objective", help="Neighbours of each sample."
+        5, symbol="k", low=1, high=1000, soft=(1, 50), group="Objective", help="Neighbours of each sample."
     )
 
-    def factors(self, X: NDArray, stages: Stages) -> Iterator[Step]:
+    samples_: NDArray = field(init=False, repr=False)
+    codes_: NDArray = field(init=False, repr=False)
+
+    def check_data(self, X: NDArray) -> None:
+        self.nonnegative.check(X)
+
+    def factors(self, X: NDArray, stages: Stages) -> Generator[Step, None, Factors]:
+        how, X = self.nonnegative, np.asarray(X, dtype=np.float32)
         W = binary_neighbors(X, min(self.n_neighbors, len(X) - 1), self.random_state).astype(X.dtype)
         squares = float(np.einsum("ij,ij->", X, X, dtype=np.float64))
-        d = min(self.n_components or self.n_clusters or 2, *X.shape)
+        d = how.rank(X, self.K)
         random = np.random.default_rng(self.random_state)
         scale = np.sqrt(float(X.mean()) / d)
         Z, H = (scale * random.random(size, dtype=np.float32) for size in ((len(X), d), (d, X.shape[1])))
-        for iteration in range(self.max_iter):
+        for iteration in range(how.max_iter):
             Z, H = update(X, Z, H, W, self.gamma)
             reconstruction, graph = objective(X, Z, H, W, self.gamma, squares)
+            found = unit_parts(Z, H)
             scalars = {"reconstruction": reconstruction, "graph": graph}
-            yield Step("factorize", iteration + 1, self.max_iter, scalars, self.unit_parts(Z, H))
+            yield Step("factorize", iteration + 1, how.max_iter, scalars, {"Z": found.Z})
             if stages.stopping:
                 break
+        self.samples_, self.codes_ = X, found.Z
+        return found
 
-    def system(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        K = min(self.n_neighbors, len(self.samples_) - 1)
-        joined, _ = anchor_weights(X, self.samples_, K)
-        means = self.codes_[joined.indices.reshape(len(X), K)].mean(axis=1)
-        weight = np.sqrt(self.gamma * K)
-        targets = np.hstack([X, weight * means])
-        parts = np.hstack([self.parts_, weight * np.eye(len(self.parts_))])
-        return targets.astype(self.parts_.dtype), parts.astype(self.parts_.dtype)
+    def embed(self, X: NDArray) -> NDArray:
+        """Codes on the parts, (n, d), that are near those of the nearest training samples; of training samples too."""
+        X, k = X.reshape(len(X), -1).astype(self.parts_.dtype), min(self.n_neighbors, len(self.samples_) - 1)
+        joined, _ = anchor_weights(X, self.samples_, k)
+        means = self.codes_[joined.indices.reshape(len(X), k)].mean(axis=1)
+        weight = np.sqrt(self.gamma * k)  # gamma sum_j ||z - z_j||^2 is k gamma ||z - mean||^2 and a constant
+        H = np.hstack([self.parts_, weight * np.eye(len(self.parts_))]).astype(self.parts_.dtype)
+        return nonnegative_codes(np.hstack([X, weight * means]), H)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        self.samples_, self.codes_ = samples.reshape(len(samples), -1), arrays["Z"]
+        return super().restore(samples, arrays, weights)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        return cls.nonnegative.of(params).cost(shape, params["n_clusters"])
 
 
 def binary_neighbors(X: NDArray, n_neighbors: int, random_state: int) -> csr_array:
