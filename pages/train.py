@@ -70,7 +70,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
     )
     if preset in cls.presets:
         about = cls.presets[preset]
-        st.caption(f"Source: {about.source}. {about.note}")
+        st.caption(f"Source: {about.source}, chosen: {about.chosen}. {about.note}")
         if about.dataset != data.name:
             st.caption(f":material/info: This preset was made for {about.dataset}.")
     values = dict(cls.presets[preset].params) if preset in cls.presets else {}

@@ -18,7 +18,8 @@ from streamlit.testing.v1 import AppTest
 from core import datasets, methods, runs
 from core.common import InvalidInput
 from core.datasets import DataSpec
-from core.jobs import JobQueue
+from core.explore import Answer
+from core.jobs import Analyst, JobQueue
 from core.runs import PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
 from pages.ui.text import breakable
@@ -256,6 +257,17 @@ def test_fewer_samples_than_clusters_leaves_no_record(visit: Callable[..., AppTe
     button(app, "Launch").click().run()
     assert "n_clusters" in errors(healthy(app)) and "48" in errors(app)
     assert store.runs() == []
+
+
+def test_a_launch_loads_the_data_once(visit: Callable[..., AppTest], store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page checks against the data that it shows; the worker, here in the same process, loads them."""
+    loads = []
+    original = datasets.load
+    app = visit("train", method="ridge")
+    monkeypatch.setattr("core.datasets.load", lambda spec: (loads.append(spec), original(spec))[1])
+    monkeypatch.setattr(Analyst, "ask", lambda *_, **__: Answer(pending=True))  # references load for themselves
+    button(app, "Launch").click().run()
+    assert not errors(healthy(app)) and len(store.runs()) == 1 and loads == [SMALL]
 
 
 def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(

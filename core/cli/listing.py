@@ -34,12 +34,19 @@ def _methods(options: argparse.Namespace) -> int:
 def describe_method(cls: type[Clusterer]) -> dict[str, Any]:
     """A method as plain data."""
     presets = {
-        name: {"title": p.title, "dataset": p.dataset, "params": dict(p.params), "source": p.source, "note": p.note}
+        name: {
+            "title": p.title,
+            "dataset": p.dataset,
+            "params": dict(p.params),
+            "source": p.source,
+            "chosen": p.chosen,
+            "note": p.note,
+        }
         for name, p in cls.presets.items()
     }
     return {
         "name": cls.name, "title": cls.title, "summary": cls.summary, "paper": cls.paper, "objective": cls.objective,
-        "family": cls.family, "learns": cls.learns, "uses_gpu": cls.uses_gpu, "presets": presets,
+        "family": cls.family, "learns": cls.learns, "uses_gpu": cls.uses_gpu, "shows": sorted(cls.shows), "presets": presets,
         "parameters": [param.describe() for param in cls.declared().values()],
     }  # fmt: skip
 

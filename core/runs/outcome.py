@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -135,4 +136,7 @@ def load_checkpoint(run: RunHandle) -> dict[str, Any] | None:
     import torch
 
     saved: dict[str, Any] = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
-    return saved if saved.get("version") == CHECKPOINT_VERSION else None
+    if saved.get("version") != CHECKPOINT_VERSION:
+        logging.getLogger(__name__).warning("The checkpoint is of an earlier version: the run starts over.")
+        return None
+    return saved

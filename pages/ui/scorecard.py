@@ -98,7 +98,7 @@ def notes(run: Run) -> None:
     preset = cls.presets.get(run.spec.preset)
     if preset is not None and preset.note:
         changed = ", with changes" if run.spec.modified else ""
-        st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}): {preset.note}")
+        st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}, chosen: {preset.chosen}): {preset.note}")
     paper = cls.reported(run.spec.data.name, run.spec.params)
     part = run.spec.data
     tested = part.n_test is not None
