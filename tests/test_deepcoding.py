@@ -15,11 +15,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, linear
 from core import graphs, losses, methods, runs
 from core.common import DataError, ParameterError
 from core.datasets import DataSpec
+from core.methods.graph_regularised.phi import Hidden, Phi
 from core.nets import Pair, Path, Rows
 from core.runs import RunStore, Status, this_process
 from core.training import Stages, to_host
 from core.training.stopping import EarlyStopping
-from core.training.trainer import Trainer
 from tests.test_contract import LAYERED, digits, small, steps_of
 
 
@@ -64,47 +64,69 @@ def test_the_contraction_is_the_norm_of_each_layers_jacobian(activation: Any) ->
 
 
 def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
-    X = digits()
-    method: Any = methods.build("lae", n_clusters=10, widths=(12, 6), n_neighbors=3, lambda_=0.7, validation=0)
-    trainer = method.begin(X, Stages())
-    list(method.prepare(X, trainer))
-    flat = X.reshape(len(X), -1)
-    nearest = np.argsort(cdist(flat, flat) + np.diag(np.full(len(X), np.inf)), axis=1)[:, :3]
-    assert all(set(ours) == set(theirs) for ours, theirs in zip(method._neighbors.tolist(), nearest.tolist(), strict=True))
-    rows = torch.arange(0, len(X), 2)
-    h = torch.relu(method.data_.encoder.layers[0](torch.from_numpy(flat)))
+    X = digits().reshape(120, -1)
+    method: Any = methods.build("lae", n_clusters=10, n_neighbors=3, lambda_=0.7, validation=0)
+    split = method.split(len(X))
+    nearest = np.argsort(cdist(X, X) + np.diag(np.full(len(X), np.inf)), axis=1)[:, :3]
+    found = method.neighbors(X, split).tolist()
+    assert all(set(ours) == set(theirs) for ours, theirs in zip(found, nearest.tolist(), strict=True))
+    encoder, rows = Path([64, 12, 6], "relu", generator=generator(2)), torch.arange(0, len(X), 2)
+    h = torch.relu(encoder.layers[0](torch.from_numpy(X)))
     apart = (h[rows, None] - h[torch.from_numpy(nearest)[rows]]).square().sum(2).mean()
-    drawn = []
+    penalty, drawn = method.phi(X, split).penalty, []
+    hidden = Hidden(
+        encoder.trace(torch.from_numpy(X)[rows])[0], rows, lambda others: encoder.trace(torch.from_numpy(X)[others])[0]
+    )
     for _ in range(400):
-        layers, _ = method.data_.encoder.trace(method.data_.X(rows))
-        drawn.append(method._penalty(layers, rows)["laplacian"].item())
+        drawn.append(penalty(hidden)["laplacian"].item())
     assert np.mean(drawn) == pytest.approx(0.7 * apart.item(), abs=4 * np.std(drawn) / 20)
 
 
+def phi_of(name: str, **params: Any) -> Phi:
+    method: Any = methods.build(name, n_clusters=10, **params)
+    phi: Phi = method.phi(digits(), method.split(120))
+    return phi
+
+
 def test_masking_erases_a_share_of_the_inputs_and_nothing_else() -> None:
-    method: Any = methods.build("ddae", n_clusters=10, corruption=0.3, widths=(12, 6))
-    trainer = method.begin(digits(), Stages())
-    assert method.mask == 0.3 and methods.build("dae").mask == 0  # type: ignore[attr-defined]
+    phi = phi_of("ddae", corruption=0.3)
+    assert phi.corruption == 0.3 and phi_of("dae").corruption == 0
     x = torch.rand(200, 100, generator=generator()) + 0.1
-    masked = trainer.masked(x, method.mask)
+    masked = phi.erased(x, generator(1))
     kept = masked != 0
     torch.testing.assert_close(masked[kept], x[kept])
     assert (~kept).float().mean().item() == pytest.approx(0.3, abs=0.02)
+    assert phi.erased(x, None) is x and phi.without_noise().erased(x, generator(1)) is x
+
+
+def test_phi_of_grdnn_is_that_of_its_base() -> None:
+    values = {"corruption": 0.4, "gamma": 3.0}
+    denoising, contractive = phi_of("grdnn", base="ddae", **values), phi_of("grdnn", base="cdae", **values)
+    assert denoising == phi_of("ddae", corruption=0.4) and denoising.penalty is phi_of("dae").penalty
+    assert contractive.corruption == 0 and contractive.decides == phi_of("cdae", gamma=3.0).decides == {"gamma": 3.0}
+    plain = [phi_of("grdnn", base="dae", **values), phi_of("cdae", gamma=0.0), phi_of("lae", lambda_=0.0)]
+    assert all(phi == phi_of("dae") == Phi() for phi in plain)
 
 
 def test_the_graph_term_is_the_weighted_cross_entropy_above_its_floor() -> None:
     """Against SciPy: eta (1/b) sum_ij KL(s_ij || sigmoid(logit_ij)) for the rows of a batch."""
-    X = digits()
+    X = digits().reshape(120, -1)
     method: Any = methods.build("grdnn", n_clusters=10, eta=0.7, widths=(12, 6), graph_widths=(10,), n_neighbors=7)
-    trainer = method.begin(X, Stages())
-    list(method.prepare(X, trainer))
-    rows = torch.arange(3, 90, 4)
-    codes = method.data_.encoder(method.data_.X(rows))
-    found = method.terms(codes, rows)["graph"].item()
-    T = method.graph_.X(rows).double().numpy()
-    made = torch.sigmoid(method.graph_.decoder(codes)).detach().double().numpy()
+    (side,) = method.sides(X, method.split(len(X)))
+    rows, codes = torch.arange(3, 90, 4), torch.randn(22, 6, generator=generator())
+    found = side.terms(codes, rows)["graph"].item()
+    T = side.pair.X(rows).double().numpy()
+    made = torch.sigmoid(side.pair.decoder(codes)).detach().double().numpy()
     expected = 0.7 * (rel_entr(T, made) + rel_entr(1 - T, 1 - made)).sum() / len(rows)
     assert found == pytest.approx(expected, rel=1e-4) and found > 1
+
+
+def test_without_weight_there_is_no_graph_at_all() -> None:
+    cls: Any = methods.method_class("grdnn")
+    method: Any = small("grdnn", eta=0, n_neighbors=5000)
+    method.check_data(digits())
+    assert not method.sides(digits().reshape(120, -1), method.split(120))
+    assert cls.cost((120, 8, 8), method.get_params()) == methods.method_class("ddae").cost((120, 8, 8), method.get_params())
 
 
 @pytest.mark.parametrize(
@@ -120,8 +142,15 @@ def test_inputs_are_masked_where_the_recipe_says_and_nowhere_else(
     monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], stages: set[str]
 ) -> None:
     masked: list[float] = []
-    original = Trainer.masked
-    monkeypatch.setattr(Trainer, "masked", lambda self, x, share: (masked.append(share), original(self, x, share))[1])
+    original = Phi.erased
+
+    def erased(self: Phi, x: torch.Tensor, noise: torch.Generator | None) -> torch.Tensor:
+        found = original(self, x, noise)
+        if found is not x:
+            masked.append(self.corruption)
+        return found
+
+    monkeypatch.setattr(Phi, "erased", erased)
     seen = set()
     for step in small("ddae", **params).iter_fit(digits()):
         if any(masked):
@@ -196,12 +225,12 @@ def test_early_stopping_waits_longer_after_an_improvement_and_returns_the_best()
     for epoch, loss in enumerate([1.0, 0.9, 0.5, 0.4999, 0.6, 0.7, 0.8], start=1):
         with torch.no_grad():
             net.weight.fill_(epoch)
-        ended.append(stopping.after(epoch, loss))
+        ended.append(stopping.after(loss))
     assert ended == [False] * 5 + [True, True], "0.5 at epoch 3 waits to epoch 6; 0.4999 is no clear improvement"
     saved = EarlyStopping({"net": net}, patience=3, factor=2)
     saved.load_state_dict(stopping.state_dict())
     saved.restore()
-    assert net.weight.item() == 4 and saved.patience == 6
+    assert net.weight.item() == 4 and saved.patience == 6 and saved.epoch == 7
 
 
 # ---- training --------------------------------------------------------------------------------------------------------
@@ -260,7 +289,7 @@ def test_the_graph_encoder_is_gone_after_its_path() -> None:
 def test_samples_that_are_not_learnt_from_may_change_without_any_effect(name: str) -> None:
     X = digits()
     method: Any = small(name, validation=0.25)
-    held = method.begin(X, Stages()).held.numpy()
+    held = method.split(len(X)).held.numpy()
     changed = X.copy()
     changed[held] = 1 - changed[held]
     first, second = small(name, validation=0.25, epochs=1), small(name, validation=0.25, epochs=1)
@@ -275,10 +304,9 @@ def test_the_best_epoch_is_kept() -> None:
     steps = [step for step in overfitting.iter_fit(X) if step.stage == "joint"]
     best = min(float(step.scalars["validation"]) for step in steps)
     assert best < float(steps[-1].scalars["validation"])
+    held, path = overfitting.split(len(X)).held, overfitting.data_.pair
     with torch.no_grad():
-        held = small("dae", validation=0.25).begin(X, Stages()).held  # type: ignore[attr-defined]
-        x = overfitting.data_.X(held)
-        reached = losses.divergence(x, overfitting.data_.decoder(overfitting.data_.encoder(x))).item()
+        reached = losses.divergence(path.X(held), path.decoder(path.encoder(path.X(held)))).item()
     assert reached == pytest.approx(best, rel=1e-5)
 
 
@@ -286,11 +314,8 @@ def test_the_best_epoch_is_kept() -> None:
 def test_the_graph_of_a_run_has_k_ends_for_everybody_and_follows_the_samples(graph: str) -> None:
     X = digits()
     method: Any = small("grdnn", graph=graph, n_anchors=30, n_neighbors=7, validation=0.2)
-    steps_of(method, X)
-    arrays = method.other_arrays()
-    S = arrays["S"].toarray()
-    trainer = small("grdnn", validation=0.2).begin(X, Stages())  # type: ignore[attr-defined]
-    held = trainer.held.numpy()
+    arrays = steps_of(method, X)[-1].arrays
+    S, held = arrays["S"].toarray(), method.split(len(X)).held.numpy()
     assert S.shape == (len(X), 30 if graph == "anchors" else len(X)) and (S >= 0).all() and S.max() < 1 + 1e-12
     counts = (S > 0).sum(axis=1)
     assert (counts[held] == 7).all() and (counts >= 7).all() and ((counts == 7).all() or graph == "neighbors")
@@ -312,9 +337,9 @@ def test_kernels_and_scales_are_those_that_the_graph_module_names() -> None:
     names = (("squared", "all", "half"), ("unsquared", "kept", "half_unsquared"), ("code", "all", "features"))
     for kernel, over, name in names:
         method: Any = small("grdnn", kernel=kernel, scale_over=over, validation=0)
-        steps_of(method, X)
+        S = steps_of(method, X)[-1].arrays["S"]
         expected, _ = graphs.neighbor_graph(X, 20, kernel=name, over=over)  # type: ignore[arg-type]
-        np.testing.assert_allclose(method.other_arrays()["S"].toarray(), expected.toarray(), rtol=1e-6)
+        np.testing.assert_allclose(S.toarray(), expected.toarray(), rtol=1e-6)
 
 
 @pytest.mark.journey
@@ -338,7 +363,7 @@ def test_a_second_method_starts_from_the_data_path_of_the_first(store: RunStore)
     assert not fresh.result["pretrained"]["reused"]
     for name in ("Z", "labels"):
         np.testing.assert_array_equal(
-            store.files.arrays(second.id, "final", [name])[name], alone.arrays(fresh.id, "final", [name])[name]
+            store.files.arrays(second.id, "final", [name])[name], alone.files.arrays(fresh.id, "final", [name])[name]
         )
 
 
