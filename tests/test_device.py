@@ -22,7 +22,7 @@ from tests.test_contract import DEEP, digits, small
 
 BRIEF: Mapping[str, Any] = {
     "pretrain_epochs": 2, "epochs": 3, "head_epochs": 2, "layer_epochs": 2, "path_epochs": 2, "batch_size": 64,
-    "iterations": 20, "solver_iterations": 5, "max_iter": 5,
+    "iterations": 20, "solver_iterations": 5, "max_iter": 5, "n_stages": 1,
 }  # fmt: skip
 SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "rgrl": {"norm": "l1", "diagonal": "soft", "through_graph": True},

@@ -50,6 +50,7 @@ def test_documents_name_commands_that_there_are(name: str, capsys: pytest.Captur
         assert {word for word in known if not re.search(rf"\b{word}\b", block)} == {"worker"}, "the app's own, not for people"
 
 
+@pytest.mark.journey
 def test_the_method_of_the_readme_is_one_that_runs(tmp_path: Path, command: Callable) -> None:
     (tmp_path / "soft_means.py").write_text(code("python"))
     outside = {"AFFINITY_LAB_METHODS": str(tmp_path)}

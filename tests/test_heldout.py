@@ -20,7 +20,7 @@ from tests.test_contract import METHODS, small
 
 
 def split() -> Any:
-    return load("digits", per_class=20, n_test=90)
+    return load("digits", per_class=12, n_test=90)
 
 
 @pytest.mark.parametrize("name", METHODS)

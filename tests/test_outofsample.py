@@ -16,19 +16,11 @@ from core.common import DataError, NotFitted
 from core.datasets import DataSpec, load_like
 from core.methods import Clusterer
 from core.runs import Run, RunSpec, RunStore, Status, this_process
-from tests.test_contract import DATA, KINDS, METHODS, SMALL, digits, small
+from tests.test_contract import METHODS, SMALL, digits, small
 
 
 def run_of(store: RunStore, spec: RunSpec) -> Run:
     return runs.execute(store, store.create(spec, owner=this_process()).id)
-
-
-@pytest.mark.parametrize(("name", "kind"), KINDS)
-def test_the_training_samples_get_their_own_labels(name: str, kind: str) -> None:
-    X = DATA[kind]()
-    method = small(name, kind).fit(X)
-    np.testing.assert_array_equal(method.predict(X), method.labels_)
-    np.testing.assert_array_equal(method.predict(X[7:12]), method.labels_[7:12])
 
 
 @pytest.mark.parametrize("name", ["ridge", "dsc", "ae_edsc"])

@@ -56,6 +56,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.journey
 def test_one_file_is_all_that_a_method_needs_to_be_listed(folder: Path, command: Callable) -> None:
     done = command("methods", "--json", AFFINITY_LAB_METHODS=str(folder))
     assert done.returncode == 0, done.stderr
@@ -78,6 +79,7 @@ def test_one_file_is_all_that_a_method_needs_to_run(folder: Path, command: Calla
     assert without.returncode == 2 and "slices" in without.stderr
 
 
+@pytest.mark.journey
 def test_a_file_that_takes_a_name_which_is_taken_is_refused(folder: Path, command: Callable) -> None:
     (folder / "again.py").write_text(METHOD)
     done = command("methods", AFFINITY_LAB_METHODS=str(folder))
