@@ -33,6 +33,7 @@ from core.runs import (
     has_worker,
     settle_lost,
 )
+from core.runs.spec import CHECKPOINT, STOPPING
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = """'); DROP TABLE runs; --<script>alert(1)</script>\n"quoted", =cmd|' /C calc'!A0 \u202e \U0001f600 {{x}} $y$ %s"""
@@ -212,6 +213,41 @@ def test_runs_whose_process_is_gone_are_settled_and_the_others_left_alone(store:
     found = {run.id: run.status for run in store.runs()}
     assert found == {mine: "running", queued: "queued", lost: "lost", stopping: "stopped", reused: "lost"}
     assert settle_lost(store) == []
+
+
+def test_a_worker_that_dies_while_it_stops_leaves_a_stopped_run(store: RunStore) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    run_id = store.create(spec(), owner=(gone.pid, time.time())).id
+    store.request(run_id, "stop")
+    store.requests.accept_stop(run_id)
+    assert settle_lost(store) == [run_id] and store.get(run_id).status == Status.STOPPED
+
+
+@pytest.mark.parametrize(("asked", "then"), [("stop", STOPPING), ("pause", "pause"), ("step", "step"), (None, None)])
+def test_only_a_stop_is_accepted_as_one(store: RunStore, asked: str | None, then: str | None) -> None:
+    mine, other = bring(store, Status.RUNNING), bring(store, Status.RUNNING)
+    store.request(mine, asked)
+    store.request(other, "stop")
+    store.requests.accept_stop(mine)
+    assert (store.requests.asked(mine), store.requests.asked(other)) == (then, "stop")
+
+
+@pytest.mark.parametrize(("asked", "then"), [("step", "pause"), ("stop", "stop"), ("pause", "pause")])
+def test_one_step_is_granted_once(store: RunStore, asked: str, then: str) -> None:
+    run_id = bring(store, Status.RUNNING)
+    store.request(run_id, asked)
+    store.requests.grant_step(run_id)
+    assert store.requests.asked(run_id) == then
+
+
+@pytest.mark.parametrize("status", [Status.DONE, Status.STOPPED, Status.FAILED])
+def test_a_run_that_is_over_keeps_no_checkpoint(store: RunStore, status: Status) -> None:
+    run_id = bring(store, Status.RUNNING)
+    checkpoint = store.files.folder(run_id) / CHECKPOINT
+    checkpoint.write_bytes(b"half a fit")
+    store.finish(run_id, status, {})
+    assert not checkpoint.exists() and store.get(run_id).request is None
 
 
 # ---- lists, notes, history -------------------------------------------------------------------------------------------

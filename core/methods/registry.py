@@ -51,7 +51,8 @@ def registered() -> Mapping[str, type[Clusterer]]:
     """All registered methods by name: deep ones first, then family by family and by title."""
     import core.methods
 
-    for module in pkgutil.walk_packages(core.methods.__path__, "core.methods."):
+    # Each family's package imports its methods; what only training needs is loaded by the method that trains.
+    for module in pkgutil.iter_modules(core.methods.__path__, "core.methods."):
         importlib.import_module(module.name)
     ordered = sorted(
         _METHODS.values(),

@@ -81,7 +81,7 @@ class DualNetwork(PretrainedNetwork):
         help="Weight of the reconstruction of the sample beside the relative one.",
     )  # fmt: skip
     precision: str = choice(
-        "float32", symbol="p", choices=("float32", "bfloat16"), group=PRETRAINING_GROUP,
+        "float32", symbol=r"\mathrm{bits}", choices=("float32", "bfloat16"), group=PRETRAINING_GROUP,
         help="Numbers inside the network while it trains; bfloat16 is faster where the processor has it.",
     )  # fmt: skip
     compiled: bool = flag(
