@@ -76,13 +76,15 @@ def bench_ablation(
 
 def _readings(method: Any, X: NDArray, name: str) -> Iterator[tuple[str, str, NDArray]]:
     """Row, rule and labels: of the pretrained codes by both rules, and of the spectral stage where there is one."""
+    from core.methods.deep_spectral.heads import neighbors_of
+
     last = list(method.iter_fit(X))[-1]
     host = to_host(last.arrays)
     Z = np.ascontiguousarray(host.get("Z_pretrained", host["Z"]))
     if method.spectral_stage:
         yield LAST, method.labels, method.labels_
     yield name, "k-means", embedded_labels(Z, method.n_clusters, random_state=method.random_state)
-    graph = method.neighbors_of(torch.from_numpy(Z))
+    graph = neighbors_of(torch.from_numpy(Z))
     yield (
         name,
         "3-neighbour cut",
