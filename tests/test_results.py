@@ -205,5 +205,7 @@ def test_the_page_shows_every_table() -> None:
         first = next(iter(results.rows[0].scores.values()))
         assert any(cell.startswith(f"{first.mean:.3f}") for cell in cells)
         assert app.code[0].value.splitlines() == list(results.commands)
-        assert any(CHOSEN[results.chosen] in caption.value for caption in app.caption)
-        assert ("Constants" in shown) == (len({row.chosen for row in results.rows}) > 1)
+        kinds = {row.chosen for row in results.rows}
+        said = {text for text in CHOSEN.values() if any(text in caption.value for caption in app.caption)}
+        assert said == ({CHOSEN[results.chosen]} if kinds == {results.chosen} else set())  # never of a row it is not true of
+        assert ("Constants" in shown) == (kinds != {results.chosen})

@@ -38,7 +38,7 @@ def show(results: Results) -> None:
     st.caption(plain(results.protocol))
     st.caption(
         f":material/casino: {spoken_seeds(results.seeds)}, mean ± standard deviation where there are several · "
-        f":material/memory: {plain(results.device)} · :material/visibility: {CHOSEN[results.chosen]}"
+        f":material/memory: {plain(results.device)} · :material/visibility: {_constants(results)}"
     )
     st.dataframe(table(results), hide_index=True, height="content", alt=results.title)
     for note in results.notes:
@@ -54,6 +54,13 @@ def table(results: Results) -> pd.DataFrame:
     own_seeds = any(row.seeds != results.seeds for row in results.rows)
     own_chosen = any(row.chosen != results.chosen for row in results.rows)
     return pd.DataFrame([_line(row, seeds=own_seeds, chosen=own_chosen) for row in results.rows]).fillna("")
+
+
+def _constants(results: Results) -> str:
+    """How the constants were chosen; where rows differ, a column says it of each."""
+    if any(row.chosen != results.chosen for row in results.rows):
+        return "Constants were chosen as each row says."
+    return CHOSEN[results.chosen]
 
 
 def _line(row: Row, *, seeds: bool, chosen: bool) -> dict[str, Any]:
