@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core import methods
 from core.common import RunConflict, UnknownName, atomic_write
 from core.datasets import DataSpec
 from core.runs import (
@@ -248,6 +249,26 @@ def test_a_run_that_is_over_keeps_no_checkpoint(store: RunStore, status: Status)
     checkpoint.write_bytes(b"half a fit")
     store.finish(run_id, status, {})
     assert not checkpoint.exists() and store.get(run_id).request is None
+
+
+# ---- records of earlier versions -------------------------------------------------------------------------------------
+
+
+def test_hyperparameters_of_an_earlier_version_are_read_under_their_names_of_today(store: RunStore) -> None:
+    old = {"tagnet": {"entropy": 0.3, "sureness": 0.9, "alpha": 5.0}, "kssc": {"n_candidates": 7, "power": 3.0}}
+    new = {"tagnet": {"nu": 0.3, "confidence": 0.9, "alpha": 5.0}, "kssc": {"power": 3.0}}
+    for method, params in old.items():
+        run = store.create(spec(method=method, params=params))
+        assert dict(run.spec.params) == dict(store.get(run.id).spec.params) == new[method]
+        methods.build(method, **run.spec.params)
+    run = store.create(spec(method="a method that is gone", params={"entropy": 1}))
+    assert dict(run.spec.params) == {"entropy": 1}
+
+
+@pytest.mark.parametrize("method", [name for name, cls in methods.registered().items() if cls.renamed])
+def test_what_was_renamed_has_a_name_of_today_and_no_other(method: str) -> None:
+    declared, renamed = methods.method_class(method).declared(), methods.method_class(method).renamed
+    assert not set(renamed) & set(declared) and {new for new in renamed.values() if new} <= set(declared)
 
 
 # ---- lists, notes, history -------------------------------------------------------------------------------------------

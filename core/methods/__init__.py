@@ -8,8 +8,19 @@ import os
 
 from core.methods.contract import CAPABILITIES, Clusterer, Cost
 from core.methods.presets import Preset
-from core.methods.registry import build, method_class, preset_for, register, registered
+from core.methods.registry import build, current, method_class, preset_for, register, registered
 
-__all__ = ["CAPABILITIES", "Clusterer", "Cost", "Preset", "build", "method_class", "preset_for", "register", "registered"]
+__all__ = [
+    "CAPABILITIES",
+    "Clusterer",
+    "Cost",
+    "Preset",
+    "build",
+    "current",
+    "method_class",
+    "preset_for",
+    "register",
+    "registered",
+]
 
 __path__ += [folder for folder in os.environ.get("AFFINITY_LAB_METHODS", "").split(os.pathsep) if folder]

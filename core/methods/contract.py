@@ -52,7 +52,7 @@ class Clusterer:
     words), `published` (the paper's ACC by data set), `presets` (by default those of ``<name>.toml`` beside its file), `family`
     (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters:
     "C", "A" or "Z"), `shows` (what else can be shown of it), `renamed` (hyperparameters that stored runs may have
-    under another name: old to new), `uses_gpu`.
+    under another name: old to new, or to None where one that did nothing is gone), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -72,7 +72,7 @@ class Clusterer:
     published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
     shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
-    renamed: ClassVar[Mapping[str, str]] = {}
+    renamed: ClassVar[Mapping[str, str | None]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
     groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
     published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part

@@ -75,6 +75,13 @@ def method_class(name: str) -> type[Clusterer]:
     return known[name]
 
 
+def current(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters of a stored run under the names of today (`Clusterer.renamed`); of an unknown method as they are."""
+    method = registered().get(name)
+    names = {key: key if method is None else method.renamed.get(key, key) for key in params}
+    return {new: params[old] for old, new in names.items() if new is not None}
+
+
 def build(name: str, **params: Any) -> Clusterer:
     """An instance of a method with the given hyperparameters, all checked.
 
@@ -87,11 +94,10 @@ def build(name: str, **params: Any) -> Clusterer:
     """
     cls = method_class(name)
     device, declared = params.pop("device", "cpu"), cls.declared()
-    given = {cls.renamed.get(key, key): value for key, value in params.items()}
-    for key in given:
+    for key in params:
         if key not in declared:
             raise UnknownName(f"parameter of {name}", key, declared)
-    return cls(**given, device=device)  # which checks every value
+    return cls(**params, device=device)  # which checks every value
 
 
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:

@@ -13,9 +13,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core import methods
 from core.common import RunConflict, UnknownName
 from core.common import home as default_home
 from core.runs.database import Database
@@ -183,5 +185,6 @@ def _to_run(row: sqlite3.Row) -> Run:
     for name in _JSON:
         plain[name] = None if plain[name] is None else json.loads(plain[name])
     spec = RunSpec.from_dict(json.loads(plain.pop("spec")))
+    spec = replace(spec, params=methods.current(spec.method, spec.params))  # names change; what was stored is read on
     status = Status(plain.pop("status"))
     return Run(spec=spec, status=status, reference=bool(plain.pop("reference")), **plain)

@@ -61,6 +61,8 @@ class KSSC(ShallowSubspace):
     symbols = {**SYMBOLS, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
     published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
 
+    renamed = {"n_candidates": None}
+
     solver = held(KernelSolver)
     readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
     # of all samples or a subset alone: neighbours would have to be those in the space of the kernel
