@@ -150,8 +150,7 @@ def spectral_labels(
 ) -> NDArray[np.int64]:
     """Normalised-cut spectral clustering of a precomputed affinity (scikit-learn, ARPACK).
 
-    A sample with no affinity to anyone gets a 1 on its diagonal, so that its degree is not zero. A sparse affinity is
-    cut by `sparse_cut`.
+    The Laplacian takes a sample with no affinity to anyone for one of degree 1. A sparse affinity is cut by `sparse_cut`.
     """
     if issparse(A):
         return sparse_cut(A, n_clusters).labels(n_clusters, assign_labels=assign_labels, random_state=random_state)
@@ -159,10 +158,6 @@ def spectral_labels(
 
     if not 1 <= n_clusters <= len(A):
         raise ParameterError(f"'n_clusters' must be between 1 and the number of samples, {len(A)}. Got {n_clusters} instead.")
-    lonely = np.flatnonzero(A.sum(axis=1) == 0)
-    if lonely.size:
-        A = A.copy()
-        A[lonely, lonely] = 1.0
     with warnings.catch_warnings():  # usual early in training; what matters of it, empty clusters, raises an alarm
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
         labels = spectral_clustering(
