@@ -383,6 +383,7 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
 TRAINED = re.compile("dictionary|pretrain|start|head|finetune|joint|(data|graph) (path|layer .)")
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(("name", "stage", "step", "params"), RESUMED)
 def test_a_resumed_run_ends_as_if_nothing_had_happened(
     store: RunStore, name: str, stage: str, step: int, params: dict[str, Any]

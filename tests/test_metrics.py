@@ -243,6 +243,7 @@ def test_raw_mnist_reproduces_the_value_measured_for_the_fact_sheets(benchmark_d
     assert mean_average_precision(data.X, data.y, 1000) == pytest.approx(0.660, abs=0.002)
 
 
+@pytest.mark.journey
 def test_k_means_on_raw_mnist_reproduces_its_accuracy(benchmark_data: Any) -> None:
     data = load("mnist_test")
     assert data.y is not None

@@ -94,6 +94,7 @@ def build(name: str, **params: Any) -> Clusterer:
     """
     cls = method_class(name)
     device, declared = params.pop("device", "cpu"), cls.declared()
+    params = current(name, params)  # scripts may know earlier names, as stored runs do
     for key in params:
         if key not in declared:
             raise UnknownName(f"parameter of {name}", key, declared)
