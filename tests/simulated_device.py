@@ -46,9 +46,13 @@ class DeviceTensor(torch.Tensor):
         strided = held.layout is torch.strided  # a sparse one passes for a dense one: only its products are asked for
         strides = held.stride() if strided else torch.empty(held.shape, device="meta").stride()
         tensor = Tensor._make_wrapper_subclass(
-            cls, held.size(), strides=strides, storage_offset=held.storage_offset() if strided else 0, dtype=held.dtype,
+            cls,
+            held.size(),
+            strides=strides,
+            storage_offset=held.storage_offset() if strided else 0,
+            dtype=held.dtype,
             device=NAME,
-        )  # fmt: skip
+        )
         tensor.held = held
         return tensor
 

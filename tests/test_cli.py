@@ -91,9 +91,13 @@ def test_an_interrupt_in_the_middle_ends_with_130_and_a_stopped_run(
 ) -> None:
     arguments = ("run", "ae_kmeans", *SMALL, "--set", "pretrain_epochs=100000", "--device", "cpu", "--json")
     child = subprocess.Popen(
-        [sys.executable, "-m", "core", *arguments], cwd=ROOT, env=worker_env(), text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env=worker_env(),
+        text=True,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )  # fmt: skip
+    )
     try:
         (run,) = wait_until(lambda: [run for run in store.runs() if run.progress.get("step", 0) > 1])
         child.send_signal(signal.SIGINT)

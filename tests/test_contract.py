@@ -172,10 +172,13 @@ def test_the_training_samples_get_their_own_labels(fitted: Fitted) -> None:
 @pytest.mark.parametrize("name", DEEP)
 def test_another_seed_starts_from_another_network(name: str) -> None:
     first = [
-        next(float(step.scalars["reconstruction"]) for step in small(name, random_state=seed).iter_fit(digits())
-             if "reconstruction" in step.scalars)
+        next(
+            float(step.scalars["reconstruction"])
+            for step in small(name, random_state=seed).iter_fit(digits())
+            if "reconstruction" in step.scalars
+        )
         for seed in (0, 1)
-    ]  # fmt: skip
+    ]
     assert first[0] != first[1]
 
 

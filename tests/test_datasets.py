@@ -494,8 +494,10 @@ def test_label_columns_are_read_from_every_format_and_change_nothing_else(form: 
         columns["label_colour of it"] = COLOUR
     data = load(with_columns(tmp_path / f"columns.{form}", columns, y))
     assert {name: a.classes for name, a in data.attributes.items()} == {
-        "turn": ("0", "10", "20", "30"), "one": ("1",), **({"colour of it": ("green", "red")} if len(columns) == 3 else {}),
-    }  # fmt: skip
+        "turn": ("0", "10", "20", "30"),
+        "one": ("1",),
+        **({"colour of it": ("green", "red")} if len(columns) == 3 else {}),
+    }
     turn = data.attributes["turn"].y
     assert turn.dtype == np.int64 and turn.tolist() == TURN.tolist()
     assert data.n_classes == (None if y is None else 3)

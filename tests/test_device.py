@@ -117,10 +117,14 @@ def test_what_a_device_refuses_is_refused() -> None:
     with SimulatedDevice() as device:
         there, here = torch.ones(3, 3).to(device.name), torch.ones(3, 3)
         mixtures: list[Callable[[], object]] = [
-            lambda: there + here, lambda: there @ here, lambda: torch.where(there > 0, there, here), lambda: there.add_(here),
-            lambda: torch.stack([there[0, 0], here[0, 0]]), lambda: here[there.long()],
+            lambda: there + here,
+            lambda: there @ here,
+            lambda: torch.where(there > 0, there, here),
+            lambda: there.add_(here),
+            lambda: torch.stack([there[0, 0], here[0, 0]]),
+            lambda: here[there.long()],
             lambda: there.index_put_((here.long(),), here),
-        ]  # fmt: skip
+        ]
         for mixture in mixtures:
             with pytest.raises(RuntimeError, match="on the host and on the device"):
                 mixture()

@@ -157,8 +157,9 @@ def test_the_local_bound_is_the_mean_over_positions() -> None:
             torch.testing.assert_close(told.parts(told.entrance(pair)), joint[:, p])
             torch.testing.assert_close(told.parts(told.entrance(torch.cat([features[:, p], other], 1))), product[:, p])
     few = begun(local_positions=3)._features(encoding.first)
-    assert few.shape[1] == 3 and all(any(torch.equal(few[:, i], features[:, j]) for j in range(features.shape[1]))
-                                     for i in range(3))  # fmt: skip
+    assert few.shape[1] == 3 and all(
+        any(torch.equal(few[:, i], features[:, j]) for j in range(features.shape[1])) for i in range(3)
+    )
 
 
 def test_the_released_discriminator_sees_codes_alone() -> None:

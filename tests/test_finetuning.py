@@ -19,8 +19,10 @@ from tests.test_contract import digits, small, steps_of
 
 DEEP = [name for name, cls in methods.registered().items() if issubclass(cls, DeepSubspace)]
 FORBIDS: dict[str, dict[str, Any]] = {
-    "rgrl": {"diagonal": "zero"}, "dsc": {"zero_diagonal": True, "norm": "l1"}, "udll": {"zero_diagonal": True},
-}  # fmt: skip
+    "rgrl": {"diagonal": "zero"},
+    "dsc": {"zero_diagonal": True, "norm": "l1"},
+    "udll": {"zero_diagonal": True},
+}
 
 
 def finetuned(name: str, **params: Any) -> list[Step]:
@@ -59,8 +61,10 @@ def test_without_learning_c_stays_where_it_starts(name: str) -> None:
     unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
     samples = X.reshape(len(X), -1)
     expected = {
-        "ridge": Z, "ridge_unit": unit, "ridge_samples": samples / np.linalg.norm(samples, axis=1, keepdims=True),
-    }  # fmt: skip
+        "ridge": Z,
+        "ridge_unit": unit,
+        "ridge_samples": samples / np.linalg.norm(samples, axis=1, keepdims=True),
+    }
     for start, features in expected.items():
         (step,) = finetuned(name, **still, start=start)
         np.testing.assert_allclose(of(step, "C"), ridge_representation(features, 0.3), atol=3e-6, err_msg=start)

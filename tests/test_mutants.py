@@ -31,9 +31,13 @@ def test_an_edit_is_made_and_taken_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("sound", "spoilt", "code", "said"),
-    [(PASSED, FAILED, 0, "0 survive"), (PASSED, PASSED, 1, "SURVIVES a.py - sums"), (PASSED, 5, 2, "1 are unclear"),
-     (FAILED, FAILED, 2, "fail without any fault")],
-)  # fmt: skip
+    [
+        (PASSED, FAILED, 0, "0 survive"),
+        (PASSED, PASSED, 1, "SURVIVES a.py - sums"),
+        (PASSED, 5, 2, "1 are unclear"),
+        (FAILED, FAILED, 2, "fail without any fault"),
+    ],
+)
 def test_survivors_are_told_from_those_found(
     sound: int, spoilt: int, code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

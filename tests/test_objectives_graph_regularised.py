@@ -138,8 +138,9 @@ def test_the_graph_that_grdnn_builds_has_the_weight_eta() -> None:
     S_all = torch.from_numpy(side.kept["S"].toarray()).float()
     torch.testing.assert_close(side.pair.X(ROWS), S_all)
     codes = torch.randn(N, WIDTHS[-1], generator=generator())
-    apart = grdnn.objective(X, X, S_all, torch.sigmoid(side.pair.decoder(codes)), [], [], base="dae", gamma=0, eta=0.3,
-                            activation="relu")  # fmt: skip
+    apart = grdnn.objective(
+        X, X, S_all, torch.sigmoid(side.pair.decoder(codes)), [], [], base="dae", gamma=0, eta=0.3, activation="relu"
+    )
     assert side.terms(codes, ROWS)["graph"].item() + side.floor(ROWS) == pytest.approx(
         apart.item() - dae.objective(X, X).item(), rel=1e-5
     )

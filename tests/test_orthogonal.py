@@ -122,8 +122,9 @@ def test_no_gradient_flows_through_the_weights() -> None:
 def test_shared_weights_are_jaccard_indices() -> None:
     nearest = batch_edges(normals(30, 3), 4).nearest
     around = [{i, *row.tolist()} for i, row in enumerate(nearest)]
-    expected = torch.tensor([[len(around[i] & around[j]) / len(around[i] | around[j]) for j in row.tolist()]
-                             for i, row in enumerate(nearest)])  # fmt: skip
+    expected = torch.tensor(
+        [[len(around[i] & around[j]) / len(around[i] | around[j]) for j in row.tolist()] for i, row in enumerate(nearest)]
+    )
     torch.testing.assert_close(shared_weights(nearest), expected / expected.sum(1).mean())
 
 

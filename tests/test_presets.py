@@ -53,10 +53,14 @@ def test_networks_are_at_hand_everywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        HEAD.replace("ours", "mine"), HEAD.replace("with labels", "somehow"), HEAD.replace('title = "T"\n', ""),
-        HEAD + "colour = 3\n", HEAD + 'extends = ["shared.nothing"]\n', HEAD + 'extends = ["nofile.orl"]\n',
+        HEAD.replace("ours", "mine"),
+        HEAD.replace("with labels", "somehow"),
+        HEAD.replace('title = "T"\n', ""),
+        HEAD + "colour = 3\n",
+        HEAD + 'extends = ["shared.nothing"]\n',
+        HEAD + 'extends = ["nofile.orl"]\n',
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_refused_by_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidInput, match=r"preset 'p' in method\.toml"):
         presets(tmp_path, f"[presets.p]\n{text}")

@@ -165,11 +165,15 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
 @pytest.mark.parametrize(
     ("method", "dataset", "expected"),
     [
-        ("udll", "coil100", "coil100-paper"), ("dsc", "coil100", "coil100-code"), ("dsc", "yaleb", "yaleb-code"),
-        ("udll", "yaleb", "yaleb"), ("rgrl", "yaleb", "yaleb-fast"), ("grdnn", "digits", "digits-fast"),
+        ("udll", "coil100", "coil100-paper"),
+        ("dsc", "coil100", "coil100-code"),
+        ("dsc", "yaleb", "yaleb-code"),
+        ("udll", "yaleb", "yaleb"),
+        ("rgrl", "yaleb", "yaleb-fast"),
+        ("grdnn", "digits", "digits-fast"),
         ("rgrl", "fashion_mnist", "defaults"),
     ],
-)  # fmt: skip
+)
 def test_the_automatic_preset_is_any_of_the_data_before_the_defaults(method: str, dataset: str, expected: str) -> None:
     assert methods.preset_for(method, dataset, "auto")[0] == expected
 

@@ -198,6 +198,7 @@ def test_a_lost_run_can_be_queued_again_and_forgets_its_process_and_request(stor
     run_id = bring(store, Status.RUNNING)
     store.request(run_id, "pause")
     store.mark_lost(run_id)
+    assert store.get(run_id).request is None
     store.requeue(run_id)
     run = store.get(run_id)
     assert (run.status, run.pid, run.pid_started, run.request) == (Status.QUEUED, None, None, None)
@@ -243,8 +244,9 @@ def test_one_step_is_granted_once(store: RunStore, asked: str, then: str) -> Non
 
 
 @pytest.mark.parametrize("status", [Status.DONE, Status.STOPPED, Status.FAILED])
-def test_a_run_that_is_over_keeps_no_checkpoint(store: RunStore, status: Status) -> None:
+def test_a_run_that_is_over_keeps_no_checkpoint_and_no_request(store: RunStore, status: Status) -> None:
     run_id = bring(store, Status.RUNNING)
+    store.request(run_id, "pause")
     checkpoint = store.files.folder(run_id) / CHECKPOINT
     checkpoint.write_bytes(b"half a fit")
     store.finish(run_id, status, {})
@@ -461,12 +463,16 @@ def test_an_export_holds_everything_that_is_known_about_a_run(store: RunStore, t
         assert (record["id"], record["status"], record["result"]) == (run_id, "done", {"metrics": {"acc": 0.5}})
         history = list(csv.DictReader(io.StringIO(archive.read("history.csv").decode())))
         assert [(row["seq"], row["stage"], row["loss"], row["acc"]) for row in history] == [
-            ("1", "pretrain", "1.0", ""), ("2", "pretrain", "0.5", ""), ("3", "finetune", "", "0.5"),
-        ]  # fmt: skip
+            ("1", "pretrain", "1.0", ""),
+            ("2", "pretrain", "0.5", ""),
+            ("3", "finetune", "", "0.5"),
+        ]
         labels = list(csv.DictReader(io.StringIO(archive.read("labels.csv").decode())))
         assert [(row["sample"], row["cluster"], row["class"]) for row in labels] == [
-            ("0", "0", "1"), ("1", "1", "0"), ("2", "1", "0"),
-        ]  # fmt: skip
+            ("0", "0", "1"),
+            ("1", "1", "0"),
+            ("2", "1", "0"),
+        ]
         np.testing.assert_array_equal(np.load(io.BytesIO(archive.read("arrays.npz")))["Z"], np.eye(3))
         assert archive.read("weights.safetensors") == b"weights" and archive.read("log.txt") == b"said"
     buffer = io.BytesIO()

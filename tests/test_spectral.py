@@ -102,8 +102,11 @@ def with_ties() -> NDArray:
 
 
 @pytest.mark.parametrize("share", [0.001, 0.04, 0.12, 0.3, 0.5, 0.77, 0.999, 1.0, 2.0])
-@pytest.mark.parametrize("C", [np.random.default_rng(1).normal(size=(17, 17)), with_ties(), np.zeros((4, 4)), face_like(40)],
-                         ids=["random", "ties", "zero", "faces"])  # fmt: skip
+@pytest.mark.parametrize(
+    "C",
+    [np.random.default_rng(1).normal(size=(17, 17)), with_ties(), np.zeros((4, 4)), face_like(40)],
+    ids=["random", "ties", "zero", "faces"],
+)
 def test_thresholding_equals_the_literal_loop(C: NDArray, share: float) -> None:
     before = C.copy()
     found = threshold_columns(C, share)

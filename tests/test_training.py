@@ -174,9 +174,13 @@ def trainer(net: Line, kind: str = "constant", epochs: int = 8, **options: Any) 
         return Terms({"fit": (net.w * x - 2 * x).square().mean()}, {"rows": torch.tensor(float(len(x)))})
 
     given: dict[str, Any] = {
-        "batches": lambda: torch.randperm(12, generator=order).split(4), "terms": terms, "views": lambda: {"w": net.w.detach()},
-        "schedule": Schedule(optimizer, kind, length=epochs), "parts": {"order": order}, **options,
-    }  # fmt: skip
+        "batches": lambda: torch.randperm(12, generator=order).split(4),
+        "terms": terms,
+        "views": lambda: {"w": net.w.detach()},
+        "schedule": Schedule(optimizer, kind, length=epochs),
+        "parts": {"order": order},
+        **options,
+    }
     return Trainer(networks={"net": net}, optimizer=optimizer, **given)
 
 

@@ -107,9 +107,10 @@ def test_the_bound_lies_below_the_likelihood() -> None:
     """Linear and with one cluster log p(x) is known; at the true posterior the bound reaches it."""
     A, noise = torch.tensor([[1.0], [2.0]], dtype=torch.float64), 0.5
     mixture = {
-        "logits": torch.zeros(1, dtype=torch.float64), "means": torch.tensor([[0.5]], dtype=torch.float64),
+        "logits": torch.zeros(1, dtype=torch.float64),
+        "means": torch.tensor([[0.5]], dtype=torch.float64),
         "log_variances": torch.tensor([[log(2.0)]], dtype=torch.float64),
-    }  # fmt: skip
+    }
     method: Any = small("vade")
     method.mixture_ = mixture
     x = torch.tensor([[1.0, 0.2]], dtype=torch.float64)

@@ -43,7 +43,7 @@ CASES: list[tuple[str, str, str, tuple[str, ...], dict[str, Any]]] = [
     ("lae", r"\lambda", "joint", ("laplacian",), {}),
     ("grdnn", r"\eta", "joint", ("graph",), {"base": "cdae"}),
     ("grdnn", r"\gamma", "joint", ("contraction",), {"base": "cdae"}),
-]  # fmt: skip
+]
 
 
 def named(method: str, symbol: str) -> str:

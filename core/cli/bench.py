@@ -18,32 +18,35 @@ from core.datasets import DataSpec
 def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
-        "what", choices=("epoch", "scaling", "ablation", "sensitivity"),
+        "what",
+        choices=("epoch", "scaling", "ablation", "sensitivity"),
         help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add; "
         "how a method depends on a hyperparameter or on the data",
-    )  # fmt: skip
+    )
     bench.add_argument(
-        "tasks", nargs="*",
+        "tasks",
+        nargs="*",
         help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets; "
         "sensitivity: a method and a data set",
-    )  # fmt: skip
+    )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation, sensitivity: random subset of that size")
     bench.add_argument("--preset", default="auto", help="ablation, sensitivity: constants, as in run")
     bench.add_argument("--seeds", type=int, default=3, help="ablation, sensitivity: how many seeds")
     bench.add_argument(
-        "--over", nargs="+", default=[], metavar=("KEY", "VALUE"),
+        "--over",
+        nargs="+",
+        default=[],
+        metavar=("KEY", "VALUE"),
         help="sensitivity: a hyperparameter, or n_classes, n_samples or noise, and the values that it takes",
-    )  # fmt: skip
+    )
     bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
     bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
     bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
 
 
 def _bench(options: argparse.Namespace) -> int:
-    tasks = {
-        "epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity
-    }  # fmt: skip
+    tasks = {"epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity}
     if options.results is not None:
         check_target(options.results)
     rows = tasks[options.what](options)
@@ -59,9 +62,12 @@ def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
     from core.bench.tables import Asked, tabulate
 
     asked = Asked(
-        command=shlex.join(["python", "-m", "core", *options.words]), tasks=options.tasks, over=next(iter(options.over), ""),
-        preset=options.preset, seeds=range(options.seeds),
-    )  # fmt: skip
+        command=shlex.join(["python", "-m", "core", *options.words]),
+        tasks=options.tasks,
+        over=next(iter(options.over), ""),
+        preset=options.preset,
+        seeds=range(options.seeds),
+    )
     return save_results(tabulate(options.what, rows, asked), options.results)
 
 

@@ -63,9 +63,13 @@ class Diverged(AffinityLabError):
     """
 
     def __init__(
-        self, term: str, stage: str, step: int, value: float,
+        self,
+        term: str,
+        stage: str,
+        step: int,
+        value: float,
         advice: str = "Lower the learning rate or the weight of that term.",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.term, self.stage, self.step = term, stage, step
         super().__init__(
             f"Training diverged: the term {term!r} became {value:g} at epoch {step} of the stage {stage!r}. {advice}"

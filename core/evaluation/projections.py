@@ -71,9 +71,12 @@ def _umap(X: NDArray, n_components: int, random_state: int, *, n_neighbors: int,
     from umap import UMAP
 
     reducer = UMAP(
-        n_neighbors=min(n_neighbors, len(X) - 1), n_components=n_components, min_dist=min_dist,
-        random_state=random_state, n_jobs=1,
-    )  # fmt: skip
+        n_neighbors=min(n_neighbors, len(X) - 1),
+        n_components=n_components,
+        min_dist=min_dist,
+        random_state=random_state,
+        n_jobs=1,
+    )
     return np.asarray(reducer.fit_transform(X))
 
 

@@ -188,8 +188,10 @@ class Clusterer:
         self.labeller_ = self.labeller(host, affinity)
         self.labels_ = self.labeller_(self.random_state)
         for attribute, value in (
-            ("embedding_", host.get("Z")), ("representation_matrix_", host.get("C")), ("affinity_matrix_", affinity),
-        ):  # fmt: skip
+            ("embedding_", host.get("Z")),
+            ("representation_matrix_", host.get("C")),
+            ("affinity_matrix_", affinity),
+        ):
             if value is not None:
                 setattr(self, attribute, value)
         return Step("spectral", 1, 1, {}, host)

@@ -85,9 +85,12 @@ class DualAutoEncoder(nn.Module):
 
     @staticmethod
     def _convolutional(
-        sample_shape: tuple[int, ...], channels: Sequence[int], kernel_sizes: Sequence[int], strides: Sequence[int],
+        sample_shape: tuple[int, ...],
+        channels: Sequence[int],
+        kernel_sizes: Sequence[int],
+        strides: Sequence[int],
         generator: torch.Generator,
-    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:  # fmt: skip
+    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:
         before, *sides = sample_shape
         blocks: list[nn.Module] = []
         mirror: list[nn.Module] = []

@@ -13,9 +13,13 @@ from core.runs.store import RunStore
 
 # pattern of a stage's name -> the hyperparameter that says how many steps it has
 _COUNTED = {
-    "pretrain": "pretrain_epochs", "finetune|joint": "epochs", "start": "start_epochs", "head": "head_epochs",
-    r"\w+ layer \d+": "layer_epochs", r"\w+ path": "path_epochs",
-}  # fmt: skip
+    "pretrain": "pretrain_epochs",
+    "finetune|joint": "epochs",
+    "start": "start_epochs",
+    "head": "head_epochs",
+    r"\w+ layer \d+": "layer_epochs",
+    r"\w+ path": "path_epochs",
+}
 
 
 @dataclass(frozen=True)

@@ -222,10 +222,14 @@ class _Execution:
 
     def _shelf_for(self, method: Clusterer, data: Dataset) -> RunShelf:
         provenance = {
-            "dataset": data.name, "data": self.run.spec.data.to_dict(), "fingerprint": data.fingerprint,
+            "dataset": data.name,
+            "data": self.run.spec.data.to_dict(),
+            "fingerprint": data.fingerprint,
             "n_samples": data.n_samples,
-            "method": method.name, "run": self.run.id, "device": method.device.split(":")[0],
-        }  # fmt: skip
+            "method": method.name,
+            "run": self.run.id,
+            "device": method.device.split(":")[0],
+        }
         return RunShelf(PretrainedStore(self.run.home), provenance)
 
     def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:

@@ -84,9 +84,13 @@ class PretrainedStore:
             return {name: stored[name] for name in stored.files}
 
     def put(
-        self, key: str, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any],
+        self,
+        key: str,
+        recipe: Mapping[str, Any],
+        state: Mapping[str, Any],
+        facts: Mapping[str, Any],
         pictures: Mapping[str, NDArray],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Keep a network; if it is there already, the first one stays."""
         import torch
 

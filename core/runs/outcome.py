@@ -79,9 +79,12 @@ def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any]) -> dict[
 
 def summarize(values: list[float]) -> dict[str, float]:
     return {
-        "mean": float(np.mean(values)), "std": float(np.std(values)),
-        "min": min(values), "max": max(values), "n": len(values),
-    }  # fmt: skip
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values)),
+        "min": min(values),
+        "max": max(values),
+        "n": len(values),
+    }
 
 
 def _storable(arrays: Mapping[str, Any], method: Clusterer) -> dict[str, NDArray]:

@@ -68,9 +68,13 @@ class Recorder:
         self.seq += 1
         self._rows.append(HistoryRow(self.seq, step.stage, step.step, self._elapsed(), dict(scalars)))
         self._progress = {
-            "stage": step.stage, "step": step.step, "total": step.total, "seq": self.seq,
-            "elapsed": self._elapsed(), "remaining": self._remaining(step),
-        }  # fmt: skip
+            "stage": step.stage,
+            "step": step.step,
+            "total": step.total,
+            "seq": self.seq,
+            "elapsed": self._elapsed(),
+            "remaining": self._remaining(step),
+        }
         if step.step in (1, step.total) or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -116,9 +120,13 @@ class Recorder:
     def state(self) -> dict[str, Any]:
         """What a resumed run needs to go on with this diary."""
         return {
-            "seq": self.seq, "seconds": dict(self.seconds), "best": dict(self._best), "elapsed": self._elapsed(),
-            "rescued": self.rescued, "accuracy": dict(self.accuracy),
-        }  # fmt: skip
+            "seq": self.seq,
+            "seconds": dict(self.seconds),
+            "best": dict(self._best),
+            "elapsed": self._elapsed(),
+            "rescued": self.rescued,
+            "accuracy": dict(self.accuracy),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.seq, self.seconds, self._best = state["seq"], dict(state["seconds"]), dict(state["best"])

@@ -67,9 +67,11 @@ def low_rank_representation(X: NDArray, strength: float, *, tolerance: float = 1
         disagreement = float(np.linalg.norm(apart)) / max(float(np.linalg.norm(W)), 1e-12)
         done = step == max_iter or (values.size > 0 and max(residual, disagreement) <= tolerance)
         scalars = {
-            "nuclear": float(values.sum()), "outliers": strength * float(norms.sum()),
-            "residual": residual, "rank": float(values.size),
-        }  # fmt: skip
+            "nuclear": float(values.sum()),
+            "outliers": strength * float(norms.sum()),
+            "residual": residual,
+            "rank": float(values.size),
+        }
         yield Progress(step, step if done else max_iter, scalars, lambda J=J: (J @ U.T).astype(np.float32))
         if done:
             return

@@ -109,9 +109,11 @@ def _ends(
         for end, weight in zip(ends, weights, strict=True)
     ]
     st.image(
-        [montage(picture[None], 1, min_side=56) for picture in pictures], caption=captions, width=62,
+        [montage(picture[None], 1, min_side=56) for picture in pictures],
+        caption=captions,
+        width=62,
         alt=[f"{what[:-1]} {end}, weight {weight:.2f}" for end, weight in zip(ends, weights, strict=True)],
-    )  # fmt: skip
+    )
 
 
 def _grid(images: NDArray[np.uint8], order: NDArray, data: Dataset) -> None:

@@ -17,10 +17,13 @@ PARTNERS: Mapping[str, str] = {"grdnn": "ddae", "ddae": "grdnn"}
 def runs_beside(run: Run) -> list[Run]:
     """All finished runs with scores on the same samples, the newest first and this one among them."""
     return [
-        other for other in store().runs(references=True)
-        if other.over and other.result.get("metrics") and other.result["fingerprint"] == run.result["fingerprint"]
+        other
+        for other in store().runs(references=True)
+        if other.over
+        and other.result.get("metrics")
+        and other.result["fingerprint"] == run.result["fingerprint"]
         and other.spec.method in methods.registered()
-    ]  # fmt: skip
+    ]
 
 
 def partner(run: Run, others: Sequence[Run]) -> Run | None:

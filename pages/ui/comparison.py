@@ -32,9 +32,13 @@ def comparison_view(run: Run, data: Dataset) -> None:
     names = dated_titles(rivals)
     start = {other.id for other in [run, *latest.values()][:MOST]}
     chosen = st.multiselect(
-        "Runs on this data", list(names), default=[name for name in names if name in start], format_func=lambda i: names[i],
-        max_selections=MOST, key=f"compare:{run.id}:{rivals[0].id}:{len(rivals)}",  # a new run is a new choice
-    )  # fmt: skip
+        "Runs on this data",
+        list(names),
+        default=[name for name in names if name in start],
+        format_func=lambda i: names[i],
+        max_selections=MOST,
+        key=f"compare:{run.id}:{rivals[0].id}:{len(rivals)}",  # a new run is a new choice
+    )
     _offer_ladder(run, latest)
     shown = [other for other in rivals if other.id in chosen]
     if not shown:

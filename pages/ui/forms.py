@@ -58,9 +58,13 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
     if param.optional:
         number: Any = int if param.kind == "integer" else float
         return st.number_input(
-            min_value=number(param.low or 0), max_value=number(param.high or 0), value=None if value is None else number(value),
-            format=None if number is int else "%g", placeholder=param.none_means, **about,
-        )  # fmt: skip
+            min_value=number(param.low or 0),
+            max_value=number(param.high or 0),
+            value=None if value is None else number(value),
+            format=None if number is int else "%g",
+            placeholder=param.none_means,
+            **about,
+        )
     if param.log:
         options = log_options(param, float(value))
         return st.select_slider(options=options, value=float(value), format_func=lambda v: f"{v:g}", **about)

@@ -109,9 +109,13 @@ def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:
             if name in scores:
                 st.metric(title, f"{scores[name]:.3f}", width=98)
         st.download_button(
-            "Labels as .csv", to_csv(labels, nearest, distances), f"{run.id}-labels.csv", "text/csv",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Labels as .csv",
+            to_csv(labels, nearest, distances),
+            f"{run.id}-labels.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     if scores:
         st.caption("Scored against the classes of the new samples, with the best match of clusters to classes.")
     sizes = np.bincount(labels, minlength=int(run.result["n_clusters"]))

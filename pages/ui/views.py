@@ -26,9 +26,13 @@ from pages.ui.state import store
 from pages.ui.text import plain, plain_names
 
 SOURCES = {
-    "U": "Spectral embedding", "Z": "Final codes", "Y": "Spectral outputs", "Z_pretrained": "Pretrained codes",
-    "raw": "Raw samples", "test_Z": "Held-out codes",
-}  # fmt: skip
+    "U": "Spectral embedding",
+    "Z": "Final codes",
+    "Y": "Spectral outputs",
+    "Z_pretrained": "Pretrained codes",
+    "raw": "Raw samples",
+    "test_Z": "Held-out codes",
+}
 BY_CLASS = {"cluster": "Cluster", "class": "Class", "correct": "Correct or wrong"}
 COLUMN = "label:"
 """Begins the key of a colouring by an attribute, whatever the attribute is called."""
@@ -138,9 +142,11 @@ def affinity_view(run: Run, data: Dataset) -> None:
     form = held(run, data)
     expressed = form in ("full", "subset", "neighbors")
     present = {
-        "C": expressed, "prior": "prior.row" in stored, "affinity": expressed or bool({"A", "A.row"} & stored),
+        "C": expressed,
+        "prior": "prior.row" in stored,
+        "affinity": expressed or bool({"A", "A.row"} & stored),
         "graph": form == "anchors" or "W.row" in stored,
-    }  # fmt: skip
+    }
     matrices = {name: title for name, title in MATRICES.items() if present[name]}
     if not matrices:
         more = " The graph that it reconstructs is shown under Anchors." if "S.row" in stored else ""
@@ -284,9 +290,13 @@ def _run_beside(run: Run) -> list[Run]:
     known, titles, start = {other.id: other for other in others}, dated_titles(others), partner(run, others)
     ids: list[str | None] = [None, *known]
     chosen = st.selectbox(
-        "Beside", ids, ids.index(start.id) if start else 0, key=f"r_beside:{run.id}", width=300,
+        "Beside",
+        ids,
+        ids.index(start.id) if start else 0,
+        key=f"r_beside:{run.id}",
+        width=300,
         format_func=lambda i: "nothing" if i is None else titles[i],
-    )  # fmt: skip
+    )
     return [] if chosen is None else [known[chosen]]
 
 

@@ -10,12 +10,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import ROOT
+from core.common import RunConflict
+from core.runs import ACTIVE, RunStore, Status
+from tests.conftest import ROOT, THREADS, wait_until
 
 FLAGS = [
     "--no-sandbox",
@@ -67,12 +70,16 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        environment = {**os.environ, "AFFINITY_LAB_HOME": str(self.home)}
+        environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "AFFINITY_LAB_HOME": str(self.home)}
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self._port)],
-                cwd=ROOT, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
@@ -91,13 +98,35 @@ class Server:
         return self._log.read_text()
 
 
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all journeys, as one server meets all users; what it imported stays imported."""
+    folder = tmp_path_factory.mktemp("browser")
+    once = Server(folder / "home", folder / "server.txt")
+    once.start()
+    yield once
+    once.kill()
+    assert "Traceback" not in once.log(), once.log()
+
+
 @pytest.fixture
-def server(lab_home: Path, tmp_path: Path) -> Iterator[Server]:
-    running = Server(lab_home, tmp_path / "server.txt")
-    running.start()
+def server(running: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The server, without a run of another journey."""
+    monkeypatch.setenv("AFFINITY_LAB_HOME", str(running.home))
     yield running
-    running.kill()
-    assert "Traceback" not in running.log(), running.log()
+    kept = RunStore(running.home)
+    going = [*ACTIVE, Status.QUEUED]
+    for run in kept.runs(status=going):
+        with suppress(RunConflict):  # it ended by itself meanwhile
+            kept.request(run.id, "stop")
+    wait_until(lambda: not kept.runs(status=going))
+    for run in kept.runs():
+        kept.delete(run.id)
+
+
+@pytest.fixture
+def store(server: Server) -> RunStore:
+    return RunStore(server.home)
 
 
 @pytest.fixture

@@ -46,16 +46,22 @@ class LSC(Clusterer):
     readout = held(KMeansReadout)
 
     n_anchors: int = integer(
-        500, symbol="p", low=2, high=5000, soft=(100, 2000),
+        500,
+        symbol="p",
+        low=2,
+        high=5000,
+        soft=(100, 2000),
         help="Landmarks; at most half as many as samples are taken.",
-    )  # fmt: skip
+    )
     n_neighbors: int = integer(
         3, symbol="r", low=1, high=100, soft=(1, 20), help="Nearest landmarks that a sample is joined to."
     )
     anchors: AnchorChoice = choice(
-        "kmeans", symbol="a_j", choices=("kmeans", "random"),
+        "kmeans",
+        symbol="a_j",
+        choices=("kmeans", "random"),
         help="Landmarks are the centres of a short k-means, or random samples.",
-    )  # fmt: skip
+    )
     bandwidth: float = real(
         1.0, symbol=r"\sigma", low=0.01, high=100, soft=(0.1, 10), log=True,
         help="Width of the Gaussian, in units of the root mean squared distance to the landmarks that are kept.",
@@ -65,9 +71,13 @@ class LSC(Clusterer):
         help="Principal components of the data that distances are taken in; none takes the data as they are.",
     )  # fmt: skip
     extra: int = integer(
-        EXTRA_COMPONENTS, symbol="e", low=0, high=50, soft=(0, 10),
+        EXTRA_COMPONENTS,
+        symbol="e",
+        low=0,
+        high=50,
+        soft=(0, 10),
         help="Components of the embedding beyond the number of clusters.",
-    )  # fmt: skip
+    )
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

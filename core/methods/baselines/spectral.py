@@ -46,9 +46,11 @@ class Spectral(Clusterer):
         help="Width of the Gaussian, in units of the median distance between samples.",
     )  # fmt: skip
     assign_labels: AssignLabels = choice(
-        "kmeans", symbol=r"\mathrm{cut}", choices=("kmeans", "discretize", "cluster_qr"),
+        "kmeans",
+        symbol=r"\mathrm{cut}",
+        choices=("kmeans", "discretize", "cluster_qr"),
         help="How the spectral embedding becomes clusters.",
-    )  # fmt: skip
+    )
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -200,11 +200,14 @@ class VaDE(Clusterer):
             return Terms(self.terms(x, mean, log_variance, z, net, noise))
 
         return Trainer(
-            networks={"net": net, "mixture": self.mixture_, "spread": spread}, optimizer=optimizer,
-            schedule=Schedule(optimizer, "stepped"), parts={"draws": draws, "order": order}, terms=terms,
+            networks={"net": net, "mixture": self.mixture_, "spread": spread},
+            optimizer=optimizer,
+            schedule=Schedule(optimizer, "stepped"),
+            parts={"draws": draws, "order": order},
+            terms=terms,
             batches=lambda: torch.randperm(len(X), generator=order).to(X.device).split(self.train_batch_size),
             views=lambda: self.seen(on),
-        )  # fmt: skip
+        )
 
     def _noise(self, on: NetworkOnData) -> float:
         """sigma^2 in the scale that the network sees."""

@@ -125,9 +125,11 @@ class DSCDAN(SpectralEmbedding):
     coder = held(DualNetwork)
 
     spectral_stage: bool = flag(
-        True, symbol=r"\mathrm{SN}", group=OBJECTIVE,
+        True,
+        symbol=r"\mathrm{SN}",
+        group=OBJECTIVE,
         help="Train the spectral head, then everything together (+SN of the paper); off, the codes of pretraining are grouped.",
-    )  # fmt: skip
+    )
     epochs: int = integer(
         10, symbol="T", low=0, high=100_000, soft=(0, 500), group=HEAD_GROUP,
         help="Epochs that train encoder, decoder and head together. With the global graph each sample brings three neighbours.",

@@ -134,11 +134,14 @@ class DualOnData(NetworkOnData):
             return torch.randperm(n, generator=self.generator).to(self.X.device).split(min(how.batch_size or n, n))
 
         return Trainer(
-            networks={"net": self.net, "discriminators": self.discriminators}, optimizer=optimizer,
-            schedule=Schedule(optimizer, how.schedule, length=how.epochs), batches=batches,
-            terms=lambda rows: terms(self.X[rows]), views=self.views,
+            networks={"net": self.net, "discriminators": self.discriminators},
+            optimizer=optimizer,
+            schedule=Schedule(optimizer, how.schedule, length=how.epochs),
+            batches=batches,
+            terms=lambda rows: terms(self.X[rows]),
+            views=self.views,
             parts={"generator": self.generator, "noise": self.noise},
-        )  # fmt: skip
+        )
 
 
 def discriminators_for(settings: DualNetwork, net: DualAutoEncoder, X: Tensor, generator: torch.Generator) -> Discriminators:
@@ -146,9 +149,13 @@ def discriminators_for(settings: DualNetwork, net: DualAutoEncoder, X: Tensor, g
     with torch.no_grad():
         seen = net.encode(X[:1])
     made = Discriminators(
-        seen.first.shape[1], seen.last.shape[1], settings.latent_size, width=WIDTH,
-        released=settings.discriminator == "released", generator=generator,
-    )  # fmt: skip
+        seen.first.shape[1],
+        seen.last.shape[1],
+        settings.latent_size,
+        width=WIDTH,
+        released=settings.discriminator == "released",
+        generator=generator,
+    )
     return made.to(X.device)
 
 

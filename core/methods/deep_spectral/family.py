@@ -34,10 +34,13 @@ class SpectralEmbedding(Clusterer):
     head = held(HeadRecipe)
 
     labels: str = choice(
-        "argmax", symbol=r"\hat y", choices=("argmax", "kmeans", "spectral"), group="Clusters",
+        "argmax",
+        symbol=r"\hat y",
+        choices=("argmax", "kmeans", "spectral"),
+        group="Clusters",
         help="The largest output of the head, k-means on its orthonormal outputs (without a trained head both are k-means on "
         "the codes), or the cut of the codes' 3-neighbour graph.",
-    )  # fmt: skip
+    )
 
     head_: SpectralHead | None = field(init=False, repr=False, default=None)
 

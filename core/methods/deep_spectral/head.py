@@ -38,23 +38,32 @@ class HeadRecipe(Part):
 
     head_widths: tuple[int, ...] = sizes(
         (1024, 1024, 512), symbol="m_h", low=1, high=10_000, group=HEAD_GROUP, help="Units of each hidden layer of the head."
-    )  # fmt: skip
+    )
     head_output: str = choice(
-        "softmax", symbol=r"\varphi", choices=("softmax", "tanh"), group=HEAD_GROUP,
+        "softmax",
+        symbol=r"\varphi",
+        choices=("softmax", "tanh"),
+        group=HEAD_GROUP,
         help="Outputs that are a class posterior, or coordinates without that meaning.",
-    )  # fmt: skip
+    )
     graph: str = choice(
-        "global", symbol="W", choices=("global", "batch"), group=HEAD_GROUP,
+        "global",
+        symbol="W",
+        choices=("global", "batch"),
+        group=HEAD_GROUP,
         help="Neighbours among all samples, in batches that hold them; or among a random batch, as published.",
-    )  # fmt: skip
+    )
     n_neighbors: int = integer(
         3, symbol="k", low=1, high=500, soft=(1, 30), group=HEAD_GROUP,
         help="Neighbours of each sample in the graph of the spectral loss, itself not counted.",
     )  # fmt: skip
     weights: str = choice(
-        "heat", symbol="w", choices=("heat", "shared"), group=HEAD_GROUP,
+        "heat",
+        symbol="w",
+        choices=("heat", "shared"),
+        group=HEAD_GROUP,
         help="Weights of the global graph: by distance, or by the share of neighbours that two samples have in common.",
-    )  # fmt: skip
+    )
     balance: float = real(
         1.0, symbol=r"\lambda", low=0, high=1e4, soft=(1e-2, 10), log=True, group=HEAD_GROUP,
         help="Weight of the term for clusters of equal size; ours, 0 is the paper. For softmax outputs.",
@@ -84,9 +93,12 @@ class HeadRecipe(Part):
         help="Samples per step once the head trains, neighbours included.",
     )  # fmt: skip
     schedule: str = choice(
-        "cosine", symbol=r"\eta(t)", choices=("constant", "cosine", "plateau"), group=HEAD_GROUP,
+        "cosine",
+        symbol=r"\eta(t)",
+        choices=("constant", "cosine", "plateau"),
+        group=HEAD_GROUP,
         help="Keep the learning rate, let it fall to zero along a cosine, or to a tenth wherever the loss stays.",
-    )  # fmt: skip
+    )
     patience: int = integer(
         20, symbol="p", low=1, high=100_000, soft=(1, 100), group=HEAD_GROUP,
         help="Epochs without a lower loss after which the learning rate falls to a tenth, on the schedule plateau.",

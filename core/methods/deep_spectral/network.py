@@ -35,43 +35,53 @@ class DualNetwork(PretrainedNetwork):
     kernel_sizes: tuple[int, ...] = redeclared(PretrainedNetwork, "kernel_sizes", (3, 3, 3, 3))
     batch_size: int | None = redeclared(PretrainedNetwork, "batch_size", 256)
     widths: tuple[int, ...] = sizes(
-        (512, 256), symbol="m_l", low=1, high=10_000, group=NETWORK_GROUP,
+        (512, 256),
+        symbol="m_l",
+        low=1,
+        high=10_000,
+        group=NETWORK_GROUP,
         help="Units of each dense layer before the code, for data that are not images.",
-    )  # fmt: skip
+    )
     halvings: int | None = integer(
         None, symbol="h", low=0, high=8, soft=(0, 4), optional=True, group=NETWORK_GROUP, none_means="down to 7 pixels",
         help="Convolutions with stride 2, evenly spread; none halves images until a side has at most 7 pixels.",
     )  # fmt: skip
     latent_size: int = integer(
         120, symbol="d", low=1, high=10_000, soft=(2, 256), group=LATENT_GROUP, help="Dimensions of the code."
-    )  # fmt: skip
+    )
     noise: str = choice(
-        "reparameterised", symbol=r"\psi", choices=("reparameterised", "multiplicative"), group=LATENT_GROUP,
+        "reparameterised",
+        symbol=r"\psi",
+        choices=("reparameterised", "multiplicative"),
+        group=LATENT_GROUP,
         help="Noisy codes mu + sqrt(v) e with the learnt variance, or mu (1 + s e), where v enters the prior alone; e normal.",
-    )  # fmt: skip
+    )
     noise_scale: float = real(
         0.3, symbol="s_e", low=0, high=10, soft=(0, 1), group=LATENT_GROUP, help="The s of multiplicative noise."
-    )  # fmt: skip
+    )
     relative_reconstruction: bool = flag(
         True, symbol=r"\mathrm{RS}", group=OBJECTIVE, help="Ask noisy codes to be decoded as clean ones are (+RS of the paper)."
-    )  # fmt: skip
+    )
     mutual_information: bool = flag(
         True, symbol=r"\mathrm{MI}", group=OBJECTIVE, help="Ask codes to tell samples apart (+MI of the paper)."
-    )  # fmt: skip
+    )
     local_information: bool = flag(
         True, symbol="T_2", group=OBJECTIVE, help="With MI: also at every position of the first feature map."
-    )  # fmt: skip
+    )
     local_positions: int | None = integer(
         16, symbol="p_2", low=1, high=100_000, soft=(1, 256), optional=True, group=OBJECTIVE, none_means="all, as published",
         help="Positions that T2 looks at in each step, drawn at random: the mean over them is that over all, and far cheaper.",
     )  # fmt: skip
     discriminator: str = choice(
-        "sample", symbol="T_1", choices=("sample", "released"), group=OBJECTIVE,
+        "sample",
+        symbol="T_1",
+        choices=("sample", "released"),
+        group=OBJECTIVE,
         help="With MI: pairs of last feature map and code, as in the paper; or of two codes, as in the published program.",
-    )  # fmt: skip
+    )
     beta: float = real(
         0.01, symbol=r"\beta", low=0, high=1e4, soft=(1e-3, 10), log=True, group=OBJECTIVE, help="Weight of mutual information."
-    )  # fmt: skip
+    )
     gamma: float = real(
         1.0, symbol=r"\gamma", low=0, high=1e4, soft=(1e-3, 10), log=True, group=OBJECTIVE,
         help="Weight of the prior: Gaussian codes stay near a normal distribution, later near those of the classes.",
@@ -81,13 +91,18 @@ class DualNetwork(PretrainedNetwork):
         help="Weight of the reconstruction of the sample beside the relative one.",
     )  # fmt: skip
     precision: str = choice(
-        "float32", symbol=r"\mathrm{bits}", choices=("float32", "bfloat16"), group=PRETRAINING_GROUP,
+        "float32",
+        symbol=r"\mathrm{bits}",
+        choices=("float32", "bfloat16"),
+        group=PRETRAINING_GROUP,
         help="Numbers inside the network while it trains; bfloat16 is faster where the processor has it.",
-    )  # fmt: skip
+    )
     compiled: bool = flag(
-        False, symbol=r"\mathrm{jit}", group=PRETRAINING_GROUP,
+        False,
+        symbol=r"\mathrm{jit}",
+        group=PRETRAINING_GROUP,
         help="Compile the loss of pretraining first; for long runs on a GPU, needs a C++ compiler.",
-    )  # fmt: skip
+    )
 
     @property
     def is_gaussian(self) -> bool:

@@ -59,9 +59,12 @@ class SpectralNet(SpectralEmbedding):
     published = {"mnist": 0.800, "mnist_test": 0.817}  # DSCDAN's Table 3
 
     features: str = choice(
-        "codes", symbol="z", choices=("codes", "samples"), group=HEAD_GROUP,
+        "codes",
+        symbol="z",
+        choices=("codes", "samples"),
+        group=HEAD_GROUP,
         help="What the head sees: codes of a pretrained auto-encoder, or the data themselves.",
-    )  # fmt: skip
+    )
     coder = held(PretrainedNetwork)
     head = held(HeadRecipe, head_output="tanh")
     labels: str = redeclared(SpectralEmbedding, "labels", "kmeans")

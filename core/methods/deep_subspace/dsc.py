@@ -62,9 +62,12 @@ class DSC(DeepSubspace):
         help="Weight of the self-expression: how well codes must be combinations of other codes.",
     )  # fmt: skip
     norm: str = choice(
-        "l2", symbol=r"\ell_p", choices=("l1", "l2"), group=OBJECTIVE,
+        "l2",
+        symbol=r"\ell_p",
+        choices=("l1", "l2"),
+        group=OBJECTIVE,
         help="Penalty on C: the sum of absolute values (DSC-L1) or of squares (DSC-L2).",
-    )  # fmt: skip
+    )
     zero_diagonal: bool = flag(
         False, symbol=r"C_{ii}=0", group=OBJECTIVE, help="Forbid a code to explain itself; the paper does with the L1 penalty."
     )

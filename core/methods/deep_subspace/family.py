@@ -61,10 +61,13 @@ class DeepSubspace(Clusterer):
         help="Learning rate of Adam for the network; the papers use the same for both.",
     )  # fmt: skip
     start: str = choice(
-        "constant", symbol=r"C^{(0)}", choices=("constant", "ridge", "ridge_unit", "ridge_samples"), group=TRAINING,
+        "constant",
+        symbol=r"C^{(0)}",
+        choices=("constant", "ridge", "ridge_unit", "ridge_samples"),
+        group=TRAINING,
         help="C begins as a constant (the papers), or as the ridge solution with a zero diagonal on the pretrained codes, on "
         "these with unit norm, or on the samples with unit norm.",
-    )  # fmt: skip
+    )
     ridge_strength: float = real(
         0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
         help="Penalty of the ridge start, relative to the mean squared norm of a code.",
@@ -78,9 +81,12 @@ class DeepSubspace(Clusterer):
         help="Stop when the relative change of C is below this twice in a row; 0 never stops early.",
     )  # fmt: skip
     precision: str = choice(
-        "float32", symbol=r"\mathrm{bits}", choices=("float32", "bfloat16"), group=TRAINING,
+        "float32",
+        symbol=r"\mathrm{bits}",
+        choices=("float32", "bfloat16"),
+        group=TRAINING,
         help="Number format of the products with C; bfloat16 is faster where the processor has it.",
-    )  # fmt: skip
+    )
 
     coder_: NetworkOnData = field(init=False, repr=False)
 

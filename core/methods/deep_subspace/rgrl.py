@@ -100,28 +100,42 @@ class RGRL(DeepSubspace):
         help="Weight of the reconstruction and its relation to the graph.",
     )  # fmt: skip
     norm: str = choice(
-        "l2", symbol=r"\ell_p", choices=("l1", "l2"), group=OBJECTIVE,
+        "l2",
+        symbol=r"\ell_p",
+        choices=("l1", "l2"),
+        group=OBJECTIVE,
         help="Penalty on C: the sum of absolute values (RGRL-L1) or of squares (RGRL-L2).",
-    )  # fmt: skip
+    )
     relation: str = choice(
-        "graph", symbol=r"\mathrm{Tr}", choices=("graph", "none"), group=OBJECTIVE,
+        "graph",
+        symbol=r"\mathrm{Tr}",
+        choices=("graph", "none"),
+        group=OBJECTIVE,
         help="Reconstructions follow the graph of C (RGRL), or only the samples (RGRLsc, subspace consistency alone).",
-    )  # fmt: skip
+    )
     laplacian: str = choice(
-        "symmetric", symbol="L_n", choices=("symmetric", "random_walk"), group=OBJECTIVE,
+        "symmetric",
+        symbol="L_n",
+        choices=("symmetric", "random_walk"),
+        group=OBJECTIVE,
         help="Normalise the graph on both sides (paper), or by rows (the program's fully connected networks).",
-    )  # fmt: skip
+    )
     self_loops: bool = flag(
         True, symbol="S + I", group=OBJECTIVE, help="Add the identity to the graph of C, as the program does."
     )
     through_graph: bool = flag(
-        False, symbol=r"\partial L_n / \partial C", group=OBJECTIVE,
+        False,
+        symbol=r"\partial L_n / \partial C",
+        group=OBJECTIVE,
         help="Let the gradient reach C through the Laplacian, as the program does; usually much worse.",
-    )  # fmt: skip
+    )
     diagonal: str = choice(
-        "zero", symbol=r"C_{ii}", choices=("zero", "soft"), group=OBJECTIVE,
+        "zero",
+        symbol=r"C_{ii}",
+        choices=("zero", "soft"),
+        group=OBJECTIVE,
         help="Forbid a sample to explain itself (paper), or count the diagonal twice in the penalty (program).",
-    )  # fmt: skip
+    )
     initial_c: float = redeclared(DeepSubspace, "initial_c", 1e-5)
     tolerance: float = redeclared(DeepSubspace, "tolerance", 1e-6)
 

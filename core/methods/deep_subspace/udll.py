@@ -97,9 +97,12 @@ class UDLL(DeepSubspace):
         False, symbol=r"C_{ii}=0", group=OBJECTIVE, help="Forbid a code to explain itself; needed when beta is small."
     )
     penalty: str = choice(
-        "symmetric", symbol=r"\lVert\cdot\rVert", choices=("free", "symmetric"), group=OBJECTIVE,
+        "symmetric",
+        symbol=r"\lVert\cdot\rVert",
+        choices=("free", "symmetric"),
+        group=OBJECTIVE,
         help="Penalise and cluster C itself, or its symmetric part without the diagonal.",
-    )  # fmt: skip
+    )
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)

@@ -32,9 +32,12 @@ class AnchorGraph(Part):
     """Which ends each sample is joined to, and with what weights (Eq. 2)."""
 
     graph: str = choice(
-        "auto", symbol="S", choices=("auto", "neighbors", "anchors"), group=GRAPH,
+        "auto",
+        symbol="S",
+        choices=("auto", "neighbors", "anchors"),
+        group=GRAPH,
         help="Join samples to each other, or to anchors; auto takes anchors above 5,000 samples.",
-    )  # fmt: skip
+    )
     n_neighbors: int = integer(
         20, symbol="k", low=1, high=10_000, soft=(2, 300), group=GRAPH, help="Anchors (or other samples) of each sample."
     )
@@ -43,17 +46,26 @@ class AnchorGraph(Part):
         help="Anchors, where the graph is one over anchors.",
     )  # fmt: skip
     anchors: str = choice(
-        "kmeans", symbol="a_j", choices=("kmeans", "random"), group=GRAPH,
+        "kmeans",
+        symbol="a_j",
+        choices=("kmeans", "random"),
+        group=GRAPH,
         help="Anchors are the centres of a short k-means, or random samples.",
-    )  # fmt: skip
+    )
     kernel: str = choice(
-        "squared", symbol=r"\kappa", choices=tuple(KERNELS), group=GRAPH,
+        "squared",
+        symbol=r"\kappa",
+        choices=tuple(KERNELS),
+        group=GRAPH,
         help="Weights by squared distances with S(mean) = 0.5, by plain ones as printed, or exp(-d²/m) as in the program.",
-    )  # fmt: skip
+    )
     scale_over: str = choice(
-        "all", symbol=r"\bar d", choices=("all", "kept"), group=GRAPH,
+        "all",
+        symbol=r"\bar d",
+        choices=("all", "kept"),
+        group=GRAPH,
         help="The mean that weighs 0.5 is over all pairs, or over those that are kept (the program's kernel has none).",
-    )  # fmt: skip
+    )
 
     def joins_samples(self, n: int) -> bool:
         """Whether n samples are joined to each other, and not to anchors."""

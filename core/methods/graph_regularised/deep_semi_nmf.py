@@ -53,13 +53,18 @@ class DeepSemiNMF(Factorization):
     paper = "Trigeorgis et al., ICML 2014"
     objective = r"\min_{Z_l,\, H_L \ge 0}\; \lVert X - H_L Z_L \cdots Z_1 \rVert_F^2"
     symbols = {
-        "layer": r"\lVert H_{l-1} - H_l Z_l \rVert_F^2", "reconstruction": r"\lVert X - H_L Z_L \cdots Z_1 \rVert_F^2",
-    }  # fmt: skip
+        "layer": r"\lVert H_{l-1} - H_l Z_l \rVert_F^2",
+        "reconstruction": r"\lVert X - H_L Z_L \cdots Z_1 \rVert_F^2",
+    }
 
     widths: tuple[int, ...] = sizes(
-        (100,), symbol="d_l", low=1, high=2000, group="Objective",
+        (100,),
+        symbol="d_l",
+        low=1,
+        high=2000,
+        group="Objective",
         help="Length of the codes of each hidden layer, from the data on; no layer is wider than what it factorises.",
-    )  # fmt: skip
+    )
     n_components: int | None = integer(
         None, symbol="d_L", low=1, high=2000, soft=(2, 200), optional=True, group="Objective", none_means="clusters",
         help="Length of the codes of the last layer, which are grouped; none takes the number of clusters.",

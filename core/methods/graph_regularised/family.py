@@ -48,20 +48,28 @@ class LayeredAutoEncoder(Clusterer):
     published_on_test = True
     family = "Graph-regularised"
     symbols: ClassVar[Mapping[str, str]] = {
-        "reconstruction": r"\Delta(X, \hat X)", "validation": r"\mathcal{L}\text{ on held-out samples}",
-    }  # fmt: skip
+        "reconstruction": r"\Delta(X, \hat X)",
+        "validation": r"\mathcal{L}\text{ on held-out samples}",
+    }
 
     readout = held(KMeansReadout)
     course = held(Recipe)
 
     widths: tuple[int, ...] = sizes(
-        (1000, 500, 250, 10), symbol="m_l", low=1, high=20_000, group="Network",
+        (1000, 500, 250, 10),
+        symbol="m_l",
+        low=1,
+        high=20_000,
+        group="Network",
         help="Units of each layer of the encoder, the code last; the decoder mirrors them.",
-    )  # fmt: skip
+    )
     activation: str = choice(
-        "relu", symbol=r"\sigma", choices=("relu", "sigmoid"), group="Network",
+        "relu",
+        symbol=r"\sigma",
+        choices=("relu", "sigmoid"),
+        group="Network",
         help="Activation of the hidden layers; the code is linear, the output a sigmoid. The paper has sigmoids.",
-    )  # fmt: skip
+    )
 
     data_: DataPath = field(init=False, repr=False)
 
@@ -126,8 +134,12 @@ class LayeredAutoEncoder(Clusterer):
         """What decides the data path after stage two, besides the data: equal recipes give equal paths."""
         known = {"network": "layer by layer", "pretrain_epochs": self.course.layer_epochs, "mask": phi.corruption}
         return {
-            **known, **self.course.of_data_path(), "widths": self.widths, "random_state": self.random_state, **phi.decides,
-        }  # fmt: skip
+            **known,
+            **self.course.of_data_path(),
+            "widths": self.widths,
+            "random_state": self.random_state,
+            **phi.decides,
+        }
 
     def _data_path(self, X: NDArray) -> DataPath:
         """Fresh weights, and the samples on the device."""

@@ -45,8 +45,9 @@ class GNMF(Factorization):
     paper = "Cai et al., TPAMI 2011"
     objective = r"\min_{Z, H \ge 0}\; \lVert X - Z H \rVert_F^2 + \gamma\, \mathrm{Tr}(Z^\top L Z)"
     symbols = {
-        "reconstruction": r"\lVert X - ZH \rVert_F^2", "graph": r"\gamma\, \mathrm{Tr}(Z^\top L Z)",
-    }  # fmt: skip
+        "reconstruction": r"\lVert X - ZH \rVert_F^2",
+        "graph": r"\gamma\, \mathrm{Tr}(Z^\top L Z)",
+    }
     published = {"coil20": 0.7133, "mnist": 0.6109, "mnist2": 0.5370}
 
     nonnegative = held(NonNegative)

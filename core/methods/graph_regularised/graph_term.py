@@ -31,17 +31,26 @@ class GraphTerm(Part):
         help="Weight of the graph term; 0 is the auto-encoder alone.",
     )  # fmt: skip
     graph_widths: tuple[int, ...] = sizes(
-        (1200, 500, 100), symbol="m_g", low=1, high=20_000, group="Network",
+        (1200, 500, 100),
+        symbol="m_g",
+        low=1,
+        high=20_000,
+        group="Network",
         help="Hidden units of the graph encoder; the graph decoder mirrors them. The code is shared.",
-    )  # fmt: skip
+    )
     graph_activation: str = choice(
-        "sigmoid", symbol=r"\sigma_g", choices=("sigmoid", "relu"), group="Network",
+        "sigmoid",
+        symbol=r"\sigma_g",
+        choices=("sigmoid", "relu"),
+        group="Network",
         help="Activation of the hidden layers of the graph path.",
-    )  # fmt: skip
+    )
     graph_start: bool = flag(
-        True, symbol="f_g", group=LAYER_WISE,
+        True,
+        symbol="f_g",
+        group=LAYER_WISE,
         help="Train a graph path first, with an encoder of its own, that the graph decoder starts from; else from random.",
-    )  # fmt: skip
+    )
 
     def check(self, layer_wise: bool) -> None:
         """Refuse layers that reconstruct no values between 0 and 1."""

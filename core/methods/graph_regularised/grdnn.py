@@ -76,15 +76,19 @@ class GRDNN(LayeredAutoEncoder):
     paper = "Yang et al., CVPR 2017"
     objective = r"\min\; \Delta\big(X, g_d(f_d(X))\big) + \gamma\, \Phi + \eta\, \Delta\big(S, g_g(f_d(X))\big)"
     symbols = {
-        **LayeredAutoEncoder.symbols, "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2",
+        **LayeredAutoEncoder.symbols,
+        "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2",
         "graph": r"\eta\, \Delta(S, \hat S)",
-    }  # fmt: skip
+    }
     published = {"coil20": 0.7202, "mnist": 0.6602, "mnist2": 0.6076}
 
     base: str = choice(
-        "ddae", symbol=r"\Phi", choices=("dae", "ddae", "cdae"), group="Objective",
+        "ddae",
+        symbol=r"\Phi",
+        choices=("dae", "ddae", "cdae"),
+        group="Objective",
         help="The auto-encoder: plain, denoising (uses corruption) or contractive (uses gamma).",
-    )  # fmt: skip
+    )
     term = held(GraphTerm)
     denoising = held(Denoising)
     contraction = held(Contraction)

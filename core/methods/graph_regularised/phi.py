@@ -86,9 +86,11 @@ class Denoising(Part):
         0.2, symbol="p", low=0, high=0.95, soft=(0, 0.9), group="Objective", help="Share of the inputs that is set to zero."
     )
     always_mask: bool = flag(
-        False, symbol=r"\tilde X", group=LAYER_WISE,
+        False,
+        symbol=r"\tilde X",
+        group=LAYER_WISE,
         help="Mask the inputs of the joint stage too; the paper's program masks those of single layers alone.",
-    )  # fmt: skip
+    )
 
     def phi(self) -> Phi:
         return Phi(corruption=self.corruption, always=self.always_mask)

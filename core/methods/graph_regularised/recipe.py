@@ -29,9 +29,12 @@ class Recipe(Part):
     """Epochs and learning rates of the stages, and what all of them have in common."""
 
     recipe: str = choice(
-        "end-to-end", symbol=r"\mathcal{R}", choices=("end-to-end", "layer-wise"), group=TRAINING,
+        "end-to-end",
+        symbol=r"\mathcal{R}",
+        choices=("end-to-end", "layer-wise"),
+        group=TRAINING,
         help="Train everything at once from random weights (quick), or layers, then paths, then all together (the paper).",
-    )  # fmt: skip
+    )
     epochs: int = integer(
         20, symbol="T", low=0, high=10_000, soft=(0, 200), group=TRAINING,
         help="Passes over the data in the joint stage, at most.",
@@ -41,13 +44,19 @@ class Recipe(Part):
         help="Learning rate of the joint stage.",
     )  # fmt: skip
     schedule: str = choice(
-        "cosine", symbol=r"\rho(t)", choices=("constant", "cosine"), group=TRAINING,
+        "cosine",
+        symbol=r"\rho(t)",
+        choices=("constant", "cosine"),
+        group=TRAINING,
         help="Keep the learning rate of the joint stage, or let it fall to zero along a cosine.",
-    )  # fmt: skip
+    )
     optimizer: str = choice(
-        "adam", symbol=r"\mathcal{O}", choices=("adam", "sgd"), group=TRAINING,
+        "adam",
+        symbol=r"\mathcal{O}",
+        choices=("adam", "sgd"),
+        group=TRAINING,
         help="Adam, or plain stochastic gradient descent as in the paper.",
-    )  # fmt: skip
+    )
     batch_size: int = integer(
         128, symbol="B", low=2, high=100_000, soft=(16, 1024), group=TRAINING, help="Samples of each step."
     )

@@ -30,9 +30,12 @@ class PretrainedNetwork(Part):
     """
 
     network: str = choice(
-        "auto", symbol=r"f_\theta", choices=("auto", "convolutional", "dense"), group=NETWORK_GROUP,
+        "auto",
+        symbol=r"f_\theta",
+        choices=("auto", "convolutional", "dense"),
+        group=NETWORK_GROUP,
         help="Layers of the auto-encoder; auto takes convolutions for images and dense layers for vectors.",
-    )  # fmt: skip
+    )
     channels: tuple[int, ...] = sizes(
         (16, 8), symbol="c", low=1, high=512, group=NETWORK_GROUP, help="Filters of each convolution."
     )
@@ -40,9 +43,13 @@ class PretrainedNetwork(Part):
         (3, 3), symbol="k_c", low=1, high=15, group=NETWORK_GROUP, help="Filter size of each convolution."
     )
     widths: tuple[int, ...] = sizes(
-        (256, 32), symbol="m_l", low=1, high=10_000, group=NETWORK_GROUP,
+        (256, 32),
+        symbol="m_l",
+        low=1,
+        high=10_000,
+        group=NETWORK_GROUP,
         help="Units of each dense layer, the code last.",
-    )  # fmt: skip
+    )
     pixel_range: float = real(
         1.0, symbol="r", low=1e-3, high=1e4, soft=(1, 255), group=NETWORK_GROUP,
         help="The data are multiplied by this; the weights of all sums are relative to it (255: raw grey levels).",
@@ -56,9 +63,12 @@ class PretrainedNetwork(Part):
         help="Learning rate of Adam while pretraining.",
     )  # fmt: skip
     pretrain_schedule: str = choice(
-        "cosine", symbol=r"\eta_0(t)", choices=("constant", "cosine"), group=PRETRAINING_GROUP,
+        "cosine",
+        symbol=r"\eta_0(t)",
+        choices=("constant", "cosine"),
+        group=PRETRAINING_GROUP,
         help="Keep the learning rate, or let it fall to zero along a cosine.",
-    )  # fmt: skip
+    )
     batch_size: int | None = integer(
         64, symbol="B", low=1, high=1_000_000, soft=(16, 1024), optional=True, group=PRETRAINING_GROUP,
         none_means="all at once",
@@ -70,9 +80,11 @@ class PretrainedNetwork(Part):
         from core.training.pretraining import Pretraining
 
         return Pretraining(
-            epochs=self.pretrain_epochs, learning_rate=self.pretrain_learning_rate, schedule=self.pretrain_schedule,
+            epochs=self.pretrain_epochs,
+            learning_rate=self.pretrain_learning_rate,
+            schedule=self.pretrain_schedule,
             batch_size=self.batch_size,
-        )  # fmt: skip
+        )
 
     def is_dense(self, ndim: int) -> bool:
         """Whether samples of so many axes, counting that of the samples, go through dense layers."""
@@ -103,9 +115,13 @@ class PretrainedNetwork(Part):
         generator = torch.Generator().manual_seed(random_state)
         net = self.new_network(X.shape[1:], generator).to(device)
         return NetworkOnData(
-            net=net, X=self.tensor(X, device), sample_shape=X.shape[1:], scale=self.pixel_range, generator=generator,
+            net=net,
+            X=self.tensor(X, device),
+            sample_shape=X.shape[1:],
+            scale=self.pixel_range,
+            generator=generator,
             recipe=self.recipe(X.ndim, random_state),
-        )  # fmt: skip
+        )
 
     def new_network(self, sample_shape: tuple[int, ...], generator: torch.Generator) -> Any:
         """A network for samples of that shape, its weights drawn from the generator."""

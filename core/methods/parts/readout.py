@@ -47,17 +47,26 @@ class AffinityReadout(Part):
         False, symbol=r"S_{ii}=1", group=AFFINITY_GROUP, help="Set the diagonal to 1 before the decomposition."
     )
     symmetrize: Symmetrize = choice(
-        "signed", symbol=r"\mathrm{sym}", choices=("signed", "absolute"), group=AFFINITY_GROUP,
+        "signed",
+        symbol=r"\mathrm{sym}",
+        choices=("signed", "absolute"),
+        group=AFFINITY_GROUP,
         help="Symmetrise the signed entries (the papers' code) or their absolute values (their text).",
-    )  # fmt: skip
+    )
     assign_labels: AssignLabels = choice(
-        "discretize", symbol=r"\mathrm{cut}", choices=("discretize", "cluster_qr", "kmeans"), group=AFFINITY_GROUP,
+        "discretize",
+        symbol=r"\mathrm{cut}",
+        choices=("discretize", "cluster_qr", "kmeans"),
+        group=AFFINITY_GROUP,
         help="How the spectral embedding becomes clusters; cluster_qr has no random step.",
-    )  # fmt: skip
+    )
     affinity_by: str = choice(
-        "cosines", symbol=r"A(C)", choices=("cosines", "magnitudes"), group=AFFINITY_GROUP,
+        "cosines",
+        symbol=r"A(C)",
+        choices=("cosines", "magnitudes"),
+        group=AFFINITY_GROUP,
         help="Cosines between rows of the factorised C, sharpened by a power (deep methods), or the entries |C| (SSC).",
-    )  # fmt: skip
+    )
 
     def affinity(self, C: Any, n_clusters: int) -> Any:
         """The (n, n) affinity, sparse if C is; None for C over anchors, which is cut without forming one."""

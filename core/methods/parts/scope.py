@@ -22,18 +22,24 @@ class SubsetScope(Part):
     when_large: ClassVar[str] = "subset"  # what "auto" stands for above FULL_LIMIT samples
 
     scope: str = choice(
-        "auto", symbol=r"C \in", choices=("auto", "full", "subset"), group=SCALE_GROUP,
+        "auto",
+        symbol=r"C \in",
+        choices=("auto", "full", "subset"),
+        group=SCALE_GROUP,
         help="Express all samples by each other, or a random subset, from which the others take the cluster of their nearest "
         f"neighbour; auto is full up to {FULL_LIMIT:,} samples.",
-    )  # fmt: skip
+    )
     subset_size: int = integer(
         5000, symbol="n_s", low=10, high=20_000, soft=(500, 10_000), group=SCALE_GROUP,
         help="Samples in the subset, if there is one.",
     )  # fmt: skip
     subset_by: str = choice(
-        "random", symbol=r"n_s \in", choices=("random", "classes"), group=SCALE_GROUP,
+        "random",
+        symbol=r"n_s \in",
+        choices=("random", "classes"),
+        group=SCALE_GROUP,
         help="Draw the subset at random, or take the first samples of each class, which uses the labels (RGRL's program).",
-    )  # fmt: skip
+    )
 
     def chosen(self, n: int) -> str:
         """What expresses n samples: "full", "subset", or another choice of `scope`."""

@@ -30,9 +30,12 @@ class KernelSolver(SparseSolver):
     """Lasso in the feature space of a kernel."""
 
     kernel: Kernel = choice(
-        "polynomial", symbol="k(x, y)", choices=("polynomial", "gaussian", "linear"), group=KERNEL,
+        "polynomial",
+        symbol="k(x, y)",
+        choices=("polynomial", "gaussian", "linear"),
+        group=KERNEL,
         help="Polynomial of the inner product, Gaussian of the distance, or the inner product itself (SSC).",
-    )  # fmt: skip
+    )
     degree: int = integer(2, symbol="b", low=1, high=20, soft=(1, 6), group=KERNEL, help="Exponent of the polynomial kernel.")
     offset: float = real(0.0, symbol="a", low=0, high=100, soft=(0, 5), group=KERNEL, help="Constant of the polynomial kernel.")
     bandwidth: float = real(
@@ -42,8 +45,12 @@ class KernelSolver(SparseSolver):
 
     def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return gram_matrix(
-            X, self.kernel, degree=self.degree, offset=self.offset, bandwidth=self.bandwidth,
-        )  # fmt: skip
+            X,
+            self.kernel,
+            degree=self.degree,
+            offset=self.offset,
+            bandwidth=self.bandwidth,
+        )
 
 
 @register

@@ -66,9 +66,11 @@ class LRR(ShallowSubspace):
     paper = "Liu, Lin and Yu, ICML 2010 (LRR)"
     objective = r"\min_{C, E}\; \lVert C \rVert_* + \lambda \lVert E \rVert_{2,1} \quad \text{s.t. } X = CX + E"
     symbols = {
-        "nuclear": r"\lVert C \rVert_*", "outliers": r"\lambda \lVert E \rVert_{2,1}",
-        "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F", "rank": r"\mathrm{rank}(C)",
-    }  # fmt: skip
+        "nuclear": r"\lVert C \rVert_*",
+        "outliers": r"\lambda \lVert E \rVert_{2,1}",
+        "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F",
+        "rank": r"\mathrm{rank}(C)",
+    }
     published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
 
     solver = held(LowRankSolver)

@@ -32,10 +32,13 @@ class NeighborScope(SolverScope):
     when_large: ClassVar[str] = "neighbors"
 
     scope: str = choice(
-        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "subset"), group=SCALE_GROUP,
+        "auto",
+        symbol=r"C \in",
+        choices=("auto", "full", "neighbors", "subset"),
+        group=SCALE_GROUP,
         help="Express samples by all others, by their nearest neighbours (a sparse C), or only a random subset by each other; "
         f"auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
-    )  # fmt: skip
+    )
     n_candidates: int = integer(
         20, symbol="k", low=2, high=500, soft=(5, 100), group=SCALE_GROUP,
         help="Nearest neighbours that may express a sample, where not all others may.",
@@ -65,10 +68,13 @@ class AnchorScope(NeighborScope):
     """Also all samples by a few anchors, k-means centres of the data."""
 
     scope: str = choice(
-        "auto", symbol=r"C \in", choices=("auto", "full", "neighbors", "anchors", "subset"), group=SCALE_GROUP,
+        "auto",
+        symbol=r"C \in",
+        choices=("auto", "full", "neighbors", "anchors", "subset"),
+        group=SCALE_GROUP,
         help="Express samples by all others, by their nearest neighbours (a sparse C), by a few k-means centres (anchors), or "
         f"only a random subset by each other; auto is full up to {FULL_LIMIT:,} samples and neighbors beyond.",
-    )  # fmt: skip
+    )
     n_anchors: int = integer(
         500, symbol=r"\lvert A \rvert", low=2, high=5000, soft=(100, 2000), group=SCALE_GROUP,
         help="Anchors, where there are any; at most half as many as samples are taken.",

@@ -76,9 +76,13 @@ class SparseSolver(Solver):
 
     def solve(self, X: NDArray[np.float64]) -> Iterator[Progress]:
         yield from sparse_representation(
-            self.gram(X), self.alpha, l1_ratio=self.l1_share(), per_sample=self.per_sample,
-            tolerance=self.tolerance, max_iter=self.max_iter,
-        )  # fmt: skip
+            self.gram(X),
+            self.alpha,
+            l1_ratio=self.l1_share(),
+            per_sample=self.per_sample,
+            tolerance=self.tolerance,
+            max_iter=self.max_iter,
+        )
 
     def solve_neighbors(self, X: NDArray[np.float64], candidates: NDArray[np.int64]) -> Iterator[Progress]:
         """1/gamma_i (r ||c_i||_1 + (1 - r)/2 ||c_i||^2) with gamma_i = alpha r / mu, over the neighbours alone."""

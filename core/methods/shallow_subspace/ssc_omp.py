@@ -57,9 +57,11 @@ class SSCOMP(ShallowSubspace):
 
     solver = held(PursuitSolver)
     center: bool = flag(
-        False, symbol=r"\bar x", group="Solver",
+        False,
+        symbol=r"\bar x",
+        group="Solver",
         help="Take the mean sample from every sample, and then its own mean: what all share explains nothing.",
-    )  # fmt: skip
+    )
     readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)
 
     mean_: NDArray[np.float64] = field(init=False, repr=False)

@@ -36,9 +36,12 @@ class ClusteringLoss(Part):
     """The loss of codes and clusters omega (p, K)."""
 
     loss: str = choice(
-        "eml", symbol="C", choices=("eml", "mml"), group="Objective",
+        "eml",
+        symbol="C",
+        choices=("eml", "mml"),
+        group="Objective",
         help="Entropy of the memberships, or margin between the best cluster and the runner-up.",
-    )  # fmt: skip
+    )
     nu: float = real(
         1.0, symbol=r"\nu", low=0, high=1e4, soft=(1e-2, 10), log=True, group="Objective",
         help="Weight of that loss beside the terms for balance and agreement; 1 is the paper.",
@@ -86,9 +89,12 @@ class ClusterStart(Part):
     """omega before the first step: fitted to labels that no one gave, and sure of itself."""
 
     start: str = choice(
-        "codes", symbol=r"\omega_0", choices=("codes", "cut", "kmeans"), group="Training",
+        "codes",
+        symbol=r"\omega_0",
+        choices=("codes", "cut", "kmeans"),
+        group="Training",
         help="First clusters: k-means on converged sparse codes, the cut of the graph, or k-means on the first codes.",
-    )  # fmt: skip
+    )
     confidence: float = real(
         0.9, symbol=r"p_0", low=0.15, high=0.999, soft=(0.3, 0.99), group="Training",
         help="Mean largest membership at the start, to which omega is scaled.",

@@ -162,7 +162,9 @@ class ClusterCoding(Clusterer):
         k, batch = cls.graph.of(params).n_neighbors, min(cls.training.of(params).train_batch_size or n, n)
         codes = cls.codes_held(params)
         matrices = {
-            "data": 8 * n * m, "codes": 4 * n * p * codes, "graph": 12 * n * k,
+            "data": 8 * n * m,
+            "codes": 4 * n * p * codes,
+            "graph": 12 * n * k,
             "activations of a step": 4 * batch * p * codes * (3 + k),
-        }  # fmt: skip
+        }
         return Cost(parameters=cls.coder_parameters(m, params) + p * (params["n_clusters"] or 10), matrices=matrices)

@@ -26,13 +26,19 @@ class JointTraining(Part):
         1e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-1), log=True, group="Training", help="Learning rate."
     )
     optimizer: str = choice(
-        "adam", symbol=r"\mathrm{opt}", choices=("adam", "sgd"), group="Training",
+        "adam",
+        symbol=r"\mathrm{opt}",
+        choices=("adam", "sgd"),
+        group="Training",
         help="Adam, or plain gradient steps as published.",
-    )  # fmt: skip
+    )
     schedule: str = choice(
-        "cosine", symbol=r"\eta(t)", choices=("constant", "cosine"), group="Training",
+        "cosine",
+        symbol=r"\eta(t)",
+        choices=("constant", "cosine"),
+        group="Training",
         help="Keep the learning rate, as published, or let it fall to zero along a cosine.",
-    )  # fmt: skip
+    )
     train_batch_size: int | None = integer(
         None, symbol="B_1", low=8, high=1_000_000, soft=(64, 4096), optional=True, group="Training", none_means="all at once",
         help="Samples per step, neighbours included; none takes all at once.",

@@ -46,9 +46,12 @@ class LearntDictionary(Part):
         128, symbol="p", low=2, high=10_000, soft=(16, 512), group=DICTIONARY_GROUP, help="Atoms of the dictionary."
     )
     dictionary: str = choice(
-        "ksvd", symbol="D", choices=("ksvd", "minibatch"), group=DICTIONARY_GROUP,
+        "ksvd",
+        symbol="D",
+        choices=("ksvd", "minibatch"),
+        group=DICTIONARY_GROUP,
         help="K-SVD, or scikit-learn's dictionary learning in mini-batches.",
-    )  # fmt: skip
+    )
     n_nonzero: int = integer(
         10, symbol="T_0", low=1, high=1000, soft=(1, 50), group=DICTIONARY_GROUP, help="Atoms that a sample may use in K-SVD."
     )

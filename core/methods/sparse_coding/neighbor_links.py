@@ -30,13 +30,19 @@ class NeighborLinks(Part):
         5, symbol="k", low=1, high=500, soft=(1, 30), group=GRAPH_GROUP, help="Neighbours of each sample, itself not counted."
     )
     weights: str = choice(
-        "heat", symbol="P", choices=("heat", "shared"), group=GRAPH_GROUP,
+        "heat",
+        symbol="P",
+        choices=("heat", "shared"),
+        group=GRAPH_GROUP,
         help="Weights of the graph: by distance, or by the share of neighbours that two samples have in common.",
-    )  # fmt: skip
+    )
     laplacian: Kind = choice(
-        "normalized", symbol="L", choices=("normalized", "plain"), group=GRAPH_GROUP,
+        "normalized",
+        symbol="L",
+        choices=("normalized", "plain"),
+        group=GRAPH_GROUP,
         help="I - Deg^-1/2 P Deg^-1/2, or Deg - P over its largest degree.",
-    )  # fmt: skip
+    )
 
     def over(self, X: Tensor) -> LinkedSamples:
         """The graph of samples (n, m)."""

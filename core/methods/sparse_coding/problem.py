@@ -138,10 +138,14 @@ class Problem:
         order = torch.Generator().manual_seed(self.method.random_state)
         optimizer = how.optimizer_of(self.net, self.clusters)
         return Trainer(
-            networks={"net": self.net, "clusters": self.clusters}, optimizer=optimizer, terms=self.terms, views=views,
+            networks={"net": self.net, "clusters": self.clusters},
+            optimizer=optimizer,
+            terms=self.terms,
+            views=views,
             batches=lambda: [None] if size == n else self.graph.neighbors.batches(size, order),
-            schedule=Schedule(optimizer, how.schedule, length=how.epochs), parts={"order": order},
-        )  # fmt: skip
+            schedule=Schedule(optimizer, how.schedule, length=how.epochs),
+            parts={"order": order},
+        )
 
     def load(self, weights: Arrays) -> None:
         """Coder and clusters of a finished run."""

@@ -78,9 +78,12 @@ class SCClustering(ClusterCoding):
 
         assert atoms is not None
         return SparseCoder(
-            atoms, lam=self.sparse.lam, alpha=self.sparse.alpha, iterations=self.iterations,
+            atoms,
+            lam=self.sparse.lam,
+            alpha=self.sparse.alpha,
+            iterations=self.iterations,
             solver_iterations=self.solver_iterations,
-        )  # fmt: skip
+        )
 
     def seen(self, problem: Problem, atoms: NDArray) -> Arrays:
         """The atoms as they are by now."""

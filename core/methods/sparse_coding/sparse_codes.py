@@ -27,9 +27,12 @@ class SparseCodes(Part):
         5.0, symbol=r"\alpha", low=0, high=1e5, soft=(0.1, 100), log=True, group="Objective", help="Weight of the graph."
     )
     bound: Bound = choice(
-        "safe", symbol="N", choices=("safe", "paper"), group="Objective",
+        "safe",
+        symbol="N",
+        choices=("safe", "paper"),
+        group="Objective",
         help="Step bound: with the graph's largest eigenvalue, or without it as printed, which may diverge.",
-    )  # fmt: skip
+    )
 
     def step_bound(self, D: NDArray, L: Any) -> float:
         """N."""
