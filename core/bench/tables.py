@@ -55,6 +55,22 @@ def _epoch(rows: Measured, _: Asked) -> dict[str, Any]:
     }
 
 
+def _around(rows: Measured, _: Asked) -> dict[str, Any]:
+    return {
+        "title": "What a user waits for beside the training, against the old way",
+        "protocol": "CPU seconds of old and new taken in turns in one process; ratios unless a row says seconds.",
+        "seeds": [0],
+        "rows": [
+            {
+                "of": {"piece": row["piece"], "what": row["what"]},
+                "scores": {"value": {"mean": row["value"]}},
+                "facts": {name: row[name] for name in ("at_most", "at_least", "held")},
+            }
+            for row in rows
+        ],
+    }
+
+
 def _scaling(rows: Measured, _: Asked) -> dict[str, Any]:
     measured = [name for name in rows[0] if name != "n"]
     return {
@@ -105,6 +121,7 @@ def _sensitivity(rows: Measured, asked: Asked) -> dict[str, Any]:
 
 TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "epoch": _epoch,
+    "around": _around,
     "scaling": _scaling,
     "ablation": _ablation,
     "sensitivity": _sensitivity,

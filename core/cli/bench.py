@@ -19,14 +19,16 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "scaling", "ablation", "sensitivity"),
-        help="a step against the published programs; cost against n, drawn into assets/; what the parts of DSCDAN add; "
+        choices=("epoch", "around", "scaling", "ablation", "sensitivity"),
+        help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
+        "assets/; what the parts of DSCDAN add; "
         "how a method depends on a hyperparameter or on the data",
     )
     bench.add_argument(
         "tasks",
         nargs="*",
-        help="epoch: method and data, as udll-orl; scaling: values of n; both all by default; ablation: data sets; "
+        help="epoch: method and data, as udll-orl; around: pieces, as cut; scaling: values of n; all three all by default; "
+        "ablation: data sets; "
         "sensitivity: a method and a data set",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
@@ -46,7 +48,13 @@ def add(command: Add) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    tasks = {"epoch": _bench_epoch, "scaling": _bench_scaling, "ablation": _bench_ablation, "sensitivity": _bench_sensitivity}
+    tasks = {
+        "epoch": _bench_epoch,
+        "around": _bench_around,
+        "scaling": _bench_scaling,
+        "ablation": _bench_ablation,
+        "sensitivity": _bench_sensitivity,
+    }
     if options.results is not None:
         check_target(options.results)
     rows = tasks[options.what](options)
@@ -77,6 +85,16 @@ def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = bench_epoch(options.tasks or tuple(TASKS), steps=options.steps)
     for row in rows:
         print(f"{row['task']}: port {row['port_ms']:.1f} ms, ours {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}")
+    return rows
+
+
+def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.around import bench_around
+
+    rows = []
+    for row in bench_around(options.tasks):
+        print(f"{row['piece']}: {row['words']}", flush=True)
+        rows.append(row)
     return rows
 
 

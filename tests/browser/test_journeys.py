@@ -18,7 +18,7 @@ from core.runs import Run, RunStore, Status, this_process
 from tests.browser.conftest import Server, settle
 from tests.conftest import wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def own_run(store: RunStore) -> Run:

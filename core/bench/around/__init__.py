@@ -1,0 +1,40 @@
+"""What a user waits for beside the method itself, as ratios against the old way of doing it, which is kept here.
+
+A piece is a module of this folder with a `measure` that yields its ratios; `PIECES` lists them. Old and new are measured in
+turn within one run, so that a ratio means the same on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+from core.bench.around.ratio import Ratio, cpu_seconds
+from core.common import ParameterError
+
+PIECES: dict[str, str] = {}
+
+
+def bench_around(pieces: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The ratios of the named pieces, all by default, one at a time.
+
+    Yields
+    ------
+    dict
+        ``piece``, and the attributes of a `Ratio`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such piece.
+    """
+    unknown = [piece for piece in pieces if piece not in PIECES]
+    if unknown:
+        raise ParameterError(f"bench around measures {', '.join(PIECES)}. Got {unknown[0]!r} instead.")
+    for piece in pieces or PIECES:
+        for ratio in import_module(f"core.bench.around.{piece}").measure():
+            yield {"piece": piece, **ratio.to_dict()}
+
+
+__all__ = ["PIECES", "Ratio", "bench_around", "cpu_seconds"]
