@@ -472,18 +472,21 @@ def test_features_too_many_to_store_are_taken_from_the_data_again(store: RunStor
     np.testing.assert_array_equal(label_new(store, run.id, run.spec.data).labels, labels)
 
 
-def test_spectral_clustering_of_many_samples_is_sparse_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spectral_clustering_of_neighbours_is_sparse_and_finds_what_a_dense_cut_finds() -> None:
     X = datasets.load("digits", per_class=40).X
-    dense = methods.build("spectral", n_clusters=10).fit(X)
+    method = methods.build("spectral", n_clusters=10).fit(X)
+    A = method.affinity_matrix_
+    assert issparse(A) and (A != A.T).nnz == 0
+    dense = affinity.spectral_labels(A.toarray(), 10, assign_labels="kmeans")
+    assert evaluation.clustering_accuracy(dense, method.labels_) > 0.95
+    knn, rbf = (methods.method_class("spectral").cost((1000, 64), {**method.get_params(), "graph": g}) for g in ("knn", "rbf"))
+    assert knn.bytes < rbf.bytes
+
+
+def test_gaussian_weights_of_too_many_samples_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.methods.baselines.spectral.FULL_LIMIT", 100)
-    sparse = methods.build("spectral", n_clusters=10).fit(X)
-    assert issparse(sparse.affinity_matrix_) and not issparse(dense.affinity_matrix_)
-    np.testing.assert_array_equal(sparse.affinity_matrix_.toarray(), dense.affinity_matrix_)
-    assert evaluation.clustering_accuracy(dense.labels_, sparse.labels_) > 0.95
-    few, many = (methods.method_class("spectral").cost((n, 64), sparse.get_params()) for n in (100, 101))
-    assert many.bytes < few.bytes
     with pytest.raises(ParameterError, match="'graph' parameter of spectral must be 'knn' above 100 samples"):
-        methods.build("spectral", n_clusters=10, graph="rbf").check_data(X)
+        methods.build("spectral", n_clusters=10, graph="rbf").check_data(datasets.load("digits", per_class=40).X)
 
 
 @pytest.mark.parametrize(("name", "params"), [("ssc", {}), ("ssc", {"per_sample": True}), ("ensc", {"l1_ratio": 0.6})])

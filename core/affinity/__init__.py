@@ -4,7 +4,9 @@ Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 """
 
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
-from core.affinity.cut import AssignLabels, anchor_cut, embedded_labels, graph_labeller, sparse_cut, spectral_labels
+from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
+from core.affinity.dense import dense_cut, pieces
+from core.affinity.reading import AssignLabels, embedded_labels
 from core.affinity.representation import (
     Decomposition,
     Symmetrize,
@@ -17,6 +19,7 @@ from core.affinity.representation import (
     symmetrized,
     threshold_columns,
 )
+from core.affinity.sparse import sparse_cut
 
 __all__ = [
     "ANCHORS_KEPT",
@@ -32,10 +35,13 @@ __all__ = [
     "anchor_embedding",
     "anchor_factor",
     "decompose",
+    "dense_cut",
     "embedded_labels",
     "form",
+    "graph_cut",
     "graph_labeller",
     "kept_rank",
+    "pieces",
     "sparse_cut",
     "spectral_labels",
     "symmetrized",

@@ -158,6 +158,12 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         filled = np.unique(view.labels).size
         text = f"Only {filled} of {n_clusters} clusters hold samples: the solution has collapsed."
         found.append(Alarm("empty clusters", text, stage, step))
+    if isinstance(view.affinity, np.ndarray) and (parts := affinity.pieces(view.affinity)) > n_clusters:
+        text = (
+            f"The affinity has fallen into {parts} parts that no weight joins, for {n_clusters} clusters: which of them belong "
+            "together is chance. Keep more of C (threshold), or lower the power."
+        )
+        found.append(Alarm("fragments", text, stage, step))
     P = view.arrays.get("P")
     if P is not None and (effective := float(np.exp(entropy(P.mean(axis=0))))) < FEW * P.shape[1]:
         text = (

@@ -54,7 +54,7 @@ class Spectral(Clusterer):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        if params["graph"] == "knn" and shape[0] > FULL_LIMIT:
+        if params["graph"] == "knn":
             return Cost(matrices={"sparse affinity": 16 * shape[0] * params["n_neighbors"] * 2})
         return Cost(matrices={"affinity": 4 * shape[0] ** 2})
 
@@ -76,13 +76,12 @@ class Spectral(Clusterer):
         yield self.conclude({"A": self._graph(flat), "Z": flat})
 
     def _graph(self, X: NDArray) -> Any:
-        """The (n, n) affinity, symmetric and non-negative; sparse for many samples."""
+        """The (n, n) affinity, symmetric and non-negative; sparse for neighbours."""
         if self.graph == "knn":
             from sklearn.neighbors import kneighbors_graph
 
             A = csr_array(kneighbors_graph(X, self.n_neighbors, include_self=True), dtype=np.float32)
-            A = csr_array(0.5 * (A + A.T))
-            return A if len(X) > FULL_LIMIT else A.toarray()
+            return csr_array(0.5 * (A + A.T))
         from sklearn.metrics.pairwise import euclidean_distances
 
         D = euclidean_distances(X)
