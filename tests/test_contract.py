@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from core import datasets, methods
@@ -119,8 +120,9 @@ def test_labels_affinity_and_losses_are_what_the_contract_says(fitted: Fitted) -
     assert (affinity is None) == (method.reads == "Z")
     if affinity is not None:
         assert affinity.shape == (len(X), len(X))
-        assert np.isfinite(affinity).all() and (affinity >= 0).all() and affinity.max() > 0
-        np.testing.assert_array_equal(affinity, affinity.T)
+        dense = affinity.toarray() if issparse(affinity) else affinity
+        assert np.isfinite(dense).all() and (dense >= 0).all() and dense.max() > 0
+        np.testing.assert_array_equal(dense, dense.T)
 
     assert steps and steps[-1].stage == "spectral"
     for step in steps:

@@ -158,15 +158,17 @@ def test_a_finished_run_holds_what_other_programs_rely_on(store: RunStore) -> No
     assert all(math.isfinite(value) for row in history for value in row.scalars.values())
 
 
-def test_the_spread_is_over_ten_seeds_and_surrounds_the_headline(store: RunStore) -> None:
+def test_the_spread_is_over_ten_repetitions_and_surrounds_the_headline(store: RunStore) -> None:
     done = run(store, "kmeans", n_init=1)
     for name, spread in done.result["spread"].items():
         assert spread["n"] == 10 and spread["min"] <= spread["mean"] <= spread["max"]
-        assert spread["min"] <= done.result["metrics"][name] <= spread["max"], "the seed of the run is one of the ten"
+        assert spread["min"] <= done.result["metrics"][name] <= spread["max"], "that of the run is one of the ten"
     assert done.result["spread"]["acc"]["std"] > 0, "one start of k-means depends on its seed"
     accuracies = [run(store, "kmeans", n_init=1, seed=seed).result["metrics"]["acc"] for seed in range(10)]
     spread = done.result["spread"]["acc"]
-    assert (spread["mean"], spread["std"]) == pytest.approx((np.mean(accuracies), np.std(accuracies)))
+    error = float(np.std(accuracies)) / np.sqrt(10)  # of either mean
+    assert spread["mean"] == pytest.approx(np.mean(accuracies), abs=3 * np.sqrt(2) * error)
+    assert 0.4 < spread["std"] / np.std(accuracies) < 2.5
 
 
 def test_the_best_over_the_run_is_the_best_that_was_seen_and_says_how_it_was_chosen(store: RunStore) -> None:

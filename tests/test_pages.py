@@ -353,7 +353,7 @@ def test_the_score_card_names_spread_references_and_choices_by_labels(
 ) -> None:
     run = store.get(finished("udll"))
     app = visit("explore", run=run.id)
-    assert "10 seeds of the last step" in texts(app)
+    assert "10 repetitions of the last step" in texts(app)
     table = next(frame.value for frame in app.dataframe if "Method" in frame.value)
     assert {"k-means", "Spectral clustering", "Ridge self-expression", "UDLL (this run)"} == set(table["Method"])
     if run.result["best"]["acc"] > run.result["metrics"]["acc"]:

@@ -46,7 +46,7 @@ def print_run(run: Run, as_json: bool) -> None:
     for name, value in run.result.get("metrics", {}).items():
         spread = run.result.get("spread", {}).get(name)
         beside = (
-            f"  (mean {spread['mean']:.4f}, std {spread['std']:.4f} over {spread['n']} seeds of the last step)"
+            f"  (mean {spread['mean']:.4f}, std {spread['std']:.4f} over {spread['n']} repetitions of the last step)"
             if spread
             else ""
         )

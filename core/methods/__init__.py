@@ -6,7 +6,7 @@ searched too, so that a method can live outside the package.
 
 import os
 
-from core.methods.contract import CAPABILITIES, Clusterer, Cost
+from core.methods.contract import CAPABILITIES, Clusterer, Cost, repeated
 from core.methods.presets import Preset
 from core.methods.registry import build, current, method_class, preset_for, register, registered
 
@@ -21,6 +21,7 @@ __all__ = [
     "preset_for",
     "register",
     "registered",
+    "repeated",
 ]
 
 __path__ += [folder for folder in os.environ.get("AFFINITY_LAB_METHODS", "").split(os.pathsep) if folder]

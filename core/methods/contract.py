@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,23 @@ CAPABILITIES = {
 }
 """What a method may say that can be shown of it, besides the arrays that its runs store."""
 
-Labeller = Callable[[int], NDArray[np.int64]]
+Labels = NDArray[np.int64]
+Labeller = Callable[[int], Labels]
 """Clusters (n,) of all samples, from a seed."""
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """A labeller that has a cheaper way to be repeated than to start over with every seed."""
+
+    def repeat(self, seed: int, count: int) -> list[Labels]: ...
+
+
+def repeated(labeller: Labeller, seed: int, count: int) -> list[Labels]:
+    """Clusters from `count` repetitions of the last step, which differ by chance alone; the first is that of `seed`."""
+    if isinstance(labeller, Repeats):
+        return labeller.repeat(seed, count)
+    return [labeller(seed + s) for s in range(count)]
 
 
 @dataclass(kw_only=True)
@@ -74,7 +89,7 @@ class Clusterer:
     shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
     renamed: ClassVar[Mapping[str, str | None]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
-    groups_test: ClassVar[bool] = False  # whether `label_test` clusters held-out codes by themselves
+    groups_test: ClassVar[bool] = False  # whether `test_labeller` clusters held-out codes by themselves
     published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part
 
     n_clusters: int | None = integer(
@@ -223,12 +238,13 @@ class Clusterer:
         """
         return self.labels_[nearest_of(Z, self.embedding_)]
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        """Clusters of held-out samples from their codes Z (n, d): here those of `label_codes`.
+    def test_labeller(self, Z: NDArray) -> Labeller:
+        """Clusters of held-out samples from their codes Z (n, d), for any seed: here those of `label_codes`.
 
         A method that groups codes groups these by themselves, as GR-DNN's protocol has it.
         """
-        return self.label_codes(Z)
+        labels = self.label_codes(Z)
+        return lambda _: labels
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         """Return to the state after `fit`: from the training samples, arrays of the last step, tensors of the networks."""

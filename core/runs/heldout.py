@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from core import evaluation
 from core.common import DataError
 from core.datasets import Dataset
-from core.methods import Clusterer
+from core.methods import Clusterer, repeated
 
 TEST_SEEDS = 20  # as GR-DNN repeats its k-means
 
@@ -29,7 +29,7 @@ def check(method: Clusterer, test: Dataset) -> None:
 
 
 def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[str, float], dict[str, list[float]]]:
-    """Encode the held-out samples, cluster them by `Clusterer.label_test`, and score that.
+    """Encode the held-out samples, cluster them by `Clusterer.test_labeller`, and score that.
 
     Returns
     -------
@@ -38,19 +38,18 @@ def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[s
     scores
         ``test_...`` of the clustering with the seed of the method, and ``test_map_k`` of the codes.
     repeats
-        Every score of the clustering for `TEST_SEEDS` seeds; empty where the seed changes nothing, or without classes.
+        Every score of `TEST_SEEDS` repetitions of the clustering; empty where the seed changes nothing, or without classes.
     """
     Z = np.asarray(method.embed(test.samples))
     Z = Z.reshape(len(Z), -1)
-    labels = method.label_test(Z, random_state=method.random_state)
+    labeller = method.test_labeller(Z)
+    labels = labeller(method.random_state)
     arrays = {"test_Z": Z, "test_labels": labels}
     if test.y is None:
         return arrays, {}, {}
     arrays["test_y"] = test.y
-    scored = [evaluation.evaluate(test.y, labels)]
-    if method.groups_test:
-        seeds = (method.random_state + s for s in range(1, TEST_SEEDS))
-        scored += [evaluation.evaluate(test.y, method.label_test(Z, random_state=seed)) for seed in seeds]
+    found = repeated(labeller, method.random_state, TEST_SEEDS if method.groups_test else 1)
+    scored = [evaluation.evaluate(test.y, labels) for labels in found]
     repeats = {f"test_{name}": [s[name] for s in scored] for name in scored[0]} if len(scored) > 1 else {}
     scores = {**scored[0], **evaluation.retrieval(Z, test.y)}
     return arrays, {f"test_{name}": value for name, value in scores.items()}, repeats

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core import evaluation
 from core.datasets import Dataset
-from core.methods import Clusterer
+from core.methods import Clusterer, repeated
 from core.runs import heldout, looks
 from core.runs.handle import RunHandle
 from core.runs.recorder import Recorder
@@ -71,8 +71,7 @@ def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any]) -> dict[
     """
     if data.y is None:
         return {}
-    seeds = [method.random_state + s for s in range(SPREAD_SEEDS)]
-    found = [method.labeller_(seed) for seed in seeds]
+    found = repeated(method.labeller_, method.random_state, SPREAD_SEEDS)
     scores = [looks.against_classes(data.y, arrays, labels) for labels in found]
     return {name: summarize([s[name] for s in scores]) for name in scores[0]}
 

@@ -119,7 +119,7 @@ def _scores(shown: Sequence[Run], titles: Mapping[str, str]) -> None:
     if known:
         dots = [(short_lines(name), acc["mean"], acc["std"]) for name, acc in known]
         right.plotly_chart(figures.score_dots(dots, "ACC"), key="compare_dots", alt="ACC of the chosen runs")
-    notes = ["± is over 10 seeds of the last step."] if known else []
+    notes = ["± is over 10 repetitions of the last step."] if known else []
     if any(other.spec.preset != "defaults" for other in shown):
         notes.append("Presets were made with different care: see each run's note.")
     if any(other.spec.modified for other in shown):

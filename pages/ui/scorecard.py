@@ -43,7 +43,7 @@ def score_card(run: Run) -> None:
     _row_of(run, shown)
     st.caption(
         "Scores of the final epoch. "
-        + ("Under each: mean ± standard deviation over 10 seeds of the last step. " if spread else "")
+        + ("Under each: mean ± standard deviation over 10 repetitions of the last step. " if spread else "")
         + "Silhouette, diagonal mass and blocks need no labels."
     )
     found = {k: metrics[f"map_{k}"] for k in RANKS if f"map_{k}" in metrics}

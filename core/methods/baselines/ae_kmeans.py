@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from core.common import held
@@ -66,8 +65,8 @@ class AutoencoderKMeans(Clusterer):
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.readout.group(Z, self.K, random_state)
+    def test_labeller(self, Z: NDArray) -> Labeller:
+        return self.readout.labeller(Z, self.K)
 
     def embed(self, X: NDArray) -> NDArray:
         return self.coder.embed(self.coder_, X)

@@ -58,8 +58,8 @@ class Factorization(Clusterer):
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.readout.group(Z, self.K, random_state)
+    def test_labeller(self, Z: NDArray) -> Labeller:
+        return self.readout.labeller(Z, self.K)
 
     def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
         super().restore(samples, arrays, weights)

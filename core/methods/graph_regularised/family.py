@@ -161,8 +161,8 @@ class LayeredAutoEncoder(Clusterer):
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.readout.group(Z, self.K, random_state)
+    def test_labeller(self, Z: NDArray) -> Labeller:
+        return self.readout.labeller(Z, self.K)
 
     def embed(self, X: NDArray) -> NDArray:
         return in_chunks(self.data_.pair.encoder, self._tensor(np.asarray(X))).cpu().numpy()

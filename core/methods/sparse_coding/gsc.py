@@ -118,8 +118,8 @@ class GSC(Clusterer):
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)
 
-    def label_test(self, Z: NDArray, *, random_state: int) -> NDArray[np.int64]:
-        return self.readout.group(Z, self.K, random_state)
+    def test_labeller(self, Z: NDArray) -> Labeller:
+        return self.readout.labeller(Z, self.K)
 
     def embed(self, X: NDArray) -> NDArray:
         """Codes of single samples, joined to those of training; (n, p)."""
