@@ -113,6 +113,7 @@ def duplicate(run: Run) -> None:
         "params": dict(run.spec.params),
         "seed": run.spec.seed,
         "snapshots": run.spec.snapshots,
+        "looking": run.spec.looking,
         "device": run.spec.device,
     }
     choose_data(run.spec.data)

@@ -96,9 +96,19 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             looks = int(draft.get("snapshots", 5))
             meaning = "How often clusters are read off and scored in each stage."
             snapshots = st.slider("Looks while training", 1, runs.MAX_SNAPSHOTS, looks, help=meaning)
+            share = round(100 * float(draft.get("looking", 0.2)))
+            meaning = "Looks that would take more of the time of a stage are left out; the first and the last are always taken."
+            looking = st.slider("Time for looking", 0, 100, share, step=5, format="%d %%", help=meaning)
     try:
         spec = runs.make_spec(
-            cls.name, chosen_data(), preset=preset, overrides=given, seed=int(seed), device=device, snapshots=snapshots
+            cls.name,
+            chosen_data(),
+            preset=preset,
+            overrides=given,
+            seed=int(seed),
+            device=device,
+            snapshots=snapshots,
+            looking=looking / 100,
         )
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")

@@ -168,7 +168,7 @@ def test_an_empty_home_has_an_empty_list(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_run_prints_its_scores_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = ask(capsys, "run", "kmeans", *SMALL)
-    assert code == 0 and all(score in out for score in SCORES) and "10 seeds" in out and "done" in out
+    assert code == 0 and all(score in out for score in SCORES) and "10 repetitions" in out and "done" in out
 
 
 def test_options_choose_the_part_of_the_data_and_the_preset(capsys: pytest.CaptureFixture[str]) -> None:

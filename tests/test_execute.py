@@ -34,6 +34,7 @@ from core.runs import (
     prepare,
     resolve_device,
 )
+from core.runs.budget import LookingBudget
 from core.runs.looks import View, alarms
 from core.training import Stages, Step
 from tests.conftest import wait_until
@@ -244,6 +245,28 @@ def test_a_stage_is_scored_as_often_as_the_spec_says(store: RunStore) -> None:
     few = run(store, "ae_kmeans", snapshots=2, pretrain_epochs=20, channels="4-3", kernel_sizes="3-3")
     scored = [row.step for row in store.history(few.id) if "acc" in row.scalars]
     assert scored == [1, 10, 20]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.2, [1, 9, 13, 17, 20]), (0.0, [1, 20]), (1.0, list(range(1, 21)))])
+def test_looks_keep_to_their_share_of_the_time(monkeypatch: pytest.MonkeyPatch, share: float, expected: list[int]) -> None:
+    """A step takes 10 s and so does a look: in the end a fifth of the time went into looking, but for the last one."""
+    monkeypatch.setattr("core.runs.budget.FREE_SECONDS", 0.0)
+    budget = LookingBudget(share)
+    taken = []
+    for number in range(1, 21):
+        if budget.allows(Step("finetune", number, 20, {}, {}), trained=10.0 * number):
+            budget.charge("finetune", 10.0)
+            taken.append(number)
+    assert taken == expected
+    assert budget.allows(Step("other", 1, 20, {}, {}), trained=0.0), "every stage has a budget of its own"
+
+
+def test_a_slow_look_is_taken_at_the_first_and_the_last_step_only(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = looks.look
+    monkeypatch.setattr(looks, "look", lambda *given: time.sleep(0.6) or look(*given))
+    few = run(store, "ae_kmeans", snapshots=10, pretrain_epochs=20, channels="4-3", kernel_sizes="3-3")
+    scored = [row.step for row in store.history(few.id) if "acc" in row.scalars]
+    assert scored[0] == 1 and scored[-1] == 20 and len(scored) <= 4
 
 
 def test_an_estimate_scales_each_stage_of_the_latest_run_on_as_many_samples(store: RunStore) -> None:
@@ -531,6 +554,8 @@ def test_a_spec_takes_defaults_then_the_preset_then_what_was_set() -> None:
         ({"seed": 2**31}, InvalidInput, "seed"),
         ({"seed": 0.5}, InvalidInput, "seed"),
         ({"snapshots": 0}, InvalidInput, "snapshots"),
+        ({"looking": 1.5}, InvalidInput, "looking"),
+        ({"looking": "much"}, InvalidInput, "looking"),
     ],
 )
 def test_a_spec_that_cannot_be_is_refused_by_name(changes: dict, error: type[Exception], word: str) -> None:

@@ -267,7 +267,7 @@ def test_a_launch_loads_the_data_once(visit: Callable[..., AppTest], store: RunS
     monkeypatch.setattr("core.datasets.load", lambda spec: (loads.append(spec), original(spec))[1])
     monkeypatch.setattr(Analyst, "ask", lambda *_, **__: Answer(pending=True))  # references load for themselves
     button(app, "Launch").click().run()
-    assert not errors(healthy(app)) and len(store.runs()) == 1 and loads == [SMALL]
+    assert not healthy(app).error and len(store.runs()) == 1 and loads == [SMALL]
 
 
 def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(

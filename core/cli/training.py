@@ -41,6 +41,7 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
+    sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -49,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
 
     spec = runs.make_spec(
         options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
-        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots,
+        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,
     )  # fmt: skip
     prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)

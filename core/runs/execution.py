@@ -19,6 +19,7 @@ from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, c
 from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
+from core.runs.budget import LookingBudget
 from core.runs.handle import RunHandle
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
@@ -46,6 +47,7 @@ def make_spec(
     seed: int = 0,
     device: str = "auto",
     snapshots: int = 5,
+    looking: float = 0.2,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
 
@@ -66,9 +68,11 @@ def make_spec(
     for name, value, low, high in (("seed", seed, 0, MAX_SEED), ("snapshots", snapshots, 1, MAX_SNAPSHOTS)):
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
+    if isinstance(looking, bool) or not isinstance(looking, int | float) or not 0 <= looking <= 1:
+        raise InvalidInput(f"looking must be a share of the time in [0, 1]. Got {looking!r} instead.")
     return RunSpec(
         method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
-        snapshots=snapshots,
+        snapshots=snapshots, looking=float(looking),
     )  # fmt: skip
 
 
@@ -186,6 +190,7 @@ class _Execution:
         self.method: Clusterer | None = None
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         self.next_look = 0.0
+        self.budget = LookingBudget(run.spec.looking)
 
     def train(self) -> dict[str, Any]:
         """The whole run: load, every stage of the method, the last look."""
@@ -247,7 +252,8 @@ class _Execution:
         for name, value in scalars.items():
             if not math.isfinite(value):
                 raise Diverged(name, step.stage, step.step, value)
-        if self._is_snapshot(step):
+        if self._is_snapshot(step) and self.budget.allows(step, self.record.seconds.get(step.stage, 0.0)):
+            began = self.record.seconds.get("watch", 0.0)
             with self.record.clock("watch"):
                 arrays = to_host(step.arrays)
                 _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
@@ -258,6 +264,7 @@ class _Execution:
                 self.record.consider(view.scores, step.stage, step.step)
                 self.run.save_arrays("live", picture.draw(view))
                 scalars |= view.scores
+            self.budget.charge(step.stage, self.record.seconds["watch"] - began)
         else:
             self.record.note(step.stage, scalars)
         self.record.step(step, scalars)
@@ -266,7 +273,8 @@ class _Execution:
 
     def _is_snapshot(self, step: Step) -> bool:
         every = -(-step.total // self.run.spec.snapshots)
-        return bool(step.arrays) and step.total > 1 and (step.step == 1 or step.step % every == 0)
+        planned = step.step in (1, step.total) or step.step % every == 0
+        return bool(step.arrays) and step.total > 1 and planned
 
     def _obey(self) -> None:
         """Do what was asked for since the last look: pause here, take one step, or stop."""

@@ -36,8 +36,8 @@ class RunSpec:
     """What to run: everything that is needed to do it again.
 
     `params` holds the value of every hyperparameter; `preset` says where they came from, and `modified` whether the user
-    changed any (the number of clusters does not count). `snapshots` is the number of times
-    that the clusters are read off and scored while a stage trains.
+    changed any (the number of clusters does not count). `snapshots` is the number of times that the clusters are read off
+    and scored while a stage trains, as far as that takes no larger share of its time than `looking`.
     """
 
     method: str
@@ -48,6 +48,7 @@ class RunSpec:
     seed: int = 0
     device: str = "auto"
     snapshots: int = 5
+    looking: float = 0.2
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

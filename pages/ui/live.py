@@ -86,7 +86,7 @@ def status_line(run: Run) -> None:
             st.caption("Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}.")
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
-            st.caption(f"{run.result.get('seconds', {}).get('total', 0):.1f} s in all" + (f". {words}" if words else ""))
+            st.caption(time_words(run.result.get("seconds", {})) + (f". {words}" if words else ""))
             if run.result.get("pretrained", {}).get("reused"):
                 st.caption(f":material/compress: {start_words(run)}")
         elif progress.get("total"):
@@ -98,6 +98,13 @@ def status_line(run: Run) -> None:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
     if run.active and progress.get("total"):
         st.progress(min(progress["step"] / progress["total"], 1.0))
+
+
+def time_words(seconds: Mapping[str, float]) -> str:
+    """How long a run took, and how much of that was looking at it."""
+    whole, looking = seconds.get("total", 0.0), seconds.get("watch", 0.0)
+    share = f", {looking / whole:.0%} of it for looking" if whole and looking >= 0.05 else ""
+    return f"{whole:.1f} s in all{share}"
 
 
 def scope_words(spec: RunSpec, n: int) -> str | None:
