@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.bench.ablation import LAST, ROWS, bench_ablation
+from core.bench.around import PIECES, Ratio, bench_around
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
 from core.bench.sensitivity import bench_sensitivity
@@ -18,6 +19,7 @@ from core.datasets import DataSpec
 from core.methods.deep_subspace.problem import Problem
 
 pytestmark = pytest.mark.journey
+AROUND = Path(__file__).resolve().parents[1] / "core" / "bench" / "around"
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
 
 
@@ -140,3 +142,23 @@ def test_a_result_is_measured_against_a_hyperparameter_and_against_the_data(tmp_
 def test_what_cannot_be_varied_is_refused_before_training(over: str, values: list[str], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         bench_sensitivity("ridge", DataSpec("digits", per_class=12), over, values)
+
+
+# ---- around the training ---------------------------------------------------------------------------------------------
+
+
+def test_a_ratio_says_whether_it_keeps_its_bounds() -> None:
+    assert Ratio("new over old", 0.4, at_most=0.5).held and not Ratio("new over old", 0.6, at_most=0.5).held
+    assert Ratio("old over new", 4.0, at_least=3).held and not Ratio("old over new", 2.0, at_least=3).held
+    assert "NOT HELD" in str(Ratio("old over new", 2.0, at_least=3, detail="0.1 s")) and "0.1 s" in str(
+        Ratio("x", 1, detail="0.1 s")
+    )
+
+
+def test_pieces_are_measured_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match="guess"):
+        list(bench_around(["guess"]))
+    monkeypatch.setattr("core.bench.around.looking.RUNS", (("ridge", "digits", 0.9),))
+    (row,) = bench_around(["looking"])
+    assert row["piece"] == "looking" and 0 < row["value"] < 0.9 and row["held"] and "ridge" in row["what"]
+    assert set(PIECES) == {file.stem for file in AROUND.glob("*.py")} - {"__init__", "ratio"}

@@ -13,7 +13,11 @@ from typing import Any
 from core.bench.around.ratio import Ratio, cpu_seconds
 from core.common import ParameterError
 
-PIECES: dict[str, str] = {}
+PIECES = {
+    "cut": "the last step: one decomposition for all seeds, sparse neighbour graphs, affinities that fall apart",
+    "spread": "how far k-means varies, from a pool of single starts",
+    "looking": "looking and scoring as a share of a run",
+}
 
 
 def bench_around(pieces: Sequence[str] = ()) -> Iterator[dict[str, Any]]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from core.datasets import Dataset
+from core.evaluation import evaluate
 
 T = TypeVar("T")
 
@@ -50,3 +55,9 @@ def cpu_seconds(act: Callable[[], T]) -> tuple[float, T]:
     began = time.process_time()
     result = act()
     return time.process_time() - began, result
+
+
+def accuracies(data: Dataset, clusterings: Sequence[NDArray]) -> list[float]:
+    """ACC of several clusterings of data that have classes."""
+    assert data.y is not None
+    return [evaluate(data.y, labels)["acc"] for labels in clusterings]
