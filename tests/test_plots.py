@@ -74,9 +74,20 @@ def test_points_carry_their_sample_index_in_every_trace() -> None:
 
 
 def test_the_heatmap_has_one_frame_per_block_and_small_numbers() -> None:
-    figure = figures.blocks(RNG.random((30, 30)), np.array([10, 25]), 60, labels=["0", "1", "2"])
+    values = RNG.random((30, 30)) ** 4
+    figure = figures.blocks(values, np.array([10, 25]), 60, labels=["0", "1", "2"])
     assert figure.data[0].z.dtype == np.uint8
-    assert len(figure.layout.shapes) == 3
+    assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [(-0.5, 4.5), (4.5, 12), (12, 29.5)]
+
+
+def test_both_scales_of_a_heatmap_are_there_and_one_is_shown() -> None:
+    values = RNG.random((30, 30)) ** 4
+    figure = figures.blocks(values, np.array([10]), 30)
+    for trace, log in zip(figure.data, (True, False), strict=True):
+        np.testing.assert_array_equal(trace.z, np.rint(255 * normalized(values, log=log)))
+    for button, shown in zip(figure.layout.updatemenus[0].buttons, ("Log", "Linear"), strict=True):
+        assert button.label == shown and button.args[0]["visible"] == [shown == "Log", shown == "Linear"]
+    assert [trace.visible for trace in figure.data] == [True, False]
 
 
 def test_codes_of_all_layers_share_one_scale_and_tell_their_zeros() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle, pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -89,15 +90,10 @@ def anchor_map(points: NDArray, samples: NDArray, groups: NDArray, names: Sequen
     return figure
 
 
-def blocks(
-    values: NDArray,
-    borders: NDArray,
-    n: int,
-    *,
-    log: bool = False,
-    labels: Sequence[str] = (),
-) -> go.Figure:
-    """Heatmap of an ordered matrix with the borders of its blocks.
+def blocks(values: NDArray, borders: NDArray, n: int, *, labels: Sequence[str] = ()) -> go.Figure:
+    """Heatmap of an ordered matrix with the borders of its blocks; two buttons choose a logarithmic or a linear scale.
+
+    Both scales are in the figure, so that the choice needs no new data.
 
     Parameters
     ----------
@@ -106,24 +102,35 @@ def blocks(
     borders : positions in 0..n where a block begins
     labels : one name per block, shown on both axes while there are few
     """
-    level = np.rint(255 * normalized(values, log=log)).astype(np.uint8)
     m = len(values)
-    ticks_of_scale = scale_ticks(values, log=log)
-    bar = {"tickvals": [255 * level for level in ticks_of_scale], "ticktext": list(ticks_of_scale.values()), "thickness": 12}
-    figure = go.Figure(go.Heatmap(z=level, zmin=0, zmax=255, colorscale=BLOCKS, colorbar=bar, hoverinfo="skip"))
+    figure = go.Figure([_levels(values, log=True), _levels(values, log=False)])
     edges = np.concatenate([[0], np.asarray(borders), [n]]) * (m / n) - 0.5
-    for first, last in pairwise(edges):
-        figure.add_shape(
-            type="rect", x0=first, x1=last, y0=first, y1=last, line={"color": "rgba(255,255,255,0.75)", "width": 1}
-        )
+    line = {"color": "rgba(255,255,255,0.75)", "width": 1}
+    frames = [{"type": "rect", "x0": i, "x1": j, "y0": i, "y1": j, "line": line} for i, j in pairwise(edges)]
     ticks: dict[str, object] = {"visible": False}
     if 0 < len(labels) <= 40:
         centres = (edges[:-1] + edges[1:]) / 2
         ticks = {"tickvals": centres, "ticktext": list(labels), "showgrid": False, "zeroline": False, "tickfont": {"size": 10}}
     figure.update_xaxes(range=[-0.5, m - 0.5], constrain="domain", **ticks)
     figure.update_yaxes(range=[m - 0.5, -0.5], constrain="domain", scaleanchor="x", **ticks)
-    figure.update_layout(margin=MARGIN, height=560, dragmode="zoom")
+    figure.update_layout(margin={**MARGIN, "t": 44}, height=560, dragmode="zoom", shapes=frames, updatemenus=[_scale_buttons()])
     return figure
+
+
+def _levels(values: NDArray, *, log: bool) -> go.Heatmap:
+    """A matrix on one scale, as small numbers, with the values they stand for beside the colours."""
+    ticks = scale_ticks(values, log=log)
+    bar = {"tickvals": [255 * level for level in ticks], "ticktext": list(ticks.values()), "thickness": 12}
+    level = np.rint(255 * normalized(values, log=log)).astype(np.uint8)
+    return go.Heatmap(z=level, zmin=0, zmax=255, colorscale=BLOCKS, colorbar=bar, hoverinfo="skip", visible=log)
+
+
+def _scale_buttons() -> dict[str, Any]:
+    """Buttons above a figure of `_levels`, log first, that show the one or the other."""
+    shown = {"Log": [True, False], "Linear": [False, True]}
+    buttons = [{"label": name, "method": "restyle", "args": [{"visible": visible}]} for name, visible in shown.items()]
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": 6}}
+    return {"type": "buttons", "direction": "right", "buttons": buttons, **place}
 
 
 def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str], *, of: str = "class") -> go.Figure:

@@ -156,7 +156,6 @@ def affinity_view(run: Run, data: Dataset) -> None:
     with st.container(horizontal=True):
         which = segments("Matrix", matrices, key="a_which")
         order = segments("Order by", orders, key="a_order")
-        scale = segments("Scale", {"linear": "Linear", "log": "Log"}, key="a_scale")
     labels = store().files.arrays(run.id, "final", ["labels"])["labels"]
     groups = data.y if order == "class" and data.y is not None else labels
     names = plain_names(list(data.classes)) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
@@ -173,10 +172,8 @@ def affinity_view(run: Run, data: Dataset) -> None:
         arrays = answer.arrays
         n = len(arrays["order"])
         shown = [names[g] for g in dict.fromkeys(arrays["groups"].tolist())]
-        figure = figures.blocks(arrays["blocks"], arrays["borders"], n, log=scale == "log", labels=shown)
-        st.plotly_chart(
-            figure, key=f"affinity:{run.id}:{which}:{order}:{scale}:{zoom}", alt=f"{MATRICES[which]} ordered by {order}"
-        )
+        figure = figures.blocks(arrays["blocks"], arrays["borders"], n, labels=shown)
+        st.plotly_chart(figure, key=f"affinity:{run.id}:{which}:{order}:{zoom}", alt=f"{MATRICES[which]} ordered by {order}")
         if n > len(arrays["blocks"]):
             pixels = len(arrays["blocks"])
             st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail.")
