@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.linear_model import Lasso
+from sklearn.linear_model import Lasso, orthogonal_mp_gram
 from sklearn.neighbors import kneighbors_graph
 
 from core import datasets, methods
 from core.common import Diverged, ParameterError
 from core.graphs import laplacian
-from core.solvers import KSVD, GraphCoding, MiniBatchDictionary, soft_threshold, step_bound
+from core.solvers import KSVD, GraphCoding, MiniBatchDictionary, greedy, pursuit_codes, soft_threshold, step_bound
 
 
 def problem(n: int = 40, m: int = 12, p: int = 20) -> tuple[NDArray, NDArray, NDArray]:
@@ -116,6 +117,65 @@ def test_the_safe_bound_is_the_lipschitz_constant() -> None:
     _, D, L = problem()
     whole = np.linalg.eigvalsh(D @ D.T)[-1] + 7.0 * np.linalg.eigvalsh(L.toarray())[-1]
     assert step_bound(D, L, 7.0) == pytest.approx(whole)
+
+
+def by_scikit_learn(X: NDArray, D: NDArray, n_nonzero: int) -> NDArray:
+    with warnings.catch_warnings():  # a sample that fewer atoms explain needs no more of them
+        warnings.filterwarnings("ignore", message=".*Orthogonal matching pursuit ended prematurely")
+        return np.asarray(orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=n_nonzero)).reshape(len(D), len(X)).T
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("m", "p", "k"), [(30, 50, 1), (30, 50, 8), (64, 20, 20), (12, 40, 12), (12, 40, 30)])
+def test_pursuit_over_atoms_is_that_of_scikit_learn(m: int, p: int, k: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many atoms as dimensions a sample is explained wholly, and nobody goes on."""
+    monkeypatch.setattr(greedy, "CHUNK", 32)
+    rng = np.random.default_rng(seed)
+    X, D = rng.standard_normal((70, m)), rng.standard_normal((p, m))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    A, expected = pursuit_codes(X, D, k), by_scikit_learn(X, D, k)
+    np.testing.assert_array_equal(A != 0, expected != 0)
+    np.testing.assert_allclose(A, expected, rtol=0, atol=1e-8)
+    assert (np.count_nonzero(A, axis=1) == min(k, m)).all()
+
+
+def test_pursuit_ends_where_a_sample_is_explained() -> None:
+    X, D = planted()
+    X = np.concatenate([X[:50], np.zeros((2, X.shape[1]))])
+    A = pursuit_codes(X, D, 8)
+    np.testing.assert_allclose(A, by_scikit_learn(X, D, 8), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(A @ D, X, atol=1e-9)
+    assert not A[50:].any() and (np.count_nonzero(A[:50], axis=1) <= 8).all()
+    one = pursuit_codes(3 * D, D, 5)
+    np.testing.assert_allclose(one, 3 * np.eye(len(D)), atol=1e-9)
+    assert np.count_nonzero(one) == len(D), "an atom is explained by itself, and by nothing else"
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-12, 1e-9])
+def test_pursuit_never_takes_an_atom_twice(apart: float) -> None:
+    X, D, _ = problem()
+    twice = np.concatenate([D, D + apart * np.random.default_rng(1).standard_normal(D.shape)])
+    A, alone = pursuit_codes(X, twice, 6), pursuit_codes(X, D, 6)
+    assert np.isfinite(A).all() and np.abs(A).max() < 10 * np.abs(alone).max()
+    np.testing.assert_allclose(A[:, :20] + A[:, 20:], alone, atol=1e-5)
+    assert not (A[:, :20] * A[:, 20:]).any()
+
+
+def test_pursuit_takes_no_atom_that_rounding_tells_from_another() -> None:
+    d, e = np.eye(4)[:2]
+    X, D = (d + e)[None], np.stack([d, d + 1e-9 * e])  # with the second one too, coefficients would be of the order of 1e9
+    for atoms in (D, D[::-1]):
+        A = pursuit_codes(X, atoms, 2)
+        np.testing.assert_allclose(A, by_scikit_learn(X, atoms, 2), rtol=0, atol=1e-8)
+        assert np.count_nonzero(A) == 1 and A.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_pursuit_does_not_depend_on_the_scale_of_samples_or_atoms(scale: float) -> None:
+    X, D, _ = problem()
+    A = pursuit_codes(X, D, 6)
+    np.testing.assert_allclose(pursuit_codes(scale * X, D, 6), scale * A, rtol=1e-9)
+    np.testing.assert_allclose(pursuit_codes(X, scale * D, 6), A / scale, rtol=1e-9)
 
 
 def planted(p: int = 12, m: int = 20, n: int = 800) -> tuple[NDArray, NDArray]:

@@ -4,7 +4,7 @@ Arrays in, arrays out. Uses `core.common`; the module `bilevel` needs torch and 
 """
 
 from core.solvers.dictionary import KSVD, GraphCoding, MiniBatchDictionary, soft_threshold, step_bound
-from core.solvers.greedy import pursuit_representation
+from core.solvers.greedy import pursuit_codes, pursuit_representation
 from core.solvers.kernels import Kernel, gram_matrix
 from core.solvers.low_rank import low_rank_representation
 from core.solvers.progress import Progress
@@ -33,6 +33,7 @@ __all__ = [
     "neighbors_representation",
     "neighbors_ridge",
     "penalty_weights",
+    "pursuit_codes",
     "pursuit_representation",
     "ridge_representation",
     "soft_threshold",

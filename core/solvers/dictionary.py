@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import eigsh
 
 from core.common import ParameterError
+from core.solvers.greedy import pursuit_codes
 
 Bound = Literal["safe", "paper"]
 
@@ -141,13 +142,8 @@ class KSVD:
 
     def sweep(self) -> float:
         """Code all samples, fit all atoms; returns the root mean squared error."""
-        from sklearn.linear_model import orthogonal_mp_gram
-
         D, X = self.D, self.X
-        with warnings.catch_warnings():  # a sample that fewer atoms explain needs no more of them
-            warnings.filterwarnings("ignore", message="Orthogonal matching pursuit ended prematurely")
-            found = orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=self.n_nonzero)
-        A = np.asarray(found).reshape(len(D), len(X)).T.copy()
+        A = pursuit_codes(X, D, self.n_nonzero)
         error = X - A @ D
         for j in self._rng.permutation(len(D)):
             users = np.flatnonzero(A[:, j])
