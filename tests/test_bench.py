@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from core import datasets
 from core.bench.ablation import LAST, ROWS, bench_ablation
+from core.bench.around import bench_around, coding
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
 from core.bench.sensitivity import bench_sensitivity
@@ -16,6 +19,7 @@ from core.bench.sensitivity import draw as draw_sensitivity
 from core.common import InvalidInput, ParameterError, UnknownName
 from core.datasets import DataSpec
 from core.methods.deep_subspace.problem import Problem
+from core.solvers import KSVD
 
 pytestmark = pytest.mark.journey
 EQUAL = ["udll-orl", "udll-coil20", "rgrl-orl-program", "rgrl-coil20-program"]  # the others differ from their program
@@ -140,3 +144,25 @@ def test_a_result_is_measured_against_a_hyperparameter_and_against_the_data(tmp_
 def test_what_cannot_be_varied_is_refused_before_training(over: str, values: list[str], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         bench_sensitivity("ridge", DataSpec("digits", per_class=12), over, values)
+
+
+# ---- what a user waits for beside the training -------------------------------------------------------------------------
+
+
+def test_the_old_way_of_coding_is_another_way_to_the_same_labels() -> None:
+    data, ours = datasets.load("digits", per_class=14), KSVD.codes
+    new = coding.fitted(data, epochs=2, sweeps=2)
+    with coding.old_way():
+        assert KSVD.codes is not ours
+        old = coding.fitted(data, epochs=2, sweeps=2)
+    assert KSVD.codes is ours
+    np.testing.assert_array_equal(new.labels_, old.labels_)
+    np.testing.assert_allclose(new.embedding_, old.embedding_, atol=1e-5)
+    ratios = [coding.of_iteration(data), coding.of_pursuit(data)]
+    assert all(ratio.value > 0 and "codes apart by" in ratio.detail for ratio in ratios)
+
+
+def test_without_its_data_the_benchmark_of_coding_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AFFINITY_LAB_DATA", str(tmp_path))
+    with pytest.raises(InvalidInput, match=r"'coil20' is not on this machine.*Put coil20\.npz"):
+        next(bench_around(["coding"]))

@@ -140,10 +140,13 @@ class KSVD:
         self.D = state[0].numpy().copy()
         self._rng.bit_generator.state = state[1]
 
+    def codes(self) -> NDArray[np.float64]:
+        """Codes (n, p) of all samples over the atoms as they are."""
+        return pursuit_codes(self.X, self.D, self.n_nonzero)
+
     def sweep(self) -> float:
         """Code all samples, fit all atoms; returns the root mean squared error."""
-        D, X = self.D, self.X
-        A = pursuit_codes(X, D, self.n_nonzero)
+        D, X, A = self.D, self.X, self.codes()
         error = X - A @ D
         for j in self._rng.permutation(len(D)):
             users = np.flatnonzero(A[:, j])

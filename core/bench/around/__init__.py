@@ -13,7 +13,9 @@ from typing import Any
 from core.bench.around.ratio import Ratio, cpu_seconds
 from core.common import ParameterError
 
-PIECES: dict[str, str] = {}
+PIECES: dict[str, str] = {
+    "coding": "Dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20.",
+}
 
 
 def bench_around(pieces: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
