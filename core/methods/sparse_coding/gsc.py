@@ -83,7 +83,7 @@ class GSC(Clusterer):
         stages = stages or Stages()
         self.clusters(X)
         self.check_data(X)
-        self.set_training_data(X)
+        self.set_training_data(X, stages)
         self.atoms_ = yield from self.atoms.learn(self.samples_.rows, stages, random_state=self.random_state)
         L = self.graph_.matrix()
         coding, N = self.sparse.coding(self.samples_.rows, self.atoms_, L), self.sparse.step_bound(self.atoms_, L)
@@ -106,12 +106,13 @@ class GSC(Clusterer):
         self.embedding_ = self.embed(X)
         yield step
 
-    def set_training_data(self, X: NDArray) -> None:
+    def set_training_data(self, X: NDArray, stages: Stages | None = None) -> None:
         """The samples as the dictionary sees them, and their graph."""
         import torch
 
         self.samples_ = self.atoms.prepare(X)
-        self.graph_ = self.graph.over(torch.from_numpy(self.samples_.rows).to(self.device))
+        rows = torch.from_numpy(self.samples_.rows).to(self.device)
+        self.graph_ = self.graph.over(rows, stages, centred=self.atoms.centred)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)
