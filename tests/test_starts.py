@@ -108,6 +108,7 @@ def test_what_decides_a_part_gives_another_one_and_nothing_else_does(
 def test_the_cut_knows_of_no_dictionary(store: RunStore) -> None:
     train(store, start="cut")
     assert reused(train(store, start="cut", n_atoms=30, alpha=6.0)) == {"graph", "clusters"}
+    assert reused(train(store, start="cut", seed=1)) == {"graph"}
 
 
 def test_first_codes_are_the_coders_own_and_their_labels_are_not_kept(store: RunStore, starts: PretrainedStore) -> None:
