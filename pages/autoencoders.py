@@ -13,8 +13,8 @@ import streamlit as st
 from core import methods
 from core.common import UnknownName
 from core.datasets import DataSpec
-from core.runs import Pretrained, PretrainedStore, Run
-from pages.ui.live import reconstruction_sheet
+from core.runs import STARTS, Pretrained, PretrainedStore, Run
+from pages.ui.live import PARTS, reconstruction_sheet
 from pages.ui.navigation import through_app
 from pages.ui.state import choose_data, choose_run, run_name, store
 from pages.ui.text import plain
@@ -151,6 +151,35 @@ def train_from(kept: Pretrained, method: str, params: dict[str, Any]) -> None:
     st.switch_page("pages/train.py")
 
 
+def other_starts() -> None:
+    """What else is kept for later runs to start from, and a way to be rid of it."""
+    kept_starts = PretrainedStore(store().home, STARTS)
+    found = kept_starts.all()
+    if not found:
+        return
+    with st.expander(f"Dictionaries, graphs and first clusters ({len(found)})"):
+        st.caption("A sparse-coding method with the same data, values and seed takes them instead of making its own.")
+        rows = [
+            {
+                "Data": kept.facts["dataset"],
+                "n": kept.facts["n_samples"],
+                "What": PARTS.get(kept.recipe["part"], kept.recipe["part"]),
+                "Run": kept.facts["run"],
+                "Seconds": kept.facts["seconds"],
+                "Created": pd.Timestamp(kept.facts["created"], unit="s"),
+            }
+            for kept in found
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Table of what else is kept")
+        with st.popover("Delete all of these", icon=":material/delete:"):
+            st.markdown("The runs that used them keep their own. This cannot be undone.")
+            if st.button("Delete all for good", type="primary"):
+                for kept in found:
+                    with suppress(UnknownName):  # somebody else was faster
+                        kept_starts.delete(kept.key)
+                st.rerun()
+
+
 through_app()
 st.title("Auto-encoders")
 st.caption(
@@ -161,6 +190,7 @@ found = kept_networks().all()
 if not found:
     st.info("None is kept yet: the first run of a deep method leaves one here.", icon=":material/info:")
     st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
+    other_starts()
     st.stop()
 all_users = users()
 ticked = table(found, all_users)
@@ -168,3 +198,4 @@ if ticked is None:
     st.caption("Tick a network to see its reconstructions and to train from it.")
 else:
     show(ticked, all_users.get(ticked.key, []))
+other_starts()

@@ -10,7 +10,7 @@ import torch
 
 from core.graphs import laplacian
 from core.graphs.batches import Laplacian
-from core.solvers import optimality
+from core.solvers import GraphCoding
 from core.solvers.bilevel import SparseCoder, solve_active
 from core.training import to_host
 from tests.test_contract import digits, small, steps_of
@@ -38,9 +38,10 @@ def test_the_codes_are_a_minimum(alpha: float, samples: torch.Tensor) -> None:
         A = net(samples, Laplacian(graph.edges))[0].numpy()
     D = net.atoms().detach().numpy()
     np.testing.assert_allclose(np.linalg.norm(D, axis=1), 1)
-    assert optimality(A, samples.numpy(), D, L, lam=0.1, alpha=alpha) < 1e-5
+    coding = GraphCoding(samples.numpy(), D, L, lam=0.1, alpha=alpha)
+    assert coding.optimality(A, coding.gradient(A)) < 1e-5
     assert 0.05 < np.mean(A != 0) < 0.95
-    assert optimality(A * 1.01, samples.numpy(), D, L, lam=0.1, alpha=alpha) > 1e-4
+    assert coding.optimality(A * 1.01, coding.gradient(A * 1.01)) > 1e-4
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)

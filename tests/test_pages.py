@@ -20,7 +20,7 @@ from core.common import InvalidInput
 from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst, JobQueue
-from core.runs import PretrainedStore, Run, RunSpec, RunStore, Status
+from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
 from pages.ui.text import breakable
 from tests.conftest import ROOT
@@ -831,6 +831,22 @@ def test_a_deleted_network_is_gone_and_its_runs_stay(
     button(app, "Delete for good").click().run()
     assert "None is kept yet" in texts(healthy(app)) and PretrainedStore(store.home).all() == []
     assert store.get(run).result["metrics"] and "Z" in store.files.arrays(run, "final")
+
+
+def test_the_start_of_sparse_coding_is_kept_said_and_deleted(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore, lab_home: Path
+) -> None:
+    first, second = (finished("tagnet", n_atoms=20, sweeps=2, epochs=2) for _ in range(2))
+    assert "made here in" in texts(visit("explore", run=first, view="Record"))
+    shown = texts(visit("explore", run=second, view="Record"))
+    assert all(f"{part} of the run `{first}`, reused" in shown for part in ("Dictionary", "Graph", "First clusters"))
+    app = healthy(visit("autoencoders"))
+    assert "None is kept yet" in texts(app), "no network is"
+    assert sorted(app.dataframe[0].value["What"]) == ["Dictionary", "First clusters", "Graph"]
+    assert set(app.dataframe[0].value["Run"]) == {first}
+    button(app, "Delete all for good").click().run()
+    assert not healthy(app).dataframe and PretrainedStore(lab_home, STARTS).all() == []
+    assert store.get(second).result["metrics"]
 
 
 def test_a_network_that_was_trained_layer_by_layer_is_shown_and_taken(

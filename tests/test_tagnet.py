@@ -22,7 +22,7 @@ from core.graphs.laplacians import Kind
 from core.losses import assignment, effective_clusters, entropy_loss, margin_loss
 from core.nets import TAGNet
 from core.runs import RunStore, Status, looks, this_process
-from core.solvers import graph_step, step_bound
+from core.solvers import GraphCoding, step_bound
 from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
 
@@ -35,6 +35,10 @@ def graph_of(Z: Tensor, k: int = 4) -> NeighborGraph:
     graph = NeighborGraph()
     graph.update(Z, k)
     return graph
+
+
+def coding_of(X: Tensor, D: Tensor, L: csr_array, alpha: float) -> GraphCoding:
+    return GraphCoding(X.double().numpy(), D.double().numpy(), L, lam=0.1, alpha=alpha)
 
 
 # ---- the Laplacian ---------------------------------------------------------------------------------------------------
@@ -79,9 +83,10 @@ def test_the_untrained_network_makes_the_first_iterations(alpha: float, n_stages
     with torch.no_grad():
         codes = net(X, Laplacian(graph.edges))
     assert len(codes) == n_stages + 1
-    A = np.zeros((40, 20))
+    coding = coding_of(X, D, L, alpha)
+    A = coding.start()
     for Z in codes:
-        A = graph_step(A, X.numpy().astype(np.float64), D.numpy().astype(np.float64), L, lam=0.1, alpha=alpha, N=N)
+        A = coding.step(A, coding.gradient(A), N)
         np.testing.assert_allclose(Z.numpy(), A, atol=1e-6)
     assert np.abs(A).max() > 1e-3
 
@@ -91,9 +96,10 @@ def test_many_stages_converge_to_sparse_coding() -> None:
     graph = graph_of(X)
     L = laplacian(graph.symmetric(), "normalized")
     N = step_bound(D.numpy(), L, 5.0)
-    A = np.zeros((40, 20))
+    coding = coding_of(X, D, L, 5.0)
+    A = coding.start()
     for _ in range(20_000):
-        A = graph_step(A, X.numpy().astype(np.float64), D.numpy().astype(np.float64), L, lam=0.1, alpha=5.0, N=N)
+        A = coding.step(A, coding.gradient(A), N)
     with torch.no_grad():
         errors = [
             np.abs(TAGNet(D.numpy(), stages, lam=0.1, alpha=5.0, N=N)(X, Laplacian(graph.edges))[-1].numpy() - A).max()

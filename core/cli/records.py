@@ -32,6 +32,7 @@ def result_json(run: Run) -> dict[str, Any]:
         "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
         "peak_rss_mb": result.get("peak_rss_mb"), "pretrained": result.get("pretrained", {}),
+        "start": result.get("start", {}),
         "used_labels": result.get("used_labels", False), "columns": result.get("columns", []),
         "alarms": run.alarms, "error": run.error,
         "tags": run.tags, "notes": run.notes, "created": run.created,

@@ -99,8 +99,8 @@ def _of_degree_one(weights: Tensor) -> Tensor:
 class NeighborGraph:
     """The graph of all samples, and batches that hold neighbours of their samples."""
 
-    def __init__(self) -> None:
-        self.edges = Edges(torch.empty(0, 0, dtype=torch.int64), torch.empty(0, 0))
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.edges = Edges(torch.empty(0, 0, dtype=torch.int64, device=device), torch.empty(0, 0, device=device))
         self._nearest = self.edges.nearest  # on the host, where batches are drawn
 
     def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat") -> None:

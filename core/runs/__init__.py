@@ -7,7 +7,7 @@ from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
 from core.runs.export import export_run
 from core.runs.handle import RunHandle
-from core.runs.networks import STALE_SECONDS, Pretrained, PretrainedStore, RunShelf
+from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
 from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
@@ -20,6 +20,7 @@ __all__ = [
     "MAX_SNAPSHOTS",
     "OVER",
     "STALE_SECONDS",
+    "STARTS",
     "HistoryRow",
     "Pretrained",
     "PretrainedStore",

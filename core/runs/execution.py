@@ -222,6 +222,7 @@ class _Execution:
             "fingerprint": self.data.fingerprint if self.data else None,
             "used_labels": self.method is not None and self.method.true_labels is not None,
             "pretrained": self.shelf.used if self.shelf else {},
+            "start": self.shelf.parts if self.shelf else {},
             **self.record.facts(),
         }
 
@@ -311,7 +312,7 @@ class _Execution:
     def _checkpoint(self) -> None:
         self.record.flush()
         started = time.monotonic()
-        outcome.save_checkpoint(self.run, self.stages, self.record, self.shelf.used if self.shelf else None)
+        outcome.save_checkpoint(self.run, self.stages, self.record, self.shelf)
         ended = time.monotonic()  # a large C takes seconds to write: a small share of the time is enough
         self.next_checkpoint = ended + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * (ended - started))
 
@@ -320,7 +321,7 @@ class _Execution:
         if saved is None:
             self.run.rewind(0)
             return Stages(shelf=shelf)
-        shelf.used = dict(saved.get("pretrained", {}))
+        shelf.used, shelf.parts = dict(saved.get("pretrained", {})), dict(saved.get("start", {}))
         self.record.restore(saved["record"])
         self.run.rewind(self.record.seq)
         return Stages(saved["stages"], shelf)

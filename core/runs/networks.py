@@ -1,7 +1,8 @@
 """Pretrained auto-encoders, kept between runs so that methods can be compared from the same start.
 
 One folder per network under ``<home>/pretrained``, named after what decides it: the content of the data, the recipe
-(network, pretraining, seed) and the kind of device. A network is written once and never changed.
+(network, pretraining, seed) and the kind of device. A network is written once and never changed. What else training starts
+from, as a dictionary or a graph, is kept in the same way under ``<home>/starts``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.common import UnknownName
 
+NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
 STALE_SECONDS = 3600.0
 VERSION = 2  # raise it when a recipe comes to mean another network, or its state other parts
@@ -50,10 +52,10 @@ class Pretrained:
 
 
 class PretrainedStore:
-    """The kept networks of one home."""
+    """The kept networks of one home, or with the folder `STARTS` what else is kept."""
 
-    def __init__(self, home: str | Path) -> None:
-        self.root = Path(home) / "pretrained"
+    def __init__(self, home: str | Path, folder: str = NETWORKS) -> None:
+        self.root = Path(home) / folder
 
     @staticmethod
     def key(fingerprint: str, recipe: Mapping[str, Any], device: str) -> str:
@@ -145,20 +147,34 @@ class PretrainedStore:
 
 @dataclass
 class RunShelf:
-    """What one run sees of the store: the networks of its data on its kind of device."""
+    """What one run sees of the stores: networks, and parts of another start, of its data on its kind of device.
+
+    Attributes
+    ----------
+    store
+        Of the networks; the other parts are beside it.
+    provenance
+        ``dataset``, ``fingerprint``, ``n_samples``, ``method``, ``run``, ``device``.
+    used, parts
+        What the run began with: of the network, and of every other part by its name, ``key``, whether it was ``reused``,
+        the ``run`` that made it and the ``seconds`` this took.
+    """
 
     store: PretrainedStore
-    provenance: Mapping[str, Any]  # dataset, fingerprint, n_samples, method, run, device
+    provenance: Mapping[str, Any]
     used: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
 
     def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        key = self._key(recipe)
-        kept = self.store.find(key)
+        key, store = self._key(recipe), self._store_of(recipe)
+        kept = store.find(key)
         if kept is not None:
             with suppress(UnknownName, FileNotFoundError):  # deleted while it was looked for
-                state = self.store.state(key)
-                self.used = {"key": key, "reused": True, "run": kept.facts["run"], "seconds": kept.facts["seconds"]}
+                state = store.state(key)
+                origin = kept.facts["run"]
+                reused = origin != self.provenance["run"]  # a resumed run finds what it left there itself
+                self._note(recipe, {"key": key, "reused": reused, "run": origin, "seconds": kept.facts["seconds"]})
                 return state
         self._since = time.monotonic()
         return None
@@ -168,8 +184,17 @@ class RunShelf:
     ) -> None:
         key, seconds = self._key(recipe), time.monotonic() - self._since
         told = {**facts, **self.provenance, "seconds": seconds, "created": time.time()}
-        self.store.put(key, _plain(recipe), state, told, arrays)
-        self.used = {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds}
+        self._store_of(recipe).put(key, _plain(recipe), state, told, arrays)
+        self._note(recipe, {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds})
+
+    def _store_of(self, recipe: Mapping[str, Any]) -> PretrainedStore:
+        return PretrainedStore(self.store.root.parent, STARTS) if "part" in recipe else self.store
+
+    def _note(self, recipe: Mapping[str, Any], how: dict[str, Any]) -> None:
+        if "part" in recipe:
+            self.parts[recipe["part"]] = how
+        else:
+            self.used = how
 
     def _key(self, recipe: Mapping[str, Any]) -> str:
         return PretrainedStore.key(self.provenance["fingerprint"], _plain(recipe), self.provenance["device"])

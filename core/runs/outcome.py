@@ -14,6 +14,7 @@ from core.datasets import Dataset
 from core.methods import Clusterer, repeated
 from core.runs import heldout, looks
 from core.runs.handle import RunHandle
+from core.runs.networks import RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import CHECKPOINT
 from core.training import Stages, to_host
@@ -119,14 +120,16 @@ def _save_weights(run: RunHandle, stages: Stages) -> None:
             file.write(save(weights))
 
 
-def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, pretrained: Mapping[str, Any] | None = None) -> None:
-    """Write the state of the stages and of the diary, if there is anything to go on from, and which network it began with."""
+def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, shelf: RunShelf | None = None) -> None:
+    """Write the state of the stages and of the diary, if there is anything to go on from, and what the run began with."""
     state = stages.state_dict()
     if not state:
         return
     import torch
 
-    saved = {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state(), "pretrained": dict(pretrained or {})}
+    saved = {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state()}
+    if shelf is not None:
+        saved |= {"pretrained": shelf.used, "start": shelf.parts}
     with run.writing(CHECKPOINT) as file:
         torch.save(saved, file)
 

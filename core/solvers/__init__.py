@@ -3,8 +3,8 @@
 Arrays in, arrays out. Uses `core.common`; the module `bilevel` needs torch and `core.nets` and is imported by name.
 """
 
-from core.solvers.dictionary import KSVD, MiniBatchDictionary, graph_step, objective, optimality, soft_threshold, step_bound
-from core.solvers.greedy import pursuit_representation
+from core.solvers.dictionary import KSVD, GraphCoding, MiniBatchDictionary, soft_threshold, step_bound
+from core.solvers.greedy import pursuit_codes, pursuit_representation
 from core.solvers.kernels import Kernel, gram_matrix
 from core.solvers.low_rank import low_rank_representation
 from core.solvers.progress import Progress
@@ -20,21 +20,20 @@ from core.solvers.sparse import penalty_weights, sparse_representation, weights_
 
 __all__ = [
     "KSVD",
+    "GraphCoding",
     "Kernel",
     "MiniBatchDictionary",
     "Progress",
     "anchored_ridge",
     "expression_residual",
     "gram_matrix",
-    "graph_step",
     "largest_product",
     "low_rank_projection",
     "low_rank_representation",
     "neighbors_representation",
     "neighbors_ridge",
-    "objective",
-    "optimality",
     "penalty_weights",
+    "pursuit_codes",
     "pursuit_representation",
     "ridge_representation",
     "soft_threshold",

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import eigsh
 
 from core.common import ParameterError
+from core.solvers.greedy import pursuit_codes
 
 Bound = Literal["safe", "paper"]
 
 
 def soft_threshold(U: NDArray, theta: Any) -> NDArray:
-    """h_theta(u) = sign(u) (|u| - theta)_+, entry by entry."""
-    return np.sign(U) * np.maximum(np.abs(U) - theta, 0)
+    """h_theta(u) = sign(u) (|u| - theta)_+, entry by entry: u less what of it lies within +-theta."""
+    return np.asarray(U - np.clip(U, -theta, theta))
 
 
 def largest_eigenvalue(L: Any) -> float:
@@ -33,7 +34,7 @@ def largest_eigenvalue(L: Any) -> float:
 
 
 def step_bound(D: NDArray, L: Any = None, alpha: float = 0.0, bound: Bound = "safe") -> float:
-    """N, whose inverse is the step of `graph_step`.
+    """N, whose inverse is the step of `GraphCoding.step`.
 
     The smooth part of the objective has a gradient with Lipschitz constant lmax(D D^T) + alpha lmax(L) ("safe"): with it the
     iteration never raises the objective. The paper takes lmax(D D^T) alone; where alpha lmax(L) exceeds it the iteration
@@ -45,25 +46,58 @@ def step_bound(D: NDArray, L: Any = None, alpha: float = 0.0, bound: Bound = "sa
     return largest + alpha * largest_eigenvalue(L)
 
 
-def graph_step(A: NDArray, X: NDArray, D: NDArray, L: Any, *, lam: float, alpha: float, N: float) -> NDArray:
-    """One step of the fixed-point iteration (Theorem 3.1): A <- h_(lam/N)[A - (1/N) ((A D - X) D^T + alpha L A)]."""
-    gradient = (A @ D - X) @ D.T
-    if alpha:
-        gradient += alpha * (L @ A)
-    return soft_threshold(A - gradient / N, lam / N)
+class GraphCoding:
+    """Codes of given samples over given atoms: min_A 1/2 ||X - A D||_F^2 + lam sum |a_ij| + alpha/2 Tr(A^T L A).
 
+    Its solutions are the fixed points of (Theorem 3.1)
 
-def objective(A: NDArray, X: NDArray, D: NDArray, L: Any, *, lam: float, alpha: float) -> float:
-    """1/2 ||X - A D||_F^2 + lam sum |a_ij| + alpha/2 Tr(A^T L A)."""
-    value = 0.5 * float(np.square(X - A @ D).sum()) + lam * float(np.abs(A).sum())
-    return value + (0.5 * alpha * float((A * (L @ A)).sum()) if alpha else 0.0)
+        A <- h_(lam/N)[ A - (1/N) G(A) ],    G(A) = (A D - X) D^T + alpha L A = A (D D^T) - X D^T + alpha L A
 
+    In the second form X and D stand only in products that do not change, so they are made here, once: a step then costs p^2
+    operations a sample in place of 2 p m. G(A) is worked out by whoever needs it, as step, objective and conditions of a
+    minimum can all be told from it.
 
-def optimality(A: NDArray, X: NDArray, D: NDArray, L: Any, *, lam: float, alpha: float) -> float:
-    """Largest violation of the conditions of a minimum: gradient -lam sign(a) where a is not 0, within +-lam where it is."""
-    gradient = (A @ D - X) @ D.T + (alpha * (L @ A) if alpha else 0.0)
-    violation = np.where(A == 0, np.maximum(np.abs(gradient) - lam, 0), np.abs(gradient + lam * np.sign(A)))
-    return float(violation.max())
+    Parameters
+    ----------
+    X : (n, m)
+    D : (p, m)
+    L
+        Anything with a product ``L @ A``; not asked for with alpha = 0.
+    lam, alpha
+        Weights of sparsity and graph.
+    """
+
+    def __init__(self, X: NDArray, D: NDArray, L: Any, *, lam: float, alpha: float) -> None:
+        self.L, self.lam, self.alpha = L, lam, alpha
+        self.gram: NDArray[np.float64] = D @ D.T
+        self.drive: NDArray[np.float64] = X @ D.T
+        self.energy = float(np.square(X).sum())
+
+    def start(self) -> NDArray[np.float64]:
+        """A = 0."""
+        return np.zeros_like(self.drive)
+
+    def gradient(self, A: NDArray) -> NDArray[np.float64]:
+        """G(A), that of the smooth part of the objective."""
+        G = A @ self.gram
+        G -= self.drive
+        if self.alpha:
+            G += self.alpha * (self.L @ A)
+        return G
+
+    def step(self, A: NDArray, G: NDArray, N: float) -> NDArray[np.float64]:
+        """A after one step of the iteration from where the gradient is G."""
+        return soft_threshold(A - G / N, self.lam / N)
+
+    def objective(self, A: NDArray, G: NDArray) -> float:
+        """What is minimised; its quadratic part is 1/2 (||X||^2 + <A, G - X D^T>)."""
+        quadratic = 0.5 * (self.energy + float((A * (G - self.drive)).sum()))
+        return quadratic + self.lam * float(np.abs(A).sum())
+
+    def optimality(self, A: NDArray, G: NDArray) -> float:
+        """Largest violation of the conditions of a minimum: G = -lam sign(a) where a is not 0, within +-lam where it is."""
+        violation = np.where(A == 0, np.maximum(np.abs(G) - self.lam, 0), np.abs(G + self.lam * np.sign(A)))
+        return float(violation.max())
 
 
 class KSVD:
@@ -106,15 +140,13 @@ class KSVD:
         self.D = state[0].numpy().copy()
         self._rng.bit_generator.state = state[1]
 
+    def codes(self) -> NDArray[np.float64]:
+        """Codes (n, p) of all samples over the atoms as they are."""
+        return pursuit_codes(self.X, self.D, self.n_nonzero)
+
     def sweep(self) -> float:
         """Code all samples, fit all atoms; returns the root mean squared error."""
-        from sklearn.linear_model import orthogonal_mp_gram
-
-        D, X = self.D, self.X
-        with warnings.catch_warnings():  # a sample that fewer atoms explain needs no more of them
-            warnings.filterwarnings("ignore", message="Orthogonal matching pursuit ended prematurely")
-            found = orthogonal_mp_gram(D @ D.T, D @ X.T, n_nonzero_coefs=self.n_nonzero)
-        A = np.asarray(found).reshape(len(D), len(X)).T.copy()
+        D, X, A = self.D, self.X, self.codes()
         error = X - A @ D
         for j in self._rng.permutation(len(D)):
             users = np.flatnonzero(A[:, j])

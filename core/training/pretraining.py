@@ -90,22 +90,8 @@ class NetworkOnData:
 
     def pretrain(self, how: Pretraining, stages: Stages) -> Iterator[Step]:
         """The stage "pretrain": reconstruct the data, nothing else; or take the network from the shelf, if it is there."""
-        yield from self.kept(stages, how.epochs, self.trainer(how).run(stages, "pretrain", how.epochs))
-
-    def kept(self, stages: Stages, epochs: int, steps: Iterator[Step]) -> Iterator[Step]:
-        """The steps of a pretraining, unless the shelf has its result; a new result is put there."""
-        shelf = stages.shelf
-        known = shelf.get(self.recipe) if shelf is not None and not stages.reached("pretrain") else None
-        if known is not None:
-            stages.adopt("pretrain", epochs, known)
-        seen = 0
-        for step in steps:
-            seen = step.step
-            yield step
-        if known is not None and epochs:
-            yield Step("pretrain", epochs, epochs, {}, self.views())
-        elif shelf is not None and seen and seen == epochs:
-            shelf.put(self.recipe, stages.kept("pretrain"), *self._about())
+        steps = self.trainer(how).run(stages, "pretrain", how.epochs)
+        yield from stages.shelved("pretrain", how.epochs, self.recipe, steps, self.views, self._about)
 
     def _about(self) -> tuple[dict[str, float], dict[str, NDArray]]:
         """The error of the network, and a few pictures."""

@@ -40,10 +40,13 @@ def to_host(arrays: Arrays) -> dict[str, Any]:
 
 
 class Shelf(Protocol):
-    """Where pretrained networks of the data at hand are kept between runs."""
+    """Where pretrained networks of the data at hand, and what else training starts from, are kept between runs.
+
+    A recipe of something else than a network says what it is by its ``part``.
+    """
 
     def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The final state of the stage that followed this recipe, or None."""
+        """The state that following this recipe ended in, or None."""
 
     def put(self, recipe: Mapping[str, Any], state: Mapping[str, Any], facts: Mapping[str, Any], arrays: Arrays) -> None:
         """Keep such a state, with what people may want to know and see of it."""
@@ -110,6 +113,48 @@ class Stages:
         # able to return to this point (a prior graph is built from the codes as they are here). Its optimiser is done.
         before["state"] = {name: copy.deepcopy(_state(part)) for name, part in parts.items() if name != "optimizer"}
         self._live = None
+
+    def shelved(
+        self,
+        stage: str,
+        total: int,
+        recipe: Mapping[str, Any],
+        steps: Iterator[Step],
+        views: Callable[[], Arrays],
+        about: Callable[[], tuple[Mapping[str, Any], Arrays]],
+    ) -> Iterator[Step]:
+        """The steps of a stage, unless the shelf has the result of this recipe; a new result is put there.
+
+        Parameters
+        ----------
+        views
+            What can be looked at afterwards: of a result from the shelf there is this one step.
+        about
+            What people may want to know and see of a new result.
+        """
+        shelf = self.shelf
+        known = shelf.get(recipe) if shelf is not None and not self.reached(stage) else None
+        if known is not None:
+            self.adopt(stage, total, known)
+        seen = 0
+        for step in steps:
+            seen = step.step
+            yield step
+        if known is not None and total:
+            yield Step(stage, total, total, {}, views())
+        elif shelf is not None and seen and seen == total:
+            shelf.put(recipe, self.kept(stage), *about())
+
+    def recalled(self, recipe: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+        """Tensors that are no stage of their own: from the shelf, or made and put there; not once a stop was asked for."""
+        shelf = None if self.stopping else self.shelf
+        known = shelf.get(recipe) if shelf is not None else None
+        if known is not None:
+            return known
+        made = make()
+        if shelf is not None:
+            shelf.put(recipe, made, {}, {})
+        return made
 
     def adopt(self, stage: str, step: int, state: Mapping[str, Any]) -> None:
         """Count a stage as done, with the final state that another run reached in it."""

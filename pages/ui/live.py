@@ -39,6 +39,7 @@ BADGES: dict[str, tuple[Any, str]] = {
     Status.FAILED: ("red", ":material/error:"),
     Status.LOST: ("violet", ":material/help:"),
 }
+PARTS = {"dictionary": "Dictionary", "graph": "Graph", "clusters": "First clusters"}  # of a start that is no network
 MAX_CURVE_POINTS = 400
 CHARTS_A_ROW = 4
 
@@ -87,7 +88,7 @@ def status_line(run: Run) -> None:
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
             st.caption(time_words(run.result.get("seconds", {})) + (f". {words}" if words else ""))
-            if run.result.get("pretrained", {}).get("reused"):
+            if any(how["reused"] for how in (run.result.get("pretrained"), *run.result.get("start", {}).values()) if how):
                 st.caption(f":material/compress: {start_words(run)}")
         elif progress.get("total"):
             left = progress.get("remaining")
@@ -113,13 +114,21 @@ def scope_words(spec: RunSpec, n: int) -> str | None:
 
 
 def start_words(run: Run) -> str | None:
-    """Where the network came from that this run started with; None without one."""
+    """Where the network came from that this run started with, or the parts of another start; None without any."""
     used = run.result.get("pretrained")
     if not used:
-        return None
+        return " ".join(part_words(part, how) for part, how in run.result.get("start", {}).items()) or None
     if used["reused"]:
         return f"Pretrained network `{used['key']}` of the run `{used['run']}`, reused: {used['seconds']:.1f} s saved."
     return f"Pretrained network `{used['key']}`, trained here in {used['seconds']:.1f} s and kept."
+
+
+def part_words(part: str, how: Mapping[str, Any]) -> str:
+    """The same of one part of a start that is no network."""
+    name = PARTS.get(part, part.capitalize())
+    if how["reused"]:
+        return f"{name} of the run `{how['run']}`, reused: {how['seconds']:.1f} s saved."
+    return f"{name}, made here in {how['seconds']:.1f} s and kept."
 
 
 def controls(run: Run) -> None:

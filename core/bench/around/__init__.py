@@ -17,6 +17,7 @@ PIECES = {
     "cut": "the last step: one decomposition for all seeds, sparse neighbour graphs, affinities that fall apart",
     "spread": "how far k-means varies, from a pool of single starts",
     "looking": "looking and scoring as a share of a run",
+    "coding": "dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20",
 }
 
 

@@ -9,9 +9,9 @@ ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,19 @@ class ClusterStart(Part):
         0.9, symbol=r"p_0", low=0.15, high=0.999, soft=(0.3, 0.99), group="Training",
         help="Mean largest membership at the start, to which omega is scaled.",
     )  # fmt: skip
+
+    def recipe(
+        self, counts: Sequence[int], random_state: int, *, graph: Mapping[str, Any], codes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What decides `labels` besides the data, for layers of so many clusters each.
+
+        Parameters
+        ----------
+        graph, codes
+            What decides the graph, and converged codes. First codes are the coder's own and decided by nothing less than it.
+        """
+        decided = {"codes": {"codes": codes, "graph": graph}, "cut": {"graph": graph}}[self.start]
+        return {"part": "clusters", "start": self.start, "n_clusters": list(counts), "random_state": random_state, **decided}
 
     def labels(
         self, Z: Tensor, K: int, graph: LinkedSamples, converged: Callable[[], NDArray], random_state: int

@@ -99,12 +99,19 @@ class ClusterCoding(Clusterer):
         atoms = yield from self.atoms.learn(samples.rows, stages, random_state=self.random_state, shown=self.shows_atoms)
         from core.methods.sparse_coding.problem import Problem
 
-        problem = self.problem_ = Problem(self, samples, atoms)
-        problem.begin(K, atoms)
+        problem = self.problem_ = Problem(self, samples, atoms, stages)
+        problem.begin(K, atoms, stages)
         seen = partial(self.seen, problem, atoms)
         yield from problem.trainer(seen).run(stages, "finetune", self.training.epochs)
         problem.remember()
         yield self.conclude(seen())
+
+    def start_recipe(self, counts: Sequence[int]) -> dict[str, Any]:
+        """What decides the labels that layers of so many clusters start from, besides the data."""
+        graph, atoms = self.graph.recipe(centred=self.atoms.centred), self.atoms.recipe(self.random_state)
+        sparse = {name: getattr(self.sparse, name) for name in ("lam", "alpha", "bound")}
+        codes = {"dictionary": atoms, **sparse, "laplacian": self.graph.laplacian}
+        return self.beginning.recipe(counts, self.random_state, graph=graph, codes=codes)
 
     def terms(self, codes: Sequence[Tensor], omegas: Sequence[Tensor], edges: Edges) -> tuple[dict[str, Tensor], Assignment]:
         """The weighted terms of all supervised layers of a batch, and the assignment of the last one."""

@@ -6,7 +6,7 @@ with samples as rows (TAGnet's paper, SDM 2016, has columns). Its solutions are 
 
     A <- h_(lam/N)[ A - (1/N) ((A D - X) D^T + alpha L A) ],    h_theta(u) = sign(u) (|u| - theta)_+
 
-(Theorem 3.1; `core.solvers.dictionary`). The objective never rises if N is at least lmax(D D^T) + alpha lmax(L), the
+(Theorem 3.1; `core.solvers.GraphCoding`). The objective never rises if N is at least lmax(D D^T) + alpha lmax(L), the
 default; the paper's N leaves the graph out, and the iteration diverges where alpha lmax(L) is larger than lmax(D D^T).
 k-means groups the codes.
 
@@ -30,7 +30,6 @@ from core.methods.registry import register
 from core.methods.sparse_coding.learnt_dictionary import LearntDictionary, Prepared
 from core.methods.sparse_coding.neighbor_links import LinkedSamples, NeighborLinks
 from core.methods.sparse_coding.sparse_codes import SHORTER_STEPS, SparseCodes
-from core.solvers import graph_step, objective, optimality
 from core.training import Arrays, Stages, Step
 
 NEW_ITERATIONS = 300  # of a new sample, whatever its batch
@@ -84,17 +83,16 @@ class GSC(Clusterer):
         stages = stages or Stages()
         self.clusters(X)
         self.check_data(X)
-        self.set_training_data(X)
+        self.set_training_data(X, stages)
         self.atoms_ = yield from self.atoms.learn(self.samples_.rows, stages, random_state=self.random_state)
-        data, D = self.samples_.rows.astype(np.float64), self.atoms_.astype(np.float64)
         L = self.graph_.matrix()
-        weights: dict[str, Any] = {"lam": self.sparse.lam, "alpha": self.sparse.alpha}
-        N = self.sparse.step_bound(self.atoms_, L)
-        A, lowest = np.zeros((len(data), len(D))), math.inf
+        coding, N = self.sparse.coding(self.samples_.rows, self.atoms_, L), self.sparse.step_bound(self.atoms_, L)
+        A, lowest = coding.start(), math.inf
+        G = coding.gradient(A)
         for iteration in range(self.max_iter):
-            A = graph_step(A, data, D, L, N=N, **weights)
-            violation = optimality(A, data, D, L, **weights)
-            value = objective(A, data, D, L, **weights)
+            A = coding.step(A, G, N)
+            G = coding.gradient(A)
+            violation, value = coding.optimality(A, G), coding.objective(A, G)
             lowest = min(lowest, value)
             if value > RISEN * lowest:  # only the paper's N can do that
                 raise Diverged("objective", "codes", iteration + 1, value, SHORTER_STEPS)
@@ -108,12 +106,13 @@ class GSC(Clusterer):
         self.embedding_ = self.embed(X)
         yield step
 
-    def set_training_data(self, X: NDArray) -> None:
+    def set_training_data(self, X: NDArray, stages: Stages | None = None) -> None:
         """The samples as the dictionary sees them, and their graph."""
         import torch
 
         self.samples_ = self.atoms.prepare(X)
-        self.graph_ = self.graph.over(torch.from_numpy(self.samples_.rows).to(self.device))
+        rows = torch.from_numpy(self.samples_.rows).to(self.device)
+        self.graph_ = self.graph.over(rows, stages, centred=self.atoms.centred)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays["Z"], self.K)

@@ -74,10 +74,19 @@ class LearntDictionary(Part):
         mean = flat.mean(axis=0) if self.centred else np.zeros(flat.shape[1], dtype=np.float32)
         return Prepared(_of_unit_norm(flat - mean), mean, np.linalg.norm(flat - mean, axis=1))
 
+    def recipe(self, random_state: int) -> dict[str, Any]:
+        """What decides the atoms besides the data."""
+        own = {"n_nonzero": self.n_nonzero} if self.dictionary == "ksvd" else {}
+        named = {"dictionary": self.dictionary, "n_atoms": self.n_atoms, "sweeps": self.sweeps, "centred": self.centred}
+        return {"part": "dictionary", **named, **own, "random_state": random_state}
+
     def learn(
         self, X: NDArray, stages: Stages, *, random_state: int, shown: bool = True
     ) -> Generator[Step, None, NDArray[np.float32]]:
-        """The stage "dictionary": atoms (p, m) of samples (n, m), from some of them if they are many."""
+        """The stage "dictionary": atoms (p, m) of samples (n, m), from some of them if they are many.
+
+        Another run may have left them on the shelf.
+        """
         rng = np.random.default_rng(random_state)
         if len(X) > LEARNT_FROM:
             X = X[np.sort(rng.choice(len(X), LEARNT_FROM, replace=False))]
@@ -85,10 +94,14 @@ class LearntDictionary(Part):
         if self.dictionary == "minibatch":
             learner = MiniBatchDictionary(X, self.n_atoms, random_state=random_state)
 
-        def sweep(_: int) -> tuple[dict[str, float], Arrays]:
-            return {"reconstruction": learner.sweep()}, {"D": learner.D.astype(np.float32)} if shown else {}
+        def views() -> Arrays:
+            return {"D": learner.D.astype(np.float32)} if shown else {}
 
-        yield from stages.run("dictionary", self.sweeps, {"dictionary": learner}, sweep)
+        def sweep(_: int) -> tuple[dict[str, float], Arrays]:
+            return {"reconstruction": learner.sweep()}, views()
+
+        steps = stages.run("dictionary", self.sweeps, {"dictionary": learner}, sweep)
+        yield from stages.shelved("dictionary", self.sweeps, self.recipe(random_state), steps, views, lambda: ({}, {}))
         return np.asarray(learner.D, dtype=np.float32)
 
 

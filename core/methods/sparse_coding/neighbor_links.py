@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from scipy.sparse import csr_array, diags_array
 from core.common import Part, choice, integer
 from core.graphs import Extension, extension, laplacian
 from core.graphs.laplacians import Kind
+from core.training import Arrays, Stages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,20 +46,31 @@ class NeighborLinks(Part):
         help="I - Deg^-1/2 P Deg^-1/2, or Deg - P over its largest degree.",
     )
 
-    def over(self, X: Tensor) -> LinkedSamples:
-        """The graph of samples (n, m)."""
-        return LinkedSamples(X, self)
+    def recipe(self, *, centred: bool) -> dict[str, Any]:
+        """What decides the edges besides the data."""
+        return {"part": "graph", "n_neighbors": self.n_neighbors, "weights": self.weights, "centred": centred}
+
+    def over(self, X: Tensor, stages: Stages | None = None, *, centred: bool) -> LinkedSamples:
+        """The graph of samples (n, m), prepared about their mean or not; from the shelf, if another run has made it."""
+        return LinkedSamples(X, self, (stages or Stages()).recalled(self.recipe(centred=centred), partial(self._edges, X)))
+
+    def _edges(self, X: Tensor) -> Arrays:
+        from core.graphs.batches import NeighborGraph
+
+        graph = NeighborGraph()
+        graph.update(X, self.n_neighbors, self.weights)
+        return graph.edges._asdict()
 
 
 class LinkedSamples:
     """Samples and their graph, on one device."""
 
-    def __init__(self, X: Tensor, links: NeighborLinks) -> None:
+    def __init__(self, X: Tensor, links: NeighborLinks, edges: Arrays) -> None:
         from core.graphs.batches import NeighborGraph
 
         self.X, self.links = X, links
-        self.neighbors = NeighborGraph()
-        self.neighbors.update(X, links.n_neighbors, links.weights)
+        self.neighbors = NeighborGraph(X.device)
+        self.neighbors.set_state((edges["nearest"], edges["weights"]))
 
     @property
     def edges(self) -> Edges:

@@ -17,7 +17,7 @@ from core.losses import effective_clusters
 from core.methods.parts.network import own_weights
 from core.methods.sparse_coding.sparse_codes import check_finite
 from core.nets import Clusters
-from core.training import Arrays
+from core.training import Arrays, Stages
 from core.training.descent import Terms
 from core.training.schedules import Schedule
 from core.training.trainer import Trainer
@@ -41,6 +41,8 @@ class Problem:
     samples : Prepared
     atoms : (p, m), optional
         Where the coder starts, if it starts from any.
+    stages : Stages, optional
+        Whose shelf may have the graph.
 
     Attributes
     ----------
@@ -50,10 +52,10 @@ class Problem:
         Codes of all samples after every layer, as `remember` found them; new samples are joined to them.
     """
 
-    def __init__(self, method: ClusterCoding, samples: Prepared, atoms: NDArray | None) -> None:
+    def __init__(self, method: ClusterCoding, samples: Prepared, atoms: NDArray | None, stages: Stages | None = None) -> None:
         self.method, self.samples = method, samples
         self.X = torch.from_numpy(samples.rows).to(method.device)
-        self.graph = method.graph.over(self.X)
+        self.graph = method.graph.over(self.X, stages, centred=method.atoms.centred)
         self.L = self.graph.laplacian()
         generator = torch.Generator().manual_seed(method.random_state)
         self.net = method.new_coder(samples.rows, atoms, self.graph, generator).to(method.device)
@@ -100,19 +102,32 @@ class Problem:
 
     # ---- start and training ------------------------------------------------------------------------------------------
 
-    def begin(self, K: int, atoms: NDArray) -> None:
+    def begin(self, K: int, atoms: NDArray, stages: Stages) -> None:
         """The unit of the codes, and omega of every supervised layer, fitted to the labels of the start."""
         codes, method = self.codes(), self.method
-        converged = cache(partial(self.converged, atoms))  # all layers may ask for it
         unit = codes[-1].abs().mean().clamp_min(1e-12)
         check_finite(float(unit))
         self.net.unit.fill_(unit)
 
-        made = []
-        for layer, (count, _) in method.supervised(K).items():
-            labels = method.beginning.labels(codes[layer], count, self.graph, converged, method.random_state)
+        made, first = [], self.first_labels(K, atoms, codes, stages)
+        for (layer, (count, _)), labels in zip(method.supervised(K).items(), first, strict=True):
             made.append(Clusters(method.beginning.omega(codes[layer] / self.net.unit, labels, count, method.clustering)))
         self.clusters = nn.ModuleList(made)
+
+    def first_labels(self, K: int, atoms: NDArray, codes: list[Tensor], stages: Stages) -> list[NDArray]:
+        """The labels that each supervised layer starts from; from the shelf, if another run has made them."""
+        method, layers = self.method, self.method.supervised(K)
+        converged = cache(partial(self.converged, atoms))  # all layers may ask for it
+
+        def made() -> Arrays:
+            of = partial(method.beginning.labels, graph=self.graph, converged=converged, random_state=method.random_state)
+            return {"labels": [torch.from_numpy(of(codes[layer], count)) for layer, (count, _) in layers.items()]}
+
+        if method.beginning.start == "kmeans":
+            found = made()
+        else:
+            found = stages.recalled(method.start_recipe([count for count, _ in layers.values()]), made)
+        return [labels.numpy() for labels in found["labels"]]
 
     def converged(self, atoms: NDArray) -> NDArray:
         """Codes that the unrolled iteration would end at, with the weights of the start."""

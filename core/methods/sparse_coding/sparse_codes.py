@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import Diverged, Part, choice, real
-from core.solvers import graph_step, step_bound
+from core.solvers import GraphCoding, step_bound
 from core.solvers.dictionary import Bound
 
 SHORTER_STEPS = "Lower alpha, or take the safe step bound."
@@ -38,12 +38,16 @@ class SparseCodes(Part):
         """N."""
         return step_bound(D, L, self.alpha, self.bound)
 
+    def coding(self, X: NDArray, D: NDArray, L: Any) -> GraphCoding:
+        """The problem of coding samples (n, m); all that is needed of L is ``L @ A``."""
+        return GraphCoding(X.astype(np.float64), D.astype(np.float64), L, lam=self.lam, alpha=self.alpha)
+
     def after(self, iterations: int, X: NDArray, D: NDArray, L: Any, N: float) -> NDArray[np.float64]:
-        """Codes (n, p) of samples (n, m) after so many steps from 0; all that is needed of L is ``L @ A``."""
-        X, D = X.astype(np.float64), D.astype(np.float64)
-        A = np.zeros((len(X), len(D)))
+        """Codes (n, p) of samples (n, m) after so many steps from 0."""
+        coding = self.coding(X, D, L)
+        A = coding.start()
         for _ in range(iterations):
-            A = graph_step(A, X, D, L, lam=self.lam, alpha=self.alpha, N=N)
+            A = coding.step(A, coding.gradient(A), N)
         return A
 
 
