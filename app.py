@@ -3,9 +3,11 @@
 import streamlit as st
 
 from pages.ui.navigation import navigation
+from pages.ui.problems import told
 from pages.ui.sidebar import sidebar
 
 page = navigation()
 st.logo("assets/logo.svg", size="large")
 sidebar()
-page.run()
+with told():
+    page.run()

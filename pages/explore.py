@@ -10,6 +10,7 @@ from pages.ui.forms import segments
 from pages.ui.live import badge, scope_words, trouble
 from pages.ui.navigation import through_app
 from pages.ui.offers import offered
+from pages.ui.problems import told
 from pages.ui.scorecard import score_card
 from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
 from pages.ui.text import plain
@@ -51,10 +52,11 @@ if data.fingerprint != run.result["fingerprint"]:
 trouble(run)
 if run.status == Status.STOPPED:
     st.caption(":material/stop: Stopped on request; these are the results of what was reached.")
-score_card(run)
-st.divider()
-fitting = offered(run, store().files.array_names(run.id, "final"))
-if "view" not in st.session_state and st.query_params.get("view") in fitting:
-    st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
-titles = {name: view.label for name, view in fitting.items()}
-fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")].draw(run, data)
+with told():
+    score_card(run)
+    st.divider()
+    fitting = offered(run, store().files.array_names(run.id, "final"))
+    if "view" not in st.session_state and st.query_params.get("view") in fitting:
+        st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
+    titles = {name: view.label for name, view in fitting.items()}
+    fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")].draw(run, data)

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,6 +68,19 @@ def benchmark_data() -> Path:
 @pytest.fixture
 def store(lab_home: Path) -> RunStore:
     return RunStore(lab_home)
+
+
+@pytest.fixture
+def inline_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Jobs of pages run in the page's own thread; the queue of one test is not seen by the next."""
+    import streamlit as st
+
+    from core.jobs import JobQueue
+
+    st.cache_resource.clear()
+    monkeypatch.setattr("pages.ui.state.JobQueue", partial(JobQueue, immediate=True))
+    yield
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: P
     assert command("show", run_id, "--json").returncode == 2
 
 
-def test_an_interrupt_in_the_middle_ends_with_130_and_a_stopped_run(
-    store: RunStore, worker_env: Callable[..., dict[str, str]]
-) -> None:
+@pytest.fixture
+def begun(store: RunStore, worker_env: Callable[..., dict[str, str]]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that trains for a long time, and its run once it is on its way."""
     arguments = ("run", "ae_kmeans", *SMALL, "--set", "pretrain_epochs=100000", "--device", "cpu", "--json")
     child = subprocess.Popen(
         [sys.executable, "-m", "core", *arguments],
@@ -100,14 +101,34 @@ def test_an_interrupt_in_the_middle_ends_with_130_and_a_stopped_run(
     )
     try:
         (run,) = wait_until(lambda: [run for run in store.runs() if run.progress.get("step", 0) > 1])
-        child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
+        yield child, run.id
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_middle_ends_with_130_and_a_stopped_run(
+    store: RunStore, begun: tuple[subprocess.Popen[str], str], sent: signal.Signals
+) -> None:
+    child, run_id = begun
+    child.send_signal(sent)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 130 and "Traceback" not in err
-    stopped = store.get(run.id)
-    assert stopped.status == Status.STOPPED and stopped.result["n_samples"] == 80 and store.history(run.id)
+    stopped = store.get(run_id)
+    assert stopped.status == Status.STOPPED and stopped.result["n_samples"] == 80 and store.history(run_id)
+
+
+def test_a_run_whose_process_is_gone_is_resumed(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    run = store.create(make_spec("kmeans", DataSpec("digits", per_class=8)), owner=(gone.pid, time.time()))
+    assert cli.main(["resume", run.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run_id"] == run.id and store.get(run.id).status == Status.DONE
+    assert cli.main(["resume", run.id]) == 1 and "is done" in capsys.readouterr().err
+    assert cli.main(["resume", "nobody"]) == 2
 
 
 def test_a_run_that_fails_ends_with_1_and_says_why(command: Callable, tmp_path: Path) -> None:

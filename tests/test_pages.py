@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, methods, runs
@@ -25,18 +23,9 @@ from pages.ui import beside, comparison
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
 SMALL = DataSpec("digits", per_class=12, n_classes=4)
 QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "n_atoms": 20, "sweeps": 1}
-
-
-@pytest.fixture(autouse=True)
-def inline_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Jobs run in the page's own thread; the queue of one test is not seen by the next."""
-    st.cache_resource.clear()
-    monkeypatch.setattr("pages.ui.state.JobQueue", partial(JobQueue, immediate=True))
-    yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture

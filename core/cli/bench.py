@@ -56,7 +56,7 @@ def _bench(options: argparse.Namespace) -> int:
         "sensitivity": _bench_sensitivity,
     }
     if options.results is not None:
-        check_target(options.results)
+        check_target(options.results, force=True)
     rows = tasks[options.what](options)
     if options.results is not None:
         print(_keep(options, rows))
@@ -138,7 +138,7 @@ def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"Got {' '.join(options.tasks) or 'nothing'} and --over {' '.join(options.over) or 'nothing'}."
         )
     if options.draw is not None:
-        check_target(options.draw)
+        check_target(options.draw, force=True)
     (method, dataset), (over, *values) = options.tasks, options.over
     found = bench_sensitivity(
         method, DataSpec(dataset, n_samples=options.n_samples), over, values, preset=options.preset,

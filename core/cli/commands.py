@@ -53,8 +53,23 @@ def parse_settings(method: str, settings: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def check_target(file: Path) -> None:
-    if not file.resolve().parent.is_dir():
+def target_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--force", action="store_true", help="replace the file if it exists")
+
+
+def check_target(file: Path, *, force: bool = False) -> None:
+    """Refuse a target that is no place for a file, or where one is that nobody said may go.
+
+    Raises
+    ------
+    InvalidInput
+        If its folder is missing, it is a folder, a link or a device, or it exists and `force` is not set.
+    """
+    if not file.absolute().parent.is_dir():
         raise InvalidInput(f"The folder {file.parent} does not exist.")
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder; give the name of a file in it.")
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise InvalidInput(f"{file} is a link or a device; give the name of a regular file.")
+    if file.exists() and not force:
+        raise InvalidInput(f"{file} exists already. Give another name, or --force to replace it.")

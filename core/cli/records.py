@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.commands import Add, check_target
+from core.cli.commands import Add, check_target, target_arguments
 from core.cli.exits import EXIT_DONE
 from core.runs import Run, RunStore, export_run
 
@@ -19,6 +19,7 @@ def add(command: Add) -> None:
     export = command("export", _export, "Write one run to a .zip.")
     export.add_argument("run_id")
     export.add_argument("file", type=Path)
+    target_arguments(export)
     command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
 
 
@@ -96,7 +97,7 @@ def _show(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     store = RunStore()
     store.get(options.run_id)
-    check_target(options.file)
+    check_target(options.file, force=options.force)
     export_run(store, options.run_id, options.file)
     print(json.dumps({"run_id": options.run_id, "file": str(options.file)}) if options.json else options.file)
     return EXIT_DONE

@@ -12,20 +12,24 @@ from typing import Any
 import numpy as np
 
 from core import methods
-from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings
+from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings, target_arguments
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
-from core.cli.records import print_run
+from core.cli.records import print_run, settled_store
+from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write
 from core.runs import RunStore
+from core.runs.execution import Prepared
 from core.training import Step
 
 
 def add(command: Add) -> None:
     _run_arguments(command("run", _run, "Train a method and print its scores."))
+    command("resume", _resume, "Go on with a run whose process has gone, from its last checkpoint.").add_argument("run_id")
     predict = command("predict", _predict, "Label new samples by a finished run.")
     predict.add_argument("run_id")
     data_arguments(predict)
     predict.add_argument("--out", type=Path, help="write the labels to this .csv")
+    target_arguments(predict)
 
 
 def _run_arguments(sub: argparse.ArgumentParser) -> None:
@@ -60,9 +64,25 @@ def _run(options: argparse.Namespace) -> int:
         print(words, file=sys.stderr)
     store = RunStore()
     record = store.create(spec, owner=this_process())
-    with _Progress() as progress:
-        run = runs.execute(store, record.id, prepared=prepared, on_step=progress)
-    print_run(run, options.json)
+    return _train(store, record.id, options.json, prepared)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from core.runs import claim_for_this_process
+
+    store = settled_store()
+    store.requeue(options.run_id)
+    claim_for_this_process(store, options.run_id)
+    return _train(store, options.run_id, options.json)
+
+
+def _train(store: RunStore, run_id: str, as_json: bool, prepared: Prepared | None = None) -> int:
+    """Work on a claimed run in this process; SIGTERM ends it like Ctrl-C, with what was reached."""
+    from core import runs
+
+    with interrupted_by_sigterm(), _Progress() as progress:
+        run = runs.execute(store, run_id, prepared=prepared, on_step=progress)
+    print_run(run, as_json)
     return EXITS.get(run.status, EXIT_FAILED)
 
 
@@ -70,7 +90,7 @@ def _predict(options: argparse.Namespace) -> int:
     from core.runs import label_new, to_csv
 
     if options.out is not None:
-        check_target(options.out)
+        check_target(options.out, force=options.force)
     new = label_new(RunStore(), options.run_id, data_spec(options))
     if options.out is not None:
         with atomic_write(options.out) as file:

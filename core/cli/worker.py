@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import signal
-from types import FrameType
 
 from core.cli.commands import Add
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
+from core.cli.signals import interrupt
 from core.common import InvalidInput
 from core.jobs import serve_analyst, serve_standby, work
 from core.runs import RunStore
@@ -21,7 +21,7 @@ def add(command: Add) -> None:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     store = RunStore()
     if options.analyst:
         serve_analyst(store)
@@ -30,7 +30,3 @@ def _worker(options: argparse.Namespace) -> int:
         raise InvalidInput("worker takes a RUN_ID, --standby or --analyst.")
     run = serve_standby(store) if options.standby else work(store, options.run_id)
     return EXIT_DONE if run is None else EXITS.get(run.status, EXIT_FAILED)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -12,9 +12,10 @@ from core.common.errors import (
     NotFitted,
     ParameterError,
     RunConflict,
+    StorageError,
     UnknownName,
 )
-from core.common.files import atomic_write
+from core.common.files import atomic_write, stored_file
 from core.common.home import data_folders, home
 from core.common.params import Param, check_all, choice, flag, integer, params_of, real, redeclared, sizes
 from core.common.parts import Held, Part, flatten, held
@@ -31,6 +32,7 @@ __all__ = [
     "ParameterError",
     "Part",
     "RunConflict",
+    "StorageError",
     "UnknownName",
     "atomic_write",
     "check_all",
@@ -45,4 +47,5 @@ __all__ = [
     "real",
     "redeclared",
     "sizes",
+    "stored_file",
 ]

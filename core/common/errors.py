@@ -8,6 +8,7 @@
     │   ├── DataError           a file or data set that cannot be read or used
     │   ├── DeviceError         a device that is not on this machine
     │   └── UnknownName         a method, data set, preset or run that does not exist
+    ├── StorageError            the home, the database or a file in it that cannot be read or written
     ├── Diverged                a loss term stopped being finite
     └── RunConflict             the run is not in a state that allows the request
 """
@@ -47,6 +48,10 @@ class UnknownName(InvalidInput):
         hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(names) if names else "none"
         super().__init__(f"There is no {kind} named {given!r}.{hint} Known: {listed}.")
+
+
+class StorageError(AffinityLabError):
+    """The home, its database or a file of a run cannot be read or written; the message says which, why, and what to do."""
 
 
 class Diverged(AffinityLabError):

@@ -1,13 +1,18 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what is said of those that cannot be read."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
+
+from core.common.errors import StorageError
 
 
 @contextmanager
@@ -23,3 +28,23 @@ def atomic_write(path: Path) -> Iterator[Any]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def stored_file(path: Path) -> Iterator[None]:
+    """Read a file that the app has written; one that is broken is told by name.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read as what it should be. A `FileNotFoundError` is passed on.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError, BadZipFile, RuntimeError, KeyError, UnpicklingError, zlib.error) as error:
+        raise StorageError(
+            f"The file {path} is broken and cannot be read ({str(error).partition('.')[0] or type(error).__name__}). Delete "
+            "what it belongs to, or put back a copy of it."
+        ) from error

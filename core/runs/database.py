@@ -1,4 +1,4 @@
-"""The database of one home: its schema, and short-lived connections to it."""
+"""The database of one home: its schema and version, and short-lived connections to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.common import StorageError
+
+SCHEMA_VERSION = 1  # raise it when a table changes, and say in `_migrate` how an older one becomes it
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, spec TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL, started REAL, finished REAL,
@@ -24,21 +27,46 @@ CREATE TABLE IF NOT EXISTS notices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 
 class Database:
-    """One SQLite file (WAL). Every caller gets a connection of its own, so that processes can share it."""
+    """One SQLite file (WAL). Every caller gets a connection of its own, so that processes can share it.
+
+    Raises
+    ------
+    StorageError
+        Whenever the file cannot be read or written, or was written by a newer version of the app.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with self.connect() as db:
+            found = db.execute("PRAGMA user_version").fetchone()[0]
+            if found > SCHEMA_VERSION:
+                raise StorageError(
+                    f"The database {path} was written by a newer version of Affinity Lab (format {found}, this one knows "
+                    f"{SCHEMA_VERSION}). Update the app, or name another folder in AFFINITY_LAB_HOME."
+                )
             db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA)
+            if found < SCHEMA_VERSION:
+                _migrate(db)
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self._path, timeout=20, isolation_level=None)
-        db.row_factory = sqlite3.Row
         try:
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA synchronous = NORMAL")
-            yield db
-        finally:
-            db.close()
+            db = sqlite3.connect(self._path, timeout=20, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            try:
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute("PRAGMA synchronous = NORMAL")
+                yield db
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"The database {self._path} cannot be used: {error}. Look whether its disk is full or read-only; if the file "
+                "is broken, move it away, and a new one is made beside the runs that lie in its folder."
+            ) from error
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Make the tables, or take over those of before there was a version: they are the same."""
+    db.executescript(_SCHEMA)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

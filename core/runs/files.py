@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import atomic_write
+from core.common import atomic_write, stored_file
 
 
 class RunFiles:
@@ -31,16 +31,22 @@ class RunFiles:
             np.savez(file, allow_pickle=False, **dict(arrays))
 
     def arrays(self, run_id: str, name: str, keys: Iterable[str] | None = None) -> dict[str, NDArray]:
-        """Read ``<name>.npz``, or only some of its arrays; empty if the file is not there."""
+        """Read ``<name>.npz``, or only some of its arrays; empty if the file is not there.
+
+        Raises
+        ------
+        StorageError
+            If it is broken.
+        """
         path = self.folder(run_id) / f"{name}.npz"
         if not path.exists():
             return {}
-        with np.load(path, allow_pickle=False) as stored:
+        with stored_file(path), np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files if keys is None or key in keys}
 
     def array_names(self, run_id: str, name: str) -> list[str]:
         path = self.folder(run_id) / f"{name}.npz"
         if not path.exists():
             return []
-        with np.load(path, allow_pickle=False) as stored:
+        with stored_file(path), np.load(path, allow_pickle=False) as stored:
             return list(stored.files)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -23,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import UnknownName
+from core.common import UnknownName, stored_file
 
 NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
+ALWAYS_TOLD = ("dataset", "n_samples", "method", "run", "device")
 STALE_SECONDS = 3600.0
 VERSION = 2  # raise it when a recipe comes to mean another network, or its state other parts
 
@@ -77,12 +79,15 @@ class PretrainedStore:
         """The tensors, on the CPU."""
         import torch
 
-        state: dict[str, Any] = torch.load(self._known(key) / STATE, map_location="cpu", weights_only=True)
+        path = self._known(key) / STATE
+        with stored_file(path):
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
 
     def pictures(self, key: str) -> dict[str, NDArray]:
         """``X`` and ``X_hat``: some samples and their reconstructions."""
-        with np.load(self._known(key) / PICTURES, allow_pickle=False) as stored:
+        path = self._known(key) / PICTURES
+        with stored_file(path), np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
     def put(
@@ -137,12 +142,17 @@ class PretrainedStore:
         return self._folder(key)
 
     def _about(self, folder: Path) -> Pretrained | None:
-        """What is told of a network; None if it is not there, or not any more."""
+        """What is told of a network; None if it is not there, or not any more, or not to be understood."""
         try:
             told = json.loads((folder / ABOUT).read_text())
+            facts = {**told["facts"]}
+            float(facts["created"]), float(facts["seconds"]), [facts[name] for name in ALWAYS_TOLD]
+            return Pretrained(folder.name, dict(told["recipe"]), facts)
         except FileNotFoundError:
             return None
-        return Pretrained(folder.name, told["recipe"], told["facts"])
+        except (ValueError, TypeError, KeyError) as error:
+            logging.getLogger(__name__).warning("The kept network %s cannot be read: %s", folder.name, error)
+            return None
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import datasets, evaluation, methods
-from core.common import DataError
+from core.common import DataError, stored_file
 from core.datasets import Dataset, DataSpec
 from core.graphs import nearest_of
 from core.methods import Clusterer
@@ -91,7 +91,12 @@ def _weights(store: RunStore, run_id: str) -> dict[str, Any]:
     path = store.files.folder(run_id) / "weights.safetensors"
     if not path.is_file():
         return {}
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    weights: dict[str, Any] = load_file(path)
+    with stored_file(path):
+        try:
+            weights: dict[str, Any] = load_file(path)
+        except SafetensorError as error:  # neither an OSError nor a ValueError
+            raise ValueError(str(error)) from error
     return weights

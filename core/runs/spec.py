@@ -22,6 +22,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     LOST = "lost"
+    BROKEN = "broken"  # the record cannot be read: never stored, only told
 
 
 ACTIVE = (Status.STARTING, Status.RUNNING, Status.PAUSED)

@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from core import methods
-from core.common import RunConflict, UnknownName
+from core.common import AffinityLabError, InvalidInput, RunConflict, UnknownName
 from core.common import home as default_home
+from core.datasets import DataSpec
 from core.runs.database import Database
 from core.runs.files import RunFiles
 from core.runs.notices import Notices
 from core.runs.requests import Requests
 from core.runs.spec import ACTIVE, CHECKPOINT, OVER, REQUESTS, HistoryRow, Run, RunSpec, Status
 
+LAST_SECOND = 253_402_300_800.0  # the year 10000
 _JSON = ("progress", "result", "error", "alarms")
 
 
@@ -42,6 +44,8 @@ class RunStore:
 
     def __init__(self, home: str | Path | None = None) -> None:
         self.home = Path(home) if home is not None else default_home()
+        if self.home.exists() and not self.home.is_dir():
+            raise InvalidInput(f"The home of the app must be a folder. {self.home} is a file; see AFFINITY_LAB_HOME.")
         self.files = RunFiles(self.home)
         self._database = Database(self.home / "runs.sqlite")
         self.requests = Requests(self._database)
@@ -89,15 +93,20 @@ class RunStore:
             row = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise UnknownName("run", run_id, [run.id for run in self.runs()[:20]])
-        return _to_run(row)
+        return _read(row)
 
     def runs(self, *, status: Iterable[Status] | None = None, references: bool = True) -> list[Run]:
-        """All runs, newest first."""
-        wanted = [str(s) for s in (status if status is not None else Status)]
-        marks = ", ".join("?" * len(wanted))
-        query = f"SELECT * FROM runs WHERE status IN ({marks}) AND reference <= ? ORDER BY created DESC, rowid DESC"
+        """All runs, newest first; with `status` only those of such a status, and of broken ones none unless asked for."""
+        wanted = set(status) if status is not None else set(Status)
+        query = "SELECT * FROM runs WHERE reference <= ? ORDER BY created DESC, rowid DESC"
+        if status is not None and Status.BROKEN not in wanted:  # a short list of a long table is asked for ten times a second
+            query = query.replace("ORDER", f"AND status IN ({', '.join('?' * len(wanted))}) ORDER")
+            given: tuple[Any, ...] = (int(references), *map(str, wanted))
+        else:
+            given = (int(references),)
         with self._database.connect() as db:
-            return [_to_run(row) for row in db.execute(query, (*wanted, int(references)))]
+            found = [_read(row) for row in db.execute(query, given)]
+        return [run for run in found if run.status in wanted]
 
     def annotate(self, run_id: str, *, tags: str | None = None, notes: str | None = None) -> None:
         """Change tags or notes, which stay open to the user when a run is over."""
@@ -178,6 +187,30 @@ class RunStore:
         with self._database.connect() as db:
             rows = db.execute(query, (run_id, after)).fetchall()
         return [HistoryRow(r["seq"], r["stage"], r["step"], r["seconds"], json.loads(r["scalars"])) for r in rows]
+
+
+def _read(row: sqlite3.Row) -> Run:
+    """A record, or one that says why it cannot be read: of all others nothing is lost."""
+    try:
+        run = _to_run(row)
+        _demand_sense(run)
+        return run
+    except (ValueError, TypeError, KeyError, AttributeError, AffinityLabError) as error:
+        words = f"This record cannot be read ({type(error).__name__}: {error}). It can be exported or deleted."
+        spec = RunSpec(method="unknown", data=DataSpec("unknown"), params={})
+        described = {"message": words, "bad_input": False, "traceback": ""}
+        return Run(
+            id=row["id"], spec=spec, status=Status.BROKEN, created=0.0, reference=bool(row["reference"]), error=described
+        )
+
+
+def _demand_sense(run: Run) -> None:
+    """Refuse what pages would stumble over: times beyond all calendars, results of a method that is not here any more."""
+    for time_ in (run.created, run.started, run.finished):
+        if time_ is not None and not 0 <= time_ < LAST_SECOND:
+            raise ValueError(f"a time of {time_!r}")
+    if run.status in (*OVER, Status.LOST):  # one that waits fails in its worker, in words
+        methods.method_class(run.spec.method)
 
 
 def _to_run(row: sqlite3.Row) -> Run:

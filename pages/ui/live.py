@@ -16,6 +16,7 @@ from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.plots.palette import heat_image
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import plain, plain_names
 
@@ -38,6 +39,7 @@ BADGES: dict[str, tuple[Any, str]] = {
     Status.STOPPED: ("orange", ":material/stop:"),
     Status.FAILED: ("red", ":material/error:"),
     Status.LOST: ("violet", ":material/help:"),
+    Status.BROKEN: ("red", ":material/broken_image:"),
 }
 PARTS = {"dictionary": "Dictionary", "graph": "Graph", "clusters": "First clusters"}  # of a start that is no network
 MAX_CURVE_POINTS = 400
@@ -59,11 +61,14 @@ def _panel(run_id: str) -> None:
         return
     st.markdown(f"##### {plain(run_name(run))}")
     status_line(run)
-    controls(run)
     trouble(run)
+    if run.status == Status.BROKEN:
+        return
+    controls(run)
     rows = store().history(run_id)
     score_row(rows, run)
-    pictures(store(), run)
+    with told():
+        pictures(store(), run)
     loss_curves(rows, run)
     if run.over:
         st.session_state.setdefault("seen_over", set())
@@ -177,8 +182,9 @@ def trouble(run: Run) -> None:
         st.info("The process of this run is gone. This is the last that was seen of it.", icon=":material/help:")
     if run.error:
         st.error(plain(run.error["message"]), icon=":material/error:")
-        with st.expander("Traceback"):
-            st.code(run.error["traceback"])
+        if run.error.get("traceback"):
+            with st.expander("Traceback"):
+                st.code(run.error["traceback"])
 
 
 def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
