@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
 _state = {"app_has_run": False}
@@ -11,6 +12,7 @@ _state = {"app_has_run": False}
 def navigation() -> StreamlitPage:
     """Configure the app, declare its pages, and return the one that is asked for."""
     _state["app_has_run"] = True
+    net_util._external_ip = ""  # Streamlit asks a service on the internet for it when an origin is foreign to it
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
     return st.navigation(
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import re
 import time
 import zipfile
@@ -241,6 +243,31 @@ def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/runs")
     expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Explore")).to_be_visible()
+
+
+def test_only_its_own_name_opens_the_app_and_nothing_is_looked_up_outside(page: Page, server: Server) -> None:
+    """A page elsewhere that lets its name point to this machine (DNS rebinding) gets no session."""
+    page.goto(f"{server.url}/results")
+    settle(page)
+    own = server.url.removeprefix("http://")
+    assert handshake(own, host=own, origin=server.url) == 101
+    assert handshake(own, host="rebound.example:8501", origin="http://rebound.example:8501") == 403
+    assert handshake(own, host=own, origin="http://elsewhere.example") == 403
+    assert "external IP" not in server.log()
+
+
+def handshake(address: str, *, host: str, origin: str) -> int:
+    """Ask for the websocket of the app, and return the status of the answer."""
+    connection = http.client.HTTPConnection(address, timeout=20)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    key = base64.b64encode(bytes(16)).decode()
+    upgrade = {"Host": host, "Origin": origin, "Upgrade": "websocket", "Connection": "Upgrade"}
+    for name, value in {**upgrade, "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13"}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
