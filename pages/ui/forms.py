@@ -96,10 +96,14 @@ def log_options(param: Param, value: float) -> list[float]:
 
 def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) -> Any:
     """A row of exclusive choices, value to title; the first one is chosen at the start, and if the last is not offered now."""
-    values = list(names)
-    if st.session_state.get(key) not in names:
-        st.session_state.pop(key, None)
-    start = None if key in st.session_state else values[0]
-    return st.segmented_control(
+    values, state, kept = list(names), st.session_state, f"{key}:kept"
+    if key in state and state[key] not in names:
+        state[key] = state[kept] if state.get(kept) in names else values[0]
+    start = None if key in state else values[0]
+    state[kept] = state.get(key, start)
+    chosen = st.segmented_control(
         label, values, default=start, required=True, format_func=lambda value: names[value], key=key, **options
     )
+    if chosen is None:  # Back and Forward clear a choice that the address does not name: take it again
+        st.rerun()
+    return chosen

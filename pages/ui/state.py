@@ -61,7 +61,10 @@ def chosen_run(runs: list[Run], newest: list[Run] | None = None) -> Run | None:
         st.query_params.pop("run", None)
         st.session_state.pop("run", None)
     newest = runs if newest is None else newest
-    return found or (newest[0] if newest else None)
+    found = found or (newest[0] if newest else None)
+    if wanted and found is not None:  # who came by a link looks at that run on the other pages too
+        st.session_state["run"] = found.id  # not in the address: every change of it is one more step for Back
+    return found
 
 
 def choose_run(run_id: str) -> None:

@@ -245,6 +245,36 @@ def test_a_deep_link_is_the_first_visit(page: Page, server: Server) -> None:
     expect(page.get_by_role("link", name="Explore")).to_be_visible()
 
 
+def test_back_and_forward_over_all_pages_keep_the_run_and_the_view(page: Page, server: Server, store: RunStore) -> None:
+    specs = [runs.make_spec(method, DataSpec("digits", per_class=20), device="cpu") for method in ("ridge", "kmeans")]
+    first, _ = (runs.execute(store, store.create(spec, owner=this_process()).id).id for spec in specs)
+    page.goto(f"{server.url}/explore?run={first}")
+
+    def explored(view: str) -> None:
+        expect(page.get_by_role("heading", name="Explore", exact=True)).to_be_visible()
+        settle(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_text(re.compile("ridge on"))).not_to_have_count(0)
+        expect(page.get_by_test_id("stButtonGroup").get_by_role("radio", name=view, exact=True)).to_be_checked()
+
+    explored("Embedding")
+    for view in ("Embedding", "Confusion"):
+        if view != "Embedding":
+            page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
+            explored(view)
+        for name in ("Data", "Train", "Auto-encoders", "Runs", "Results") if view == "Embedding" else ("Train", "Runs"):
+            page.get_by_role("link", name=name, exact=True).click()
+            expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+            settle(page)
+            page.go_back()
+            explored(view)
+            page.go_forward()
+            expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+            settle(page)
+            page.go_back()
+            explored(view)
+
+
 def test_only_its_own_name_opens_the_app_and_nothing_is_looked_up_outside(page: Page, server: Server) -> None:
     """A page elsewhere that lets its name point to this machine (DNS rebinding) gets no session."""
     page.goto(f"{server.url}/results")
