@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import queue
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from core import explore
+from core.jobs.lines import listen
 from core.jobs.workers import WorkerProcess
 from core.runs import RunStore
 
@@ -90,12 +90,6 @@ def serve_analyst(store: RunStore) -> None:
     """
     os.nice(10)
     questions: queue.LifoQueue[str] = queue.LifoQueue()
-
-    def read() -> None:
-        for line in os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8"):
-            questions.put(line)
-        os._exit(0)
-
-    threading.Thread(target=read, daemon=True).start()
+    listen(questions)
     while True:
         explore.answer(store, explore.Question.from_json(json.loads(questions.get())))

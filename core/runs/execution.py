@@ -20,6 +20,7 @@ from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
 from core.runs.handle import RunHandle
+from core.runs.isolation import isolated
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import Run, RunSpec, Status
@@ -35,6 +36,7 @@ MAX_SNAPSHOTS = 100
 DEVICES = ("auto", "cpu", "cuda")
 
 OnStep = Callable[[Step, Mapping[str, float]], None]
+Load = Callable[[DataSpec], Dataset]
 
 
 def make_spec(
@@ -100,10 +102,10 @@ class Prepared:
     seconds: float
 
 
-def prepare(spec: RunSpec) -> Prepared:
+def prepare(spec: RunSpec, load: Load = datasets.load) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
     started = time.perf_counter()
-    data = datasets.load(spec.data)
+    data = load(spec.data)
     return Prepared(data, check(spec, data), time.perf_counter() - started)
 
 
@@ -131,18 +133,21 @@ def check(spec: RunSpec, data: Dataset) -> Clusterer:
     return method
 
 
-def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None) -> Run:
-    """Run a claimed record to its end, on as many threads as any run gets.
+def execute(
+    store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None, load: Load = datasets.load
+) -> Run:
+    """Run a claimed record to its end, on as many threads as any run gets, and as if it were the first of its process.
 
-    `prepared` saves loading the data again for a caller that has checked the spec by preparing it.
+    `prepared` saves loading the data again for a caller that has checked the spec by preparing it, `load` for one that
+    keeps data.
 
     Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
     outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
     """
     run = RunHandle.open(store, run_id)
-    execution = _Execution(run, prepared, on_step)
+    execution = _Execution(run, prepared, on_step, load)
     try:
-        with limited_threads(training_threads()):
+        with limited_threads(training_threads()), isolated(run.spec.seed):
             result = execution.train()
         run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
     except KeyboardInterrupt:
@@ -177,8 +182,8 @@ def _demand_finite(arrays: Arrays, step: Step) -> None:
 class _Execution:
     """One pass of the training loop."""
 
-    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None) -> None:
-        self.run, self.prepared, self.on_step = run, prepared, on_step
+    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None, load: Load) -> None:
+        self.run, self.prepared, self.on_step, self.load = run, prepared, on_step, load
         self.stages = Stages()
         self.record = Recorder(run)
         self.shelf: RunShelf | None = None
@@ -190,7 +195,7 @@ class _Execution:
     def train(self) -> dict[str, Any]:
         """The whole run: load, every stage of the method, the last look."""
         self.record.announce("load")
-        ready = self.prepared or prepare(self.run.spec)
+        ready = self.prepared or prepare(self.run.spec, self.load)
         self.data, self.method = data, method = ready.data, ready.method
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
