@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from core.jobs.workers import WorkerProcess, stamp
 from core.runs import RunStore, training_threads
 
-IDLE_SECONDS = 300.0
+IDLE_SECONDS = 180.0
+SPARE_SECONDS = 60.0  # where another is free
 GROWN_MB = 1200.0
 SETTLE_SECONDS = 1.0  # for what a run held to be given back after its record has been closed
 
@@ -58,8 +59,9 @@ class Pool:
         for worker in self._workers:
             if worker.run is not None and worker.run not in active:
                 worker.run, worker.idle_since = None, time.monotonic()
-        for worker in self._free():
-            if worker.idle_for(IDLE_SECONDS) or (worker.grown and worker.idle_for(SETTLE_SECONDS)):
+        for place, worker in enumerate(self._free()):
+            idle = worker.idle_for(SPARE_SECONDS if place else IDLE_SECONDS)
+            if idle or (worker.grown and worker.idle_for(SETTLE_SECONDS)):
                 self._dismiss(worker)
 
     def ready(self) -> bool:
@@ -70,13 +72,13 @@ class Pool:
         self._workers.append(_Worker(WorkerProcess(self.store, "--standby", threads=training_threads())))
 
     def take(self) -> WorkerProcess | None:
-        """A free worker that may train now: the one that trained last, since it is warm."""
+        """A free worker that may train now."""
         now = stamp(self.store.home)
         for worker in self._free():
             if worker.process.stamp != now:
                 self._dismiss(worker)
         free = [worker for worker in self._free() if not worker.grown]
-        return max(free, key=lambda worker: worker.idle_since or 0.0).process if free else None
+        return free[0].process if free else None
 
     def assign(self, process: WorkerProcess, run_id: str) -> None:
         """Send a run, which has been claimed for this process, to it."""
@@ -97,7 +99,9 @@ class Pool:
         self._workers, self._leaving = [], []
 
     def _free(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.run is None]
+        """Those without a run, the one that trained last first: it is warm."""
+        free = [worker for worker in self._workers if worker.run is None]
+        return sorted(free, key=lambda worker: worker.idle_since or 0.0, reverse=True)
 
     def _dismiss(self, worker: _Worker) -> None:
         worker.process.dismiss()

@@ -19,6 +19,7 @@ from typing import Any
 from core import methods
 from core.common import RunConflict, UnknownName
 from core.jobs.analyst import Analyst
+from core.jobs.capacity import Capacity
 from core.jobs.pool import Pool
 from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost
 
@@ -33,15 +34,23 @@ class JobQueue:
     Parameters
     ----------
     store : RunStore
-    cpu_jobs, gpu_jobs : int
-        How many runs may train at once on each kind of device.
+    cpu_jobs : int, optional
+        How many runs may train at once on the processor. Default: see `Capacity`.
+    gpu_jobs : int
+        How many on a GPU.
     immediate : bool
         Run inline, in the calling thread; for tests.
+
+    Raises
+    ------
+    ParameterError
+        If the environment variable ``AFFINITY_LAB_WORKERS`` is set to what cannot be.
     """
 
-    def __init__(self, store: RunStore, *, cpu_jobs: int = 1, gpu_jobs: int = 1, immediate: bool = False) -> None:
+    def __init__(self, store: RunStore, *, cpu_jobs: int | None = None, gpu_jobs: int = 1, immediate: bool = False) -> None:
         self.store = store
-        self.limits = {"cpu": cpu_jobs, "cuda": gpu_jobs}
+        self.capacity = Capacity(store, cpu_jobs)
+        self.gpu_jobs = gpu_jobs
         self.immediate = immediate
         self.analyst = Analyst(store, immediate=immediate)
         self._token = secrets.token_hex(8)
@@ -116,8 +125,11 @@ class JobQueue:
 
     def _next(self, training: Sequence[Run]) -> Run | None:
         """The first of the waiting runs whose kind of device is not all taken."""
-        taken = Counter(map(self._kind, training))
-        return next((run for run in self._waiting() if taken[kind := self._kind(run)] < self.limits[kind]), None)
+        waiting = self._waiting()
+        if not waiting:
+            return None
+        taken, limits = Counter(map(self._kind, training)), {"cpu": self.capacity.now, "cuda": self.gpu_jobs}
+        return next((run for run in waiting if taken[kind := self._kind(run)] < limits[kind]), None)
 
     def _start(self, run: Run) -> None:
         worker = self.pool.take()

@@ -19,7 +19,7 @@ from typing import NoReturn
 from core import datasets, methods
 from core.jobs.lastdata import LastData
 from core.jobs.lines import listen
-from core.runs import Run, RunStore, claim_for_this_process, execute, forget_peak
+from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak
 
 WARM_PAUSE = 0.5  # the next run of several is sent sooner
 
@@ -83,7 +83,7 @@ def _warm_torch(store: RunStore) -> None:
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    store.notices.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": os.cpu_count()})
+    store.notices.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": available_cores()})
 
 
 def _warm_training(_: RunStore) -> None:

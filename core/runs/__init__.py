@@ -13,7 +13,7 @@ from core.runs.processes import claim_for_this_process, has_worker, process_star
 from core.runs.recorder import forget_peak
 from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
-from core.runs.threads import thread_variables, training_threads
+from core.runs.threads import available_cores, thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
@@ -30,6 +30,7 @@ __all__ = [
     "RunSpec",
     "RunStore",
     "Status",
+    "available_cores",
     "check",
     "claim_for_this_process",
     "estimate",

@@ -102,10 +102,10 @@ class Prepared:
     seconds: float
 
 
-def prepare(spec: RunSpec, load: Load = datasets.load) -> Prepared:
+def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
     started = time.perf_counter()
-    data = load(spec.data)
+    data = (load or datasets.load)(spec.data)
     return Prepared(data, check(spec, data), time.perf_counter() - started)
 
 
@@ -134,7 +134,7 @@ def check(spec: RunSpec, data: Dataset) -> Clusterer:
 
 
 def execute(
-    store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None, load: Load = datasets.load
+    store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None, load: Load | None = None
 ) -> Run:
     """Run a claimed record to its end, on as many threads as any run gets, and as if it were the first of its process.
 
@@ -182,7 +182,7 @@ def _demand_finite(arrays: Arrays, step: Step) -> None:
 class _Execution:
     """One pass of the training loop."""
 
-    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None, load: Load) -> None:
+    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None, load: Load | None) -> None:
         self.run, self.prepared, self.on_step, self.load = run, prepared, on_step, load
         self.stages = Stages()
         self.record = Recorder(run)
