@@ -13,7 +13,9 @@ from typing import Any
 from core.bench.around.ratio import Ratio, cpu_seconds
 from core.common import ParameterError
 
-PIECES: dict[str, str] = {}
+PIECES: dict[str, str] = {
+    "queue": "many runs through the queue: what a run costs, what a second worker brings, how soon a launch trains",
+}
 
 
 def bench_around(pieces: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
