@@ -36,6 +36,7 @@ def serve_standby(store: RunStore) -> NoReturn:
         except queue.Empty:
             to_warm.pop(0)(store)
             continue
+        _claim(store, run_id)
         _train(store, run_id, data)
         gc.collect()  # networks and optimizers hold each other
         forget_peak()
@@ -43,15 +44,18 @@ def serve_standby(store: RunStore) -> NoReturn:
 
 def work(store: RunStore, run_id: str) -> Run:
     """Train one run to its end, and end with the app if there is one; a terminal or a batch system has no such pipe."""
+    _claim(store, run_id)
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         listen(queue.Queue())
     return _train(store, run_id, LastData())
 
 
-def _train(store: RunStore, run_id: str, data: LastData) -> Run:
-    run = store.get(run_id)
-    if run.pid != os.getpid():  # the app claims a run for the worker it sends it to
+def _claim(store: RunStore, run_id: str) -> None:
+    if store.get(run_id).pid != os.getpid():  # the app claims a run for the worker it sends it to
         claim_for_this_process(store, run_id)
+
+
+def _train(store: RunStore, run_id: str, data: LastData) -> Run:
     with _log_of(store, run_id):
         return execute(store, run_id, load=data.load)
 
