@@ -20,6 +20,7 @@ from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
 from core.runs.handle import RunHandle
+from core.runs.imports import import_for
 from core.runs.isolation import isolated
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
@@ -95,18 +96,20 @@ def resolve_device(device: str, cls: type[Clusterer]) -> str:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data and method of a spec, and the seconds it took to get them."""
+    """Data and method of a spec, and the seconds it took to import what they need, and to get them."""
 
     data: Dataset
     method: Clusterer
     seconds: float
+    import_seconds: float
 
 
 def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
+    importing = import_for(methods.method_class(spec.method))
     started = time.perf_counter()
     data = (load or datasets.load)(spec.data)
-    return Prepared(data, check(spec, data), time.perf_counter() - started)
+    return Prepared(data, check(spec, data), time.perf_counter() - started, importing)
 
 
 def check(spec: RunSpec, data: Dataset) -> Clusterer:
@@ -147,8 +150,10 @@ def execute(
     run = RunHandle.open(store, run_id)
     execution = _Execution(run, prepared, on_step, load)
     try:
-        with limited_threads(training_threads()), isolated(run.spec.seed):
-            result = execution.train()
+        with limited_threads(training_threads()):
+            execution.load_libraries()
+            with isolated(run.spec.seed):
+                result = execution.train()
         run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
     except KeyboardInterrupt:
         execution.record.flush()
@@ -192,6 +197,10 @@ class _Execution:
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         self.next_look = 0.0
 
+    def load_libraries(self) -> None:
+        """Import what the method needs, so that no other stage is charged for it."""
+        self.record.charge("import", import_for(methods.method_class(self.run.spec.method)))
+
     def train(self) -> dict[str, Any]:
         """The whole run: load, every stage of the method, the last look."""
         self.record.announce("load")
@@ -199,6 +208,7 @@ class _Execution:
         self.data, self.method = data, method = ready.data, ready.method
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
+        note("import", ready.import_seconds)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)
         picture = looks.LivePicture(data, self.run.spec.seed)

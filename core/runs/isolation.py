@@ -9,14 +9,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-TORCH_SEED = 67280421310721  # with which torch begins in every process
-
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Begin with the global state of a new process, so that equal seeds give equal labels whatever ran before here.
+    """Begin with the same global state in every process, so that equal seeds give equal labels whatever ran before here.
 
-    No method of this package draws from a global generator. Those of users, or a library that they call, may.
+    No method of this package draws from a global generator. Those of users, or a library that they call, may. That of
+    torch is seeded where torch is loaded, as it is for every method that uses a GPU.
     """
     python, legacy = random.getstate(), np.random.get_state()
     random.seed(seed)
@@ -25,7 +24,7 @@ def isolated(seed: int) -> Iterator[None]:
     grad, torch_random = (torch.is_grad_enabled(), torch.get_rng_state()) if torch is not None else (True, None)
     if torch is not None:
         torch.set_grad_enabled(True)
-        torch.manual_seed(TORCH_SEED)
+        torch.manual_seed(seed)
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from core.runs.spec import HistoryRow
 from core.training import Step
 
 FLUSH_SECONDS = 0.25
-TIMED_STAGES = ("load", "pretrain", "finetune", "spectral")
+TIMED_STAGES = ("import", "load", "pretrain", "finetune", "watch", "spectral", "score")
 
 
 class Recorder:
