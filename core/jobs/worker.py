@@ -8,11 +8,12 @@ and the runs that wait go to another worker.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import queue
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -34,12 +35,11 @@ def serve_standby(store: RunStore) -> NoReturn:
         try:
             run_id = sent.get(timeout=WARM_PAUSE if to_warm else None)
         except queue.Empty:
-            to_warm.pop(0)(store)
+            _attempt(to_warm.pop(0), store)
             continue
         _claim(store, run_id)
         _train(store, run_id, data)
-        gc.collect()  # networks and optimizers hold each other
-        forget_peak()
+        _give_back()
 
 
 def work(store: RunStore, run_id: str) -> Run:
@@ -74,7 +74,23 @@ def _log_of(store: RunStore, run_id: str) -> Iterator[None]:
         os.close(own)
 
 
+def _give_back() -> None:
+    """Let go of what the run held: other processes may need the memory."""
+    gc.collect()  # networks and optimizers hold each other
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    forget_peak()
+
+
 # ---- paid for before there is work -----------------------------------------------------------------------------------
+
+
+def _attempt(warm: Callable[[RunStore], None], store: RunStore) -> None:
+    try:
+        warm(store)
+    except Exception:  # the run that needs it will say in its record what is wrong
+        logging.getLogger(__name__).exception("The worker goes on without %s.", warm.__name__)
 
 
 def _warm_readout(_: RunStore) -> None:
