@@ -106,7 +106,8 @@ class Prepared:
 
 def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
-    importing = import_for(methods.method_class(spec.method))
+    with limited_threads(training_threads()):  # some libraries take note of their threads when they are loaded
+        importing = import_for(methods.method_class(spec.method))
     started = time.perf_counter()
     data = (load or datasets.load)(spec.data)
     return Prepared(data, check(spec, data), time.perf_counter() - started, importing)

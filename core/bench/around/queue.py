@@ -79,5 +79,5 @@ def _once(store: RunStore, run_id: str, so: Callable[[Run], bool], pause: float 
 
 
 def _cpu_of_children() -> float:
-    times = [child.cpu_times() for child in psutil.Process().children()]
-    return sum(time.user + time.system for time in times)
+    used = [child.cpu_times() for child in psutil.Process().children()]
+    return sum(times.user + times.system for times in used)
