@@ -22,10 +22,14 @@ ALONE = "with the start of the process; 8.2 when each run had a process of its o
 
 @dataclass(frozen=True)
 class _Passed:
-    """What so many runs took: CPU seconds of the processes, and the pace once every worker was warm."""
+    """What so many runs took: CPU seconds of the processes, the pace once every worker was warm, and the cores in use.
+
+    On a machine that others use too, two workers do not get two cores, and the pace says as much of the others.
+    """
 
     cpu_seconds: float
     runs_per_second: float
+    cores: float
 
 
 def measure() -> Iterator[Ratio]:
@@ -38,7 +42,9 @@ def measure() -> Iterator[Ratio]:
         return
     with _queue(2) as queue:
         two = _pass_through(queue, 2)
-    paces = f"{one.runs_per_second:.2f} and {two.runs_per_second:.2f} runs a second"
+    paces = (
+        f"{one.runs_per_second:.2f} and {two.runs_per_second:.2f} runs a second on {one.cores:.2f} and {two.cores:.2f} cores"
+    )
     costs = f"{one.cpu_seconds / RUNS:.1f} and {two.cpu_seconds / RUNS:.1f} CPU seconds a run"
     gain = two.runs_per_second / one.runs_per_second
     yield Ratio("throughput of two workers over that of one", gain, at_least=1.8, detail=f"{paces}, {costs}")
@@ -55,14 +61,15 @@ def _queue(workers: int) -> Iterator[JobQueue]:
 
 
 def _pass_through(queue: JobQueue, workers: int) -> _Passed:
-    spec = make_spec("ridge", DataSpec("digits"))
+    began, spec = time.perf_counter(), make_spec("ridge", DataSpec("digits"))
     ids = [queue.store.create(spec).id for _ in range(RUNS)]
     done = [_once(queue.store, run, lambda run: run.over) for run in ids]
     failed = [run for run in done if run.status != Status.DONE]
     if failed:
         raise RunConflict(f"The run {failed[0].id} is {failed[0].status}, so nothing was measured.")
     ends = sorted(run.finished or 0.0 for run in done)[workers - 1 :]  # the first run of each worker is its cold one
-    return _Passed(_cpu_of_children(), (len(ends) - 1) / (ends[-1] - ends[0]))
+    used = _cpu_of_children()
+    return _Passed(used, (len(ends) - 1) / (ends[-1] - ends[0]), used / (time.perf_counter() - began))
 
 
 def _launch(queue: JobQueue) -> float:
