@@ -44,7 +44,8 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for every test, for this process and for those that it starts."""
     home = tmp_path / "home"
     monkeypatch.setenv("AFFINITY_LAB_HOME", str(home))
-    monkeypatch.delenv("AFFINITY_LAB_METHODS", raising=False)
+    for name in ("AFFINITY_LAB_METHODS", "AFFINITY_LAB_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
     if not os.environ.get("AFFINITY_LAB_DATA") and DATA.is_dir():
         monkeypatch.setenv("AFFINITY_LAB_DATA", str(DATA))
     for name in THREADS:

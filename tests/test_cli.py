@@ -62,7 +62,9 @@ def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: P
     assert (result["seed"], result["device"], result["n_samples"]) == (4, "cpu", 80)
     assert (result["params"]["epochs"], result["params"]["channels"]) == (5, [4, 3])
     assert set(result["metrics"]) >= SCORES and all(-1 <= result["metrics"][name] <= 1 for name in SCORES)
-    assert {"load", "pretrain", "finetune", "spectral", "total"} <= set(result["seconds"])
+    seconds = result["seconds"]
+    assert {"import", "load", "pretrain", "finetune", "watch", "spectral", "score", "total"} <= set(seconds)
+    assert seconds["import"] > seconds["load"], "what was imported is not counted as loading"
     assert result["best"]["chosen_with_labels"] is True and result["best"]["acc"] >= result["metrics"]["acc"]
     assert result["peak_rss_mb"] > 50 and result["error"] is None
     run_id = result["run_id"]

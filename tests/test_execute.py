@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +38,7 @@ from core.runs import (
 )
 from core.runs.budget import LookingBudget
 from core.runs.looks import View, alarms
+from core.runs.recorder import peak_rss_mb
 from core.training import Stages, Step
 from tests.conftest import wait_until
 
@@ -236,9 +239,38 @@ def test_the_clock_charges_every_stage_and_the_total_covers_them(store: RunStore
     prepared = prepare(spec)
     done = runs.execute(store, started(store, spec), prepared=prepared)
     seconds = done.result["seconds"]
-    assert seconds["load"] == prepared.seconds > 0
+    assert seconds["load"] == prepared.seconds > 0 and seconds["import"] >= prepared.import_seconds > 0
     assert seconds["finetune"] >= 0.2 and seconds["pretrain"] == 0
     assert seconds["total"] >= sum(value for stage, value in seconds.items() if stage not in ("total", "cpu"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can begin anew")
+def test_the_peak_of_one_run_is_not_that_of_the_next() -> None:
+    np.ones(40_000_000)
+    high = peak_rss_mb()
+    runs.forget_peak()
+    assert peak_rss_mb() < high - 100
+
+
+def test_a_run_begins_with_the_same_random_state_in_any_process(store: RunStore) -> None:
+    drawn: list[tuple[float, ...]] = []
+
+    class Drawing(Clusterer):
+        name = "t_drawing"
+
+        def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+            drawn.append((random.random(), np.random.random(), torch.rand(1).item(), torch.is_grad_enabled()))
+            torch.set_grad_enabled(False)
+            yield Step("finetune", 1, 1, {"loss": 1.0})
+
+    register(Drawing)
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    for seed in (1, 1, 2):
+        runs.execute(store, started(store, RunSpec(method="t_drawing", data=DIGITS, params={}, seed=seed)))
+        assert torch.is_grad_enabled()
+    assert drawn[0] == drawn[1] and drawn[0][-1] and not set(drawn[0][:3]) & set(drawn[2][:3])
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    assert before == after, "whoever calls it keeps his own"
 
 
 def test_a_stage_is_scored_as_often_as_the_spec_says(store: RunStore) -> None:

@@ -16,11 +16,14 @@ import numpy as np
 import psutil
 import pytest
 
-from core import explore, jobs, runs
-from core.common import RunConflict
+from core import datasets, explore, jobs, runs
+from core.common import ParameterError, RunConflict
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
-from core.jobs import Analyst, JobQueue
+from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
+from core.jobs.lastdata import LastData
+from core.jobs.pool import Pool
+from core.jobs.workers import stamp
 from core.runs import Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
 from tests.conftest import wait_until
 
@@ -31,9 +34,12 @@ TINY = {"pretrain_epochs": 5, "channels": "4-3", "kernel_sizes": "3-3"}
 ENDLESS = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 100_000}, device="cpu")
 
 METHODS = '''
-"""One method with a bug, and one that hears nothing."""
+"""One method with a bug, one that hears nothing, and one that leaves everything it can touch in disorder."""
 
+import random
 import time
+
+import numpy as np
 
 from core.methods import Clusterer
 from core.training import Step
@@ -56,7 +62,26 @@ class Deaf(Clusterer):
     def iter_fit(self, X, stages=None):
         yield Step("finetune", 1, 2, {"loss": 1.0})
         time.sleep(600)
+
+
+@register
+class Untidy(Clusterer):
+    name = "t_untidy"
+    uses_gpu = True
+
+    def iter_fit(self, X, stages=None):
+        import torch
+
+        draws = [X.mean(), random.random(), np.random.rand(), torch.rand(1).item(), float(torch.is_grad_enabled())]
+        torch.set_grad_enabled(False)
+        X[:] = 0
+        yield self.conclude({"Z": np.tile(draws, (len(X), 1))})
+
+    def labeller(self, arrays, affinity):
+        return lambda seed: np.arange(len(arrays["Z"])) % self.n_clusters
 '''
+
+UNTIDY = RunSpec(method="t_untidy", data=DIGITS, params={"n_clusters": 4}, seed=3)
 
 
 @pytest.fixture
@@ -117,9 +142,9 @@ def training(store: RunStore, run_id: str, stage: str = "finetune", step: int = 
 
 @pytest.mark.usefixtures("no_references")
 def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_new_queue(
-    store: RunStore, make_queue: Callable[..., JobQueue]
+    store: RunStore, make_queue: Callable[..., JobQueue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = make_queue()
+    first = make_queue(cpu_jobs=1)
     run, second, third = (first.submit(spec).id for spec in (ENDLESS, make_spec("kmeans", DIGITS), make_spec("kmeans", DIGITS)))
     assert [first.position(r) for r in (run, second, third)][1:] in ([1, 2], [0, 1])
 
@@ -131,7 +156,7 @@ def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_n
     assert store.history(run, after=before) and store.files.arrays(run, "live")
     assert {store.get(r).status for r in (second, third)} == {Status.QUEUED}, "one CPU job at a time"
 
-    again = make_queue()  # a page reloads the modules: a new queue on the same store
+    again = make_queue(cpu_jobs=1)  # a page reloads the modules: a new queue on the same store
     time.sleep(3 * jobs.TICK_SECONDS)
     assert store.get(run).pid == seen.pid and has_worker(store.get(run)), "it finds the worker that runs, and leaves it alone"
     with pytest.raises(RunConflict):
@@ -143,16 +168,19 @@ def test_runs_train_one_after_another_can_be_watched_and_stopped_and_survive_a_n
 
     done = [becomes(store, r, Status.DONE) for r in (second, third)]
     starts = [stopped.started, *(r.started for r in done)]
-    assert starts == sorted(starts) and len({stopped.pid, *(r.pid for r in done)}) == 3
+    assert starts == sorted(starts)
+    assert stopped.pid != done[0].pid == done[1].pid, "the new queue has a worker of its own, which takes one after the other"
     assert done[1].started >= done[0].finished >= done[0].started >= stopped.finished
     assert [len(store.history(r.id)) for r in done] == [1, 1], "each was started once"
     wait_until(lambda: not first._thread.is_alive(), 10)
     assert again._thread.is_alive()
     wait_until(lambda: len(own_workers()) <= 1, 20)  # one stands by for the next run
+    monkeypatch.setattr("core.jobs.pool.IDLE_SECONDS", 0.0)
+    wait_until(lambda: done[0].pid not in [worker.pid for worker in own_workers()], 10)
 
 
 @pytest.mark.usefixtures("no_references")
-def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
+def test_a_worker_killed_in_its_second_run_loses_only_that_and_it_goes_on_where_it_was(
     store: RunStore, make_queue: Callable[..., JobQueue]
 ) -> None:
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 400}, seed=2, device="cpu")
@@ -160,8 +188,8 @@ def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
     claim_for_this_process(store, whole.id)
     assert runs.execute(store, whole.id).status == Status.DONE
 
-    queue = make_queue()
-    run = queue.submit(spec).id
+    queue = make_queue(cpu_jobs=1)
+    before, run, after = (queue.submit(each).id for each in (make_spec("kmeans", DIGITS), spec, make_spec("kmeans", DIGITS)))
     training(store, run)
     store.request(run, "pause")  # a pause writes a checkpoint
     paused = becomes(store, run, Status.PAUSED)
@@ -172,10 +200,12 @@ def test_a_killed_worker_leaves_a_lost_run_that_goes_on_where_it_was(
     assert lost.request is None and not lost.over
     with pytest.raises(RunConflict):
         store.request(run, "stop")
+    finished = [becomes(store, each, Status.DONE) for each in (before, after)]
+    assert finished[0].pid == paused.pid != finished[1].pid
 
     queue.resume(run)
     done = becomes(store, run, Status.DONE)
-    assert done.pid != paused.pid
+    assert done.pid == finished[1].pid
     steps = [row.step for row in store.history(run) if row.stage == "finetune"]
     assert steps == list(range(1, 401)), "no step is missing, none was made twice"
     ours, theirs = store.files.arrays(run, "final"), store.files.arrays(whole.id, "final")
@@ -225,7 +255,7 @@ def test_no_worker_outlives_the_process_that_owns_the_queue(store: RunStore, wor
 
 
 @pytest.mark.usefixtures("no_references")
-def test_what_goes_wrong_in_a_worker_is_in_the_record_and_the_queue_goes_on(
+def test_what_goes_wrong_in_a_worker_is_in_the_record_and_leaves_no_trace_in_its_next_run(
     store: RunStore, make_queue: Callable[..., JobQueue], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "methods"
@@ -235,18 +265,25 @@ def test_what_goes_wrong_in_a_worker_is_in_the_record_and_the_queue_goes_on(
     monkeypatch.setattr("core.jobs.queue.STOP_GRACE_SECONDS", 0.5)
     queue = make_queue(cpu_jobs=2)
     specs = [RunSpec(method=name, data=DIGITS, params={}) for name in ("t_deaf", "no_such_method", "t_buggy")]
-    deaf, unknown, buggy = (queue.submit(spec).id for spec in specs)
+    deaf, unknown, buggy, *untidy = (queue.submit(spec).id for spec in [*specs, UNTIDY, UNTIDY])
 
     failed = becomes(store, unknown, Status.FAILED)
     assert failed.error is not None and failed.error["bad_input"] and "no_such_method" in failed.error["message"]
     failed = becomes(store, buggy, Status.FAILED)
     assert failed.error is not None and failed.error["message"] == "IndexError: a bug of the method"
     assert "Traceback" in failed.error["traceback"] and "t_bad.py" in failed.error["traceback"]
+    for run in untidy:
+        assert becomes(store, run, Status.DONE).pid == failed.pid, "what fails, or leaves disorder, costs no worker"
+    first, second = (store.files.arrays(run, "final")["Z"] for run in untidy)
+    np.testing.assert_array_equal(first, second)
+    assert first[0, 0] > 0 and first[0, -1] == 1
 
-    training(store, deaf, "finetune", 1)
+    busy = training(store, deaf, "finetune", 1)
+    assert busy.pid != failed.pid, "two trained at once"
     store.request(deaf, "stop")
     stopped = becomes(store, deaf, Status.STOPPED, timeout=20)
     assert stopped.error is None and stopped.result["n_samples"] == 80, "the worker itself had the last word"
+    wait_until(lambda: [worker.pid for worker in own_workers()] == [failed.pid], 10)
 
 
 # ---- inline ----------------------------------------------------------------------------------------------------------
@@ -276,18 +313,183 @@ def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[
     assert store.get(run.id).status == Status.DONE
 
 
-def test_the_number_of_threads_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+# ---- who trains, and how many ------------------------------------------------------------------------------------------
+
+
+class _Child:
+    """A worker process that is none."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.pid, self.started, self.alive, self.rss_mb, self.stamp, self.sent = 1, 1.0, True, 100.0, "now", []
+        self.send = self.sent.append
+
+    def dismiss(self) -> None:
+        self.alive = False
+
+    close = dismiss
+
+
+@pytest.fixture
+def pool(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Pool:
+    """A pool of such children."""
+    monkeypatch.setattr("core.jobs.pool.WorkerProcess", _Child)
+    monkeypatch.setattr("core.jobs.pool.stamp", lambda home: "now")
+    return Pool(store)
+
+
+def trained(pool: Pool, run: str = "a run") -> Any:
+    """A worker of the pool that has trained one run."""
+    pool.start()
+    child: Any = pool.take()
+    pool.assign(child, run)
+    assert pool.busy == {run: child} and child.sent == [run] and not pool.ready()
+    pool.refresh({run})
+    assert pool.busy and pool.take() is None, "it is busy as long as its record is open"
+    pool.refresh(())
+    assert not pool.busy and pool.take() is child
+    return child
+
+
+def test_a_worker_goes_when_it_has_been_idle_after_a_run(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = trained(pool)
+    pool.refresh(())
+    assert used.alive and pool.take() is used
+    monkeypatch.setattr("core.jobs.pool.IDLE_SECONDS", 0.0)
+    pool.refresh(())
+    assert not used.alive and not pool.ready()
+    pool.start()
+    pool.refresh(())
+    assert pool.ready(), "a fresh one stands by for as long as it takes"
+
+
+def test_spare_workers_go_sooner_and_the_warm_one_goes_on(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[Any] = []
+    for run in ("first", "second"):
+        pool.start()
+        children.append(pool.take())
+        pool.assign(children[-1], run)
+    for active in ({"second"}, set[str]()):  # the second ends last
+        pool.refresh(active)
+    monkeypatch.setattr("core.jobs.pool.SPARE_SECONDS", 0.0)
+    pool.refresh(())
+    assert [child.alive for child in children] == [False, True] and pool.take() is children[1]
+
+
+def test_a_worker_goes_when_it_has_grown_or_is_of_another_state_of_the_code(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = trained(pool)
+    grown.rss_mb = 1e6
+    pool.refresh(())
+    assert pool.take() is None and pool.ready() and grown.alive, "what it held may be given back within a moment"
+    monkeypatch.setattr("core.jobs.pool.SETTLE_SECONDS", 0.0)
+    pool.refresh(())
+    assert not grown.alive
+
+    old = trained(pool)
+    monkeypatch.setattr("core.jobs.pool.stamp", lambda home: "later")
+    assert pool.take() is None and not old.alive
+
+
+def test_a_worker_that_dies_is_forgotten(pool: Pool) -> None:
+    dead = trained(pool)
+    pool.assign(dead, "another")
+    dead.alive = False
+    pool.refresh({"another"})
+    assert not pool.busy and not pool.ready()
+
+
+def test_the_stamp_changes_with_the_code(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = stamp(store.home)
+    assert stamp(store.home) == before != stamp(tmp_path)
+    (tmp_path / "mine.py").write_text("")
+    monkeypatch.setenv("AFFINITY_LAB_METHODS", str(tmp_path))
+    assert stamp(store.home) != before
+
+
+def cores(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    monkeypatch.setattr("core.runs.threads.available_cores", lambda: n)
+    monkeypatch.setattr("core.jobs.capacity.available_cores", lambda: n)
+
+
+@pytest.mark.parametrize(("n", "threads"), [(1, 1), (2, 1), (4, 2), (7, 3), (8, 4), (16, 4), (64, 4)])
+def test_the_cores_are_shared_out_among_the_runs(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, n: int, threads: int
+) -> None:
+    cores(monkeypatch, n)
+    monkeypatch.setenv("AFFINITY_LAB_THREADS", "")
+    capacity = Capacity(store)
+    assert runs.training_threads() == threads and capacity.now * threads <= n < (capacity.now + 1) * threads
+    for fewer in range(1, capacity.most + 1):
+        capacity.choose(fewer)
+        assert Capacity(store).now == fewer and runs.training_threads() == threads, "labels depend on the threads"
     monkeypatch.setenv("AFFINITY_LAB_THREADS", "3")
-    assert runs.training_threads() == 3
-    for nonsense in ("", "0", "-2", "many"):
+    assert runs.training_threads() == 3 and Capacity(store).most == max(1, n // 3)
+    for nonsense in ("0", "-2", "many", "²"):
         monkeypatch.setenv("AFFINITY_LAB_THREADS", nonsense)
-        assert runs.training_threads() == max(1, (os.cpu_count() or 2) - 1)
+        assert runs.training_threads() == threads
+
+
+def test_how_many_runs_train_at_once_is_checked(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    cores(monkeypatch, 4)
+    capacity = Capacity(store)
+    assert capacity.now == capacity.most == 4 and not capacity.fixed, "one thread each here"
+    for nonsense in (0, 5, 1.5):
+        with pytest.raises(ParameterError, match=r"\[1, 4\]"):
+            capacity.choose(nonsense)
+    capacity.choose(3)
+    cores(monkeypatch, 2)
+    assert Capacity(store).now == 2, "what was chosen on a larger machine"
+    for text in ("0", "3", "-1", "1.5", "many", "²"):
+        monkeypatch.setenv("AFFINITY_LAB_WORKERS", text)
+        with pytest.raises(ParameterError, match=r"AFFINITY_LAB_WORKERS .* \[1, 2\].*" + text):
+            JobQueue(store)
+    monkeypatch.setenv("AFFINITY_LAB_WORKERS", " 1 ")
+    fixed = Capacity(store)
+    assert fixed.now == 1 and fixed.fixed
+    with pytest.raises(ParameterError, match="AFFINITY_LAB_WORKERS"):
+        fixed.choose(2)
+
+
+def test_cores_are_those_that_the_control_group_grants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.threads.CONTROL_GROUP", tmp_path / "cpu.max")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
+    for text, n in (("max 100000", 6), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 6), ("?", 6)):
+        (tmp_path / "cpu.max").write_text(text + "\n")
+        assert runs.available_cores() == n
+
+
+def test_the_data_of_the_last_run_are_kept_unless_they_changed(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads, original = [], datasets.load
+    monkeypatch.setattr("core.datasets.load", lambda spec: (loads.append(spec), original(spec))[1])
+    path = tmp_path / "own.npz"
+    np.savez(path, X=np.random.default_rng(0).random((40, 5)), y=np.arange(40) % 4)
+    own, kept = DataSpec(str(path), n_test=10), LastData()
+    data = kept.load(own)
+    again = kept.load(own)
+    assert loads == [own] and again is not data and again.fingerprint == data.fingerprint
+    assert again.test is not None
+    again.test.X[:] = 0  # its fingerprint was taken before
+    assert kept.load(own).test.fingerprint == data.test.fingerprint, "what a method wrote is not kept"
+    os.utime(path, (1, 1))
+    kept.load(own)
+    assert loads == [own] * 3, "the file is another"
+    kept.load(DIGITS)
+    kept.load(own)
+    assert loads[3:] == [DIGITS, own], "one is kept"
+    monkeypatch.setattr("core.jobs.lastdata.MAX_MB", 0.0)
+    kept.load(own)
+    kept.load(own)
+    assert loads[5:] == [own], "it was kept before, and is too large now"
 
 
 # ---- the analyst -----------------------------------------------------------------------------------------------------
 
 
-def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None:
+def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.explore.questions.ERROR_SECONDS", 600.0)  # on a busy machine the test itself takes longer
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY | {"epochs": 40}, device="cpu")
     run = store.create(spec).id
     claim_for_this_process(store, run)
@@ -343,6 +545,28 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore) -> None
     for task, answer in kept.items():
         assert not answer.pending and answer.facts == answers[task].facts
         assert all(np.array_equal(answer.arrays[name], value) for name, value in answers[task].arrays.items())
+
+
+def test_an_analyst_ends_when_nobody_asks_and_compiles_umap_while_nobody_waits(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = explore.Question("matrix", {"run": "nobody"})
+    compiled: list[bool] = []
+    monkeypatch.setattr("core.jobs.analyst.listen", lambda heard: heard.put(question.to_json()))
+    monkeypatch.setattr("core.jobs.analyst.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("core.jobs.analyst.USUAL_IDLE_SECONDS", 0.2)
+    monkeypatch.setitem(analyst.IDLE_SECONDS, "embeddings", 0.2)
+    monkeypatch.setattr("core.jobs.analyst._compile_umap", lambda: compiled.append(True))
+    monkeypatch.setattr("os.nice", lambda _: None)
+    waiting = store.create(make_spec("kmeans", DIGITS))
+    for lane in ("matrices", "embeddings"):
+        serve_analyst(store, lane)
+        assert explore.read_answer(store, question).error and not compiled, "a run waits"
+    store.request(waiting.id, "stop")
+    serve_analyst(store, "matrices")
+    assert not compiled
+    serve_analyst(store, "embeddings")
+    wait_until(lambda: compiled == [True], 5)
 
 
 def test_questions_that_have_no_answer_are_answered_in_words(store: RunStore) -> None:

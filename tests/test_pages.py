@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, methods, runs
 from core.common import InvalidInput
 from core.datasets import DataSpec
 from core.explore import Answer
-from core.jobs import Analyst, JobQueue
+from core.jobs import Analyst, Capacity, JobQueue
 from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
 from pages.ui.text import breakable
@@ -869,6 +870,31 @@ def test_runs_are_filtered_and_references_hidden(visit: Callable[..., AppTest], 
     assert list(app.dataframe[0].value["Method"]) == ["ae_kmeans"]
     app.text_input(key="filter").set_value("nothing like it").run()
     assert "No run matches" in texts(app)
+
+
+def test_the_sidebar_says_how_many_runs_train_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script() -> None:
+        from pages.ui.sidebar import sidebar
+
+        sidebar()
+
+    def sidebar(cores: int, setting: str = "") -> AppTest:
+        st.cache_resource.clear()
+        monkeypatch.setattr("core.jobs.capacity.available_cores", lambda: cores)
+        monkeypatch.setenv("AFFINITY_LAB_WORKERS", setting)
+        return healthy(AppTest.from_function(script, default_timeout=60).run())
+
+    def field(app: AppTest) -> Any:
+        return next(field for field in app.sidebar.number_input if field.label == "Runs at once")
+
+    app = sidebar(4)
+    assert field(app).value == 4 and not field(app).disabled
+    healthy(field(app).set_value(3).run())
+    assert Capacity(store).now == 3 == field(sidebar(4)).value
+    fixed = field(sidebar(4, "2"))
+    assert fixed.value == 2 and fixed.disabled
+    assert "AFFINITY_LAB_WORKERS must be an integer in [1, 4]" in errors(sidebar(4, "many"))
+    assert not sidebar(1).sidebar.number_input, "no choice, no field"
 
 
 def test_a_duplicate_starts_from_the_values_of_the_run(visit: Callable[..., AppTest]) -> None:

@@ -1,4 +1,4 @@
-"""Work for the app: one run, the one that is sent, or questions."""
+"""Work for the app: one run, those that are sent, or questions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from core.runs import RunStore
 def add(command: Add) -> None:
     worker = command("worker", _worker, "Work on a queued run; this is what the app starts.")
     worker.add_argument("run_id", nargs="?")
-    worker.add_argument("--standby", action="store_true", help="import first, then read the run from standard input")
-    worker.add_argument("--analyst", action="store_true", help="answer questions about runs, one JSON line each")
+    worker.add_argument("--standby", action="store_true", help="import first, then train the runs that standard input names")
+    worker.add_argument("--analyst", metavar="KIND", help="answer questions of a kind about runs, one JSON line each")
 
 
 def _worker(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     store = RunStore()
     if options.analyst:
-        serve_analyst(store)
+        serve_analyst(store, options.analyst)
         return EXIT_DONE
     if not options.standby and options.run_id is None:
         raise InvalidInput("worker takes a RUN_ID, --standby or --analyst.")
-    run = serve_standby(store) if options.standby else work(store, options.run_id)
-    return EXIT_DONE if run is None else EXITS.get(run.status, EXIT_FAILED)
+    if options.standby:
+        serve_standby(store)
+    return EXITS.get(work(store, options.run_id).status, EXIT_FAILED)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from core.common import DataError
 from core.graphs import smallest, squared_distances
@@ -42,7 +41,7 @@ def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
     """
     y, labels = np.asarray(y).ravel(), np.asarray(labels).ravel()
     classes, (clusters, columns) = np.unique(y), np.unique(labels, return_inverse=True)
-    rows, matched = linear_sum_assignment(contingency(y, labels), maximize=True)
+    rows, matched = _best_match(contingency(y, labels))
     names = min(0, classes.min()) - 1 - np.arange(clusters.size)
     names[matched] = classes[rows]
     return names[columns]
@@ -58,17 +57,25 @@ def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArr
         Class of each row and cluster of each column; those that match nothing come last.
     """
     table = contingency(y, labels)
-    rows, columns = linear_sum_assignment(table, maximize=True)  # rows come sorted
+    rows, columns = _best_match(table)  # rows come sorted
     row_order = np.concatenate([rows, np.setdiff1d(np.arange(table.shape[0]), rows)])
     column_order = np.concatenate([columns, np.setdiff1d(np.arange(table.shape[1]), columns)])
     classes, clusters = np.unique(np.asarray(y).ravel()), np.unique(np.asarray(labels).ravel())
     return table[np.ix_(row_order, column_order)], classes[row_order], clusters[column_order]
 
 
+def _best_match(table: NDArray) -> tuple[NDArray, NDArray]:
+    """Rows and columns of the one-to-one map with the largest sum."""
+    from scipy.optimize import linear_sum_assignment  # not at the top: listing methods and runs stays quick
+
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return rows, columns
+
+
 def clustering_accuracy(y: ArrayLike, labels: ArrayLike) -> float:
     """Hit rate under the best one-to-one map of clusters to classes."""
     table = contingency(y, labels)
-    rows, columns = linear_sum_assignment(table, maximize=True)
+    rows, columns = _best_match(table)
     return float(table[rows, columns].sum() / table.sum())
 
 

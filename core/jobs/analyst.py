@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import queue
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from core import explore
+from core import evaluation, explore
+from core.jobs.lines import listen
 from core.jobs.workers import WorkerProcess
-from core.runs import RunStore
+from core.runs import ACTIVE, RunStore, Status
 
 MAX_ASKED = 2
 LANES = {
@@ -21,6 +21,9 @@ LANES = {
     "embedding": "embeddings",
     "retrieval": "embeddings",
 }  # slow tasks do not hold up quick ones
+IDLE_SECONDS = {"references": 60.0, "embeddings": 600.0}  # compiling UMAP anew takes 8 s, the others are soon back
+USUAL_IDLE_SECONDS = 180.0
+LOOK_SECONDS = 2.0
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Analyst:
         lane = LANES.get(question.task, "matrices")
         process = self._processes.get(lane)
         if process is None or not process.alive:
-            process = self._processes[lane] = WorkerProcess(self.store, "--analyst", threads=1)
+            process = self._processes[lane] = WorkerProcess(self.store, "--analyst", lane, threads=1)
         asked = self._asked.setdefault(question.key, _Asked(0, 0, time.time()))
         if asked.pid != process.pid:  # never asked, or of a process that died over it
             if asked.times == MAX_ASKED:
@@ -82,20 +85,31 @@ class Analyst:
             self._processes = {}
 
 
-def serve_analyst(store: RunStore) -> None:
+def serve_analyst(store: RunStore, lane: str) -> None:
     """Loop of the analyst process: one question per line, one answer file each, the newest question first.
 
     A slider that moves asks faster than answers come, and only the last question is still looked at. The process ends
-    with the pipe of the app, whatever it is working on.
+    with the pipe of the app, whatever it is working on, or when it was asked nothing for minutes.
     """
     os.nice(10)
     questions: queue.LifoQueue[str] = queue.LifoQueue()
+    listen(questions)
+    asked, to_warm = time.monotonic(), lane == "embeddings"
+    while time.monotonic() - asked < IDLE_SECONDS.get(lane, USUAL_IDLE_SECONDS):
+        try:
+            question = questions.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            if to_warm and not store.runs(status=[*ACTIVE, Status.QUEUED]):
+                to_warm = False
+                threading.Thread(target=_compile_umap, daemon=True).start()  # other projections need not wait for it
+            continue
+        explore.answer(store, explore.Question.from_json(json.loads(question)))
+        asked = time.monotonic()
 
-    def read() -> None:
-        for line in os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8"):
-            questions.put(line)
-        os._exit(0)
 
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        explore.answer(store, explore.Question.from_json(json.loads(questions.get())))
+def _compile_umap() -> None:
+    """UMAP is compiled for seconds by the first call in a process: while nobody waits, if there is somebody to wait."""
+    import numpy as np
+
+    noise = np.random.default_rng(0).random((60, 5), dtype=np.float32)
+    evaluation.project(noise, "umap", n_components=2, options={}, random_state=0)

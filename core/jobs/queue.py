@@ -12,14 +12,16 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import methods
 from core.common import RunConflict, UnknownName
 from core.jobs.analyst import Analyst
-from core.jobs.workers import WorkerProcess
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost, training_threads
+from core.jobs.capacity import Capacity
+from core.jobs.pool import Pool
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost
 
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
@@ -32,20 +34,27 @@ class JobQueue:
     Parameters
     ----------
     store : RunStore
-    cpu_jobs, gpu_jobs : int
-        How many runs may train at once on each kind of device.
+    cpu_jobs : int, optional
+        How many runs may train at once on the processor. Default: see `Capacity`.
+    gpu_jobs : int
+        How many on a GPU.
     immediate : bool
         Run inline, in the calling thread; for tests.
+
+    Raises
+    ------
+    ParameterError
+        If the environment variable ``AFFINITY_LAB_WORKERS`` is set to what cannot be.
     """
 
-    def __init__(self, store: RunStore, *, cpu_jobs: int = 1, gpu_jobs: int = 1, immediate: bool = False) -> None:
+    def __init__(self, store: RunStore, *, cpu_jobs: int | None = None, gpu_jobs: int = 1, immediate: bool = False) -> None:
         self.store = store
-        self.limits = {"cpu": cpu_jobs, "cuda": gpu_jobs}
+        self.capacity = Capacity(store, cpu_jobs)
+        self.gpu_jobs = gpu_jobs
         self.immediate = immediate
         self.analyst = Analyst(store, immediate=immediate)
         self._token = secrets.token_hex(8)
-        self._workers: dict[str, WorkerProcess] = {}
-        self._standby: WorkerProcess | None = None
+        self.pool = Pool(store)
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
         self._closing = threading.Event()
@@ -83,8 +92,7 @@ class JobQueue:
         self._closing.set()
         if not self.immediate:
             self._thread.join(5)
-        for worker in [*self._workers.values(), *([self._standby] if self._standby else [])]:
-            worker.close()
+        self.pool.close()
         self.analyst.close()
 
     # ---- supervision ---------------------------------------------------------------------------------------------
@@ -95,46 +103,48 @@ class JobQueue:
                 self._tick()
             except Exception:  # a full disk or a locked database must not end the supervision
                 logging.getLogger(__name__).exception("The queue goes on after an error.")
-            if self._superseded() and not self._workers:
+            if self._superseded() and not self.pool.busy:
+                self.pool.close()
                 break
-        if not self._closing.is_set() and self._standby is not None:
-            self._standby.close()
 
     def _tick(self) -> None:
-        self._workers = {run_id: worker for run_id, worker in self._workers.items() if worker.alive}
         settle_lost(self.store)
         self._enforce_stops()
+        active = self.store.runs(status=ACTIVE)
+        self.pool.refresh({run.id for run in active})
         if self._superseded():
+            self.pool.dismiss_free()
             return
-        waiting = self._waiting()
-        active = self.store.runs(status=ACTIVE, references=False)
+        training = [run for run in active if not run.reference]
+        run = self._next(training)
         # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
-        if (waiting or not active) and (self._standby is None or not self._standby.alive):
-            self._standby = WorkerProcess(self.store, "--standby", threads=training_threads())
-        for run in waiting:
-            kind = self._kind(run)
-            if sum(self._kind(other) == kind for other in active) < self.limits[kind]:
-                self._start(run)
-                return  # the next one at the next tick, with a fresh look at who is active
+        if (run or not training) and not self.pool.ready():
+            self.pool.start()
+        if run:
+            self._start(run)  # one at a tick, with a fresh look at who is active before the next
+
+    def _next(self, training: Sequence[Run]) -> Run | None:
+        """The first of the waiting runs whose kind of device is not all taken."""
+        waiting = self._waiting()
+        if not waiting:
+            return None
+        taken, limits = Counter(map(self._kind, training)), {"cpu": self.capacity.now, "cuda": self.gpu_jobs}
+        return next((run for run in waiting if taken[kind := self._kind(run)] < limits[kind]), None)
 
     def _start(self, run: Run) -> None:
-        worker, self._standby = self._standby, None
-        assert worker is not None
+        worker = self.pool.take()
+        if worker is None:
+            return
         try:
             self.store.claim(run.id, worker.pid, worker.started)
         except (RunConflict, UnknownName):
-            self._standby = worker  # another queue took it, or it was cancelled or deleted
-            return
-        self._workers[run.id] = worker
-        try:
-            worker.send(run.id)
-        except BrokenPipeError:
-            pass  # it died just now; the next tick finds the run lost
+            return  # another queue took it, or it was cancelled or deleted
+        self.pool.assign(worker, run.id)
 
     def _enforce_stops(self) -> None:
         """A stop that is not obeyed in time becomes SIGTERM, then SIGKILL."""
         now = time.monotonic()
-        for run_id, worker in self._workers.items():
+        for run_id, worker in self.pool.busy.items():
             if self.store.requests.asked(run_id) != "stop":
                 continue
             waited = now - self._stop_seen.setdefault(run_id, now)

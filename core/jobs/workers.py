@@ -8,10 +8,19 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from core.runs import RunStore, process_started
 from core.runs.threads import thread_variables
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def stamp(home: Path) -> tuple[int, ...]:
+    """What a process that was started now would find: the state of the code, and the folder of the records."""
+    own = [Path(folder) for folder in os.environ.get("AFFINITY_LAB_METHODS", "").split(os.pathsep) if folder]
+    code = (path.stat().st_mtime_ns for folder in (ROOT / "core", *own) for path in folder.rglob("*.py"))
+    return max(code, default=0), home.stat().st_ino
 
 
 class WorkerProcess:
@@ -32,10 +41,19 @@ class WorkerProcess:
             )  # fmt: skip
         self.pid = self._process.pid
         self.started = process_started(self.pid) or time.time()
+        self.stamp = stamp(store.home)
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def rss_mb(self) -> float:
+        """Resident memory; 0 when it is gone."""
+        try:
+            return float(psutil.Process(self.pid).memory_info().rss / 2**20)
+        except psutil.NoSuchProcess:
+            return 0.0
 
     def send(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -48,13 +66,17 @@ class WorkerProcess:
     def kill(self) -> None:
         self._process.kill()
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Let it end by closing its input; kill it if it does not."""
+    def dismiss(self) -> None:
+        """Let it end by closing its input."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
         except BrokenPipeError:
             pass  # it was gone before
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Let it end by closing its input; kill it if it does not."""
+        self.dismiss()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -10,9 +10,10 @@ from core.runs.handle import RunHandle
 from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
+from core.runs.recorder import forget_peak
 from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
-from core.runs.threads import thread_variables, training_threads
+from core.runs.threads import available_cores, thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
@@ -30,12 +31,14 @@ __all__ = [
     "RunSpec",
     "RunStore",
     "Status",
+    "available_cores",
     "check",
     "claim_for_this_process",
     "estimate",
     "execute",
     "export_run",
     "fitted",
+    "forget_peak",
     "has_worker",
     "label_new",
     "make_spec",

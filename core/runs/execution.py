@@ -21,6 +21,8 @@ from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
 from core.runs.budget import LookingBudget
 from core.runs.handle import RunHandle
+from core.runs.imports import import_for
+from core.runs.isolation import isolated
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import Run, RunSpec, Status
@@ -36,6 +38,7 @@ MAX_SNAPSHOTS = 100
 DEVICES = ("auto", "cpu", "cuda")
 
 OnStep = Callable[[Step, Mapping[str, float]], None]
+Load = Callable[[DataSpec], Dataset]
 
 
 def make_spec(
@@ -97,18 +100,21 @@ def resolve_device(device: str, cls: type[Clusterer]) -> str:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data and method of a spec, and the seconds it took to get them."""
+    """Data and method of a spec, and the seconds it took to import what they need, and to get them."""
 
     data: Dataset
     method: Clusterer
     seconds: float
+    import_seconds: float
 
 
-def prepare(spec: RunSpec) -> Prepared:
+def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
+    with limited_threads(training_threads()):  # some libraries take note of their threads when they are loaded
+        importing = import_for(methods.method_class(spec.method))
     started = time.perf_counter()
-    data = datasets.load(spec.data)
-    return Prepared(data, check(spec, data), time.perf_counter() - started)
+    data = (load or datasets.load)(spec.data)
+    return Prepared(data, check(spec, data), time.perf_counter() - started, importing)
 
 
 def check(spec: RunSpec, data: Dataset) -> Clusterer:
@@ -135,19 +141,24 @@ def check(spec: RunSpec, data: Dataset) -> Clusterer:
     return method
 
 
-def execute(store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None) -> Run:
-    """Run a claimed record to its end, on as many threads as any run gets.
+def execute(
+    store: RunStore, run_id: str, *, prepared: Prepared | None = None, on_step: OnStep | None = None, load: Load | None = None
+) -> Run:
+    """Run a claimed record to its end, on as many threads as any run gets, and as if it were the first of its process.
 
-    `prepared` saves loading the data again for a caller that has checked the spec by preparing it.
+    `prepared` saves loading the data again for a caller that has checked the spec by preparing it, `load` for one that
+    keeps data.
 
     Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
     outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
     """
     run = RunHandle.open(store, run_id)
-    execution = _Execution(run, prepared, on_step)
+    execution = _Execution(run, prepared, on_step, load)
     try:
         with limited_threads(training_threads()):
-            result = execution.train()
+            execution.load_libraries()
+            with isolated(run.spec.seed):
+                result = execution.train()
         run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
     except KeyboardInterrupt:
         execution.record.flush()
@@ -181,8 +192,8 @@ def _demand_finite(arrays: Arrays, step: Step) -> None:
 class _Execution:
     """One pass of the training loop."""
 
-    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None) -> None:
-        self.run, self.prepared, self.on_step = run, prepared, on_step
+    def __init__(self, run: RunHandle, prepared: Prepared | None, on_step: OnStep | None, load: Load | None) -> None:
+        self.run, self.prepared, self.on_step, self.load = run, prepared, on_step, load
         self.stages = Stages()
         self.record = Recorder(run)
         self.shelf: RunShelf | None = None
@@ -192,13 +203,18 @@ class _Execution:
         self.next_look = 0.0
         self.budget = LookingBudget(run.spec.looking)
 
+    def load_libraries(self) -> None:
+        """Import what the method needs, so that no other stage is charged for it."""
+        self.record.charge("import", import_for(methods.method_class(self.run.spec.method)))
+
     def train(self) -> dict[str, Any]:
         """The whole run: load, every stage of the method, the last look."""
         self.record.announce("load")
-        ready = self.prepared or prepare(self.run.spec)
+        ready = self.prepared or prepare(self.run.spec, self.load)
         self.data, self.method = data, method = ready.data, ready.method
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
+        note("import", ready.import_seconds)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)
         picture = looks.LivePicture(data, self.run.spec.seed)

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackError
-from scipy.stats import entropy
 
 from core import affinity, evaluation
 from core.datasets import Dataset
@@ -59,6 +57,8 @@ class View:
 
 def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     """Read the clusters off the arrays of a step and score them."""
+    from scipy.sparse.linalg import ArpackError  # not at the top: listing methods and runs stays quick
+
     host = to_host(arrays)
     if method.reads not in host or not _any(host[method.reads]):
         return View(host)
@@ -165,13 +165,19 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
         )
         found.append(Alarm("fragments", text, stage, step))
     P = view.arrays.get("P")
-    if P is not None and (effective := float(np.exp(entropy(P.mean(axis=0))))) < FEW * P.shape[1]:
+    if P is not None and (effective := _effective_number(P.mean(axis=0))) < FEW * P.shape[1]:
         text = (
             f"The memberships gather in few clusters: {effective:.1f} of {P.shape[1]} by the entropy of their mean. "
             "Raise the balance, or lower the learning rate."
         )
         found.append(Alarm("few clusters", text, stage, step))
     return found
+
+
+def _effective_number(shares: NDArray) -> float:
+    """How many equal shares have the entropy of these."""
+    p = shares[shares > 0] / shares.sum()
+    return float(np.exp(-(p * np.log(p)).sum()))
 
 
 def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:

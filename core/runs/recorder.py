@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from core.runs.handle import RunHandle
@@ -15,7 +16,7 @@ from core.runs.spec import HistoryRow
 from core.training import Step
 
 FLUSH_SECONDS = 0.25
-TIMED_STAGES = ("load", "pretrain", "finetune", "watch", "spectral", "score")
+TIMED_STAGES = ("import", "load", "pretrain", "finetune", "watch", "spectral", "score")
 
 
 class Recorder:
@@ -150,3 +151,11 @@ def peak_rss_mb() -> float:
     """Largest resident memory of this process so far, in MB (Linux counts in KiB, macOS in bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def forget_peak() -> None:
+    """Let `peak_rss_mb` begin anew with what is held now, for a process that goes on with another run (Linux only)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass  # the peak is then that of all runs of the process so far

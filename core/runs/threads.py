@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+CONTROL_GROUP = Path("/sys/fs/cgroup/cpu.max")
+
+
+def available_cores() -> int:
+    """Cores that this process may use: those it is bound to, and no more than its control group grants."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(bound, _granted())))
+
+
+def _granted() -> float:
+    try:
+        quota, period = CONTROL_GROUP.read_text().split()
+        return math.inf if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
 
 
 def training_threads() -> int:
-    """Threads of a run: ``AFFINITY_LAB_THREADS``, else all cores but one.
+    """Threads of a run: ``AFFINITY_LAB_THREADS``, else a share of the cores that depends on nothing else.
 
-    One core stays free for the pages: threads of a matrix product wait for the slowest, so a page that takes turns with
-    one of them would slow them all.
+    Two runs at once, or more with four cores each, share the cores evenly: the matrix products of most data sets gain
+    little from a fifth thread. How many runs do train at the moment, or may, does not change it.
     """
     given = os.environ.get("AFFINITY_LAB_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else max(1, (os.cpu_count() or 2) - 1)
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    cores = available_cores()
+    return cores // max(min(cores, 2), cores // 4)
 
 
 def thread_variables(threads: int) -> Mapping[str, str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.runs import ACTIVE, Status
+from core.runs import ACTIVE, Status, training_threads
 from pages.ui.state import queue, store
 
 
 def sidebar() -> None:
     """Queue and machine at a glance, on every page."""
+    queue()  # wakes the supervision on the first visit
     with st.sidebar:
         _activity()
+        _at_once()
         machine = store().notices.read("machine")
         if machine:
             where = machine["gpu"] or f"{machine['cores']} CPU cores"
@@ -21,7 +23,6 @@ def sidebar() -> None:
 @st.fragment(run_every=3)
 def _activity() -> None:
     active = store().runs(status=[*ACTIVE, Status.QUEUED], references=False)
-    queue()  # wakes the supervision on the first visit
     if not active:
         st.caption(":material/hotel: Nothing is training.")
     for run in reversed(active):
@@ -30,3 +31,22 @@ def _activity() -> None:
         st.caption(f"**{run.spec.method}** on {run.spec.data.label} · {run.status}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")
+
+
+def _at_once() -> None:
+    """How many runs train at the same time, where there is a choice."""
+    capacity = queue().capacity
+    if capacity.most == 1:
+        return
+    now = capacity.now
+    chosen = st.number_input(
+        "Runs at once",
+        1,
+        max(now, capacity.most),
+        now,
+        disabled=capacity.fixed,
+        help=f"How many runs train at the same time, each with {training_threads()} of the cores. The others wait. "
+        "The environment variable `AFFINITY_LAB_WORKERS` fixes it.",
+    )
+    if chosen != now:
+        capacity.choose(chosen)

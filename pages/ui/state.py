@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import datasets
+from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.jobs import JobQueue
 from core.runs import Run, RunStore
@@ -17,9 +18,17 @@ DEFAULT_DATA = DataSpec("digits")
 
 
 @st.cache_resource(show_spinner=False)
+def _queue() -> JobQueue:
+    return JobQueue(RunStore())
+
+
 def queue() -> JobQueue:
     """The one queue of this server; if the cache is cleared, a new one finds the workers again through the store."""
-    return JobQueue(RunStore())
+    try:
+        return _queue()
+    except InvalidInput as error:  # the server was started with a setting that cannot be
+        st.error(plain(error), icon=":material/error:")
+        st.stop()
 
 
 def store() -> RunStore:

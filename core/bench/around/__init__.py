@@ -18,6 +18,7 @@ PIECES = {
     "spread": "how far k-means varies, from a pool of single starts",
     "looking": "looking and scoring as a share of a run",
     "coding": "dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20",
+    "queue": "many runs through the queue: what a run costs, what a second worker brings, how soon a launch trains",
 }
 
 
