@@ -56,6 +56,7 @@ BROKEN: dict[str, Callable[[RunStore, str], dict[str, object]]] = {
 def test_a_broken_record_is_marked_and_all_others_are_there(store: RunStore, two: tuple[str, str], kind: str) -> None:
     broken, fine = two
     change(store, broken, **BROKEN[kind](store, broken))
+    store = RunStore(store.home, known_methods=True)  # as pages look at it
     found = {run.id: run for run in store.runs()}
     assert found[fine].status == Status.DONE and found[broken].status == Status.BROKEN
     assert found[broken].error is not None and "cannot be read" in found[broken].error["message"]
@@ -123,6 +124,8 @@ def test_a_network_that_cannot_be_understood_is_left_out(lab_home: Path, about: 
         kept.put(key, {}, {"w": np.zeros(1)}, facts, {})
     (kept.root / ("a" * 16) / "about.json").write_text(about)
     assert [network.key for network in kept.all()] == ["b" * 16] and kept.find("a" * 16) is None
+    kept.put("a" * 16, {}, {"w": np.ones(1)}, facts, {})  # the next run that needs it makes it again
+    assert kept.find("a" * 16) is not None
 
 
 # ---- the home and the command line -----------------------------------------------------------------------------------

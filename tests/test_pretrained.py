@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ def train(store: RunStore, method: str, *, data: DataSpec = DIGITS, seed: int = 
     run = runs.execute(store, store.create(spec, owner=this_process()).id)
     assert run.status == Status.DONE, run.error
     return run
+
+
+TOLD = {"created": 1.0, "seconds": 1.0, "dataset": "d", "n_samples": 3, "method": "udll", "run": "r", "device": "cpu"}
 
 
 @pytest.fixture
@@ -145,13 +149,13 @@ def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypat
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no space left on device")
 
-    arguments = ("0123456789abcdef", {"a": 1}, {"net": {}}, {"created": 1.0}, {"X": np.zeros(3)})
+    arguments = ("0123456789abcdef", {"a": 1}, {"net": {}}, TOLD, {"X": np.zeros(3)})
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
         patch.setattr("numpy.savez", fail)
         networks.put(*arguments)
     assert networks.all() == [] and list(networks.root.iterdir()) == []
     networks.put(*arguments)
-    networks.put(*arguments[:3], {"created": 2.0}, arguments[4])
+    networks.put(*arguments[:3], {**TOLD, "created": 2.0}, arguments[4])
     assert [kept.facts["created"] for kept in networks.all()] == [1.0], "the first one stays"
 
 
@@ -162,7 +166,7 @@ def test_what_a_killed_process_left_is_swept(networks: PretrainedStore) -> None:
         when = time.time() - age
         os.utime(networks.root / name, (when, when))
     assert networks.all() == []
-    networks.put("0123456789abcdef", {}, {}, {"created": 1.0}, {})
+    networks.put("0123456789abcdef", {}, {}, TOLD, {})
     assert sorted(path.name for path in networks.root.iterdir()) == [".draft-new", "0123456789abcdef"]
 
 
@@ -170,12 +174,12 @@ def test_what_a_killed_process_left_is_swept(networks: PretrainedStore) -> None:
 def outside(networks: PretrainedStore) -> Iterator[Path]:
     folder = networks.root.parent / "outside"
     folder.mkdir(parents=True)
-    (folder / "about.json").write_text('{"recipe": {}, "facts": {"created": 1}}')
+    (folder / "about.json").write_text(json.dumps({"recipe": {}, "facts": TOLD}))
     yield folder
 
 
 def test_keys_cannot_leave_the_folder(networks: PretrainedStore, outside: Path) -> None:
-    networks.put("0123456789abcdef", {}, {}, {"created": 1.0}, {})
+    networks.put("0123456789abcdef", {}, {}, TOLD, {})
     for key in ("../outside", "nothere", "", "."):
         assert networks.find(key) is None
         with pytest.raises(UnknownName, match="pretrained network"):
@@ -185,7 +189,7 @@ def test_keys_cannot_leave_the_folder(networks: PretrainedStore, outside: Path) 
 
 def test_stored_tensors_come_back(networks: PretrainedStore) -> None:
     state = {"net": {"w": torch.arange(6.0).reshape(2, 3)}, "generator": torch.Generator().get_state()}
-    networks.put("0123456789abcdef", {}, state, {"created": 1.0}, {})
+    networks.put("0123456789abcdef", {}, state, TOLD, {})
     assert torch.equal(networks.state("0123456789abcdef")["net"]["w"], state["net"]["w"])
 
 

@@ -112,6 +112,8 @@ class PretrainedStore:
             (draft / ABOUT).write_text(json.dumps({"recipe": dict(recipe), "facts": dict(facts)}))
             for name in (STATE, PICTURES, ABOUT):
                 _to_disk(draft / name)
+            if self.find(key) is None and self._folder(key).exists():  # one that cannot be understood makes room
+                self._bury(key)
             os.replace(draft, self._folder(key))  # a folder appears whole or not at all
         except OSError:
             if self.find(key) is None:  # else another run was faster, with the same network
@@ -121,9 +123,12 @@ class PretrainedStore:
 
     def delete(self, key: str) -> None:
         """Forget a network; the runs that used it keep their own weights."""
-        folder = self._known(key)
+        self._known(key)
+        self._bury(key)
+
+    def _bury(self, key: str) -> None:
         grave = Path(tempfile.mkdtemp(dir=self.root, prefix=".deleted-"))
-        os.replace(folder, grave / key)
+        os.replace(self._folder(key), grave / key)
         shutil.rmtree(grave)
 
     def _sweep(self) -> None:

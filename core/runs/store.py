@@ -40,9 +40,12 @@ class RunStore:
     ----------
     home : path, optional
         Folder of the database and of ``runs/<id>/``; made when missing. Default: `core.common.home`.
+    known_methods : bool
+        Tell a finished run of a method that is not installed here as broken: nothing can be shown of it.
     """
 
-    def __init__(self, home: str | Path | None = None) -> None:
+    def __init__(self, home: str | Path | None = None, *, known_methods: bool = False) -> None:
+        self._known_methods = known_methods
         self.home = Path(home) if home is not None else default_home()
         if self.home.exists() and not self.home.is_dir():
             raise InvalidInput(f"The home of the app must be a folder. {self.home} is a file; see AFFINITY_LAB_HOME.")
@@ -93,7 +96,7 @@ class RunStore:
             row = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise UnknownName("run", run_id, [run.id for run in self.runs()[:20]])
-        return _read(row)
+        return _read(row, self._known_methods)
 
     def runs(self, *, status: Iterable[Status] | None = None, references: bool = True) -> list[Run]:
         """All runs, newest first; with `status` only those of such a status, and of broken ones none unless asked for."""
@@ -105,7 +108,7 @@ class RunStore:
         else:
             given = (int(references),)
         with self._database.connect() as db:
-            found = [_read(row) for row in db.execute(query, given)]
+            found = [_read(row, self._known_methods) for row in db.execute(query, given)]
         return [run for run in found if run.status in wanted]
 
     def annotate(self, run_id: str, *, tags: str | None = None, notes: str | None = None) -> None:
@@ -189,11 +192,13 @@ class RunStore:
         return [HistoryRow(r["seq"], r["stage"], r["step"], r["seconds"], json.loads(r["scalars"])) for r in rows]
 
 
-def _read(row: sqlite3.Row) -> Run:
+def _read(row: sqlite3.Row, known_methods: bool) -> Run:
     """A record, or one that says why it cannot be read: of all others nothing is lost."""
     try:
         run = _to_run(row)
         _demand_sense(run)
+        if known_methods and run.status in (Status.DONE, Status.STOPPED, Status.LOST):
+            methods.method_class(run.spec.method)
         return run
     except (ValueError, TypeError, KeyError, AttributeError, AffinityLabError) as error:
         words = f"This record cannot be read ({type(error).__name__}: {error}). It can be exported or deleted."
@@ -205,12 +210,10 @@ def _read(row: sqlite3.Row) -> Run:
 
 
 def _demand_sense(run: Run) -> None:
-    """Refuse what pages would stumble over: times beyond all calendars, results of a method that is not here any more."""
+    """Refuse what pages would stumble over: times beyond all calendars."""
     for time_ in (run.created, run.started, run.finished):
         if time_ is not None and not 0 <= time_ < LAST_SECOND:
             raise ValueError(f"a time of {time_!r}")
-    if run.status in (*OVER, Status.LOST):  # one that waits fails in its worker, in words
-        methods.method_class(run.spec.method)
 
 
 def _to_run(row: sqlite3.Row) -> Run:

@@ -69,7 +69,7 @@ def _panel(run_id: str) -> None:
     score_row(rows, run)
     with told():
         pictures(store(), run)
-    loss_curves(rows, run)
+        loss_curves(rows, run)
     if run.over:
         st.session_state.setdefault("seen_over", set())
         if run_id not in st.session_state["seen_over"]:  # the page around the panel has to learn of the end, once

@@ -19,7 +19,7 @@ DEFAULT_DATA = DataSpec("digits")
 
 @st.cache_resource(show_spinner=False)
 def _queue() -> JobQueue:
-    return JobQueue(RunStore())
+    return JobQueue(RunStore(known_methods=True))
 
 
 def queue() -> JobQueue:
