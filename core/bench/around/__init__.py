@@ -18,6 +18,7 @@ PIECES = {
     "spread": "how far k-means varies, from a pool of single starts",
     "looking": "looking and scoring as a share of a run",
     "coding": "dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20",
+    "projections": "t-SNE and UMAP of 5,000 to 70,000 principal components of MNIST, against the t-SNE of scikit-learn",
 }
 
 
