@@ -363,6 +363,7 @@ def test_long_work_tells_how_far_it_is_and_ends_when_nobody_wants_it(store: RunS
         return analyst.ask("embedding", **arguments)
 
     try:
+        watch.stop()  # of a process that died before it heard
         first = wait_until(lambda: ask(question).progress)
         assert 0 < first.done < first.total
         wait_until(lambda: (now := ask(question).progress) and now.done > first.done)

@@ -165,14 +165,14 @@ def test_beyond_the_exact_limit_nearly_all_neighbours_are_found(monkeypatch: pyt
 
 
 def test_ordered_neighbours_come_with_their_distances(monkeypatch: pytest.MonkeyPatch) -> None:
-    X = 50 + np.random.default_rng(2).normal(size=(80, 6))
-    whole = ordered_neighbors(X, 7)
+    X = 50 + np.random.default_rng(2).normal(size=(600, 6))
+    whole = ordered_neighbors(X, 40)
     monkeypatch.setattr("core.graphs.neighbors.CHUNK_ENTRIES", 500)
-    for found, again in zip(ordered_neighbors(X, 7), whole, strict=True):
+    for found, again in zip(ordered_neighbors(X, 40), whole, strict=True):
         np.testing.assert_array_equal(found, again)
     expected = cdist(X, X)
-    np.testing.assert_array_equal(whole[0], np.argsort(expected, axis=1)[:, 1:8])
-    np.testing.assert_allclose(whole[1], np.sort(expected, axis=1)[:, 1:8], rtol=1e-4)
+    np.testing.assert_array_equal(whole[0], np.argsort(expected, axis=1)[:, 1:41])
+    np.testing.assert_allclose(whole[1], np.sort(expected, axis=1)[:, 1:41], rtol=1e-4)
 
 
 @pytest.mark.parametrize("strength", [1e-3, 0.1, 10.0])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -84,6 +88,27 @@ def test_forces_on_a_grid_draw_the_picture_that_forces_of_a_tree_do(monkeypatch:
     assert trustworthiness(X, on_grid, n_neighbors=10) > 0.97
 
 
+def test_umap_is_given_each_row_and_its_nearest_others_by_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    class Recorder:
+        def __init__(self, **options: Any) -> None:
+            given.update(options)
+
+        def fit_transform(self, Z: NDArray) -> NDArray:
+            return Z[:, :2]
+
+    monkeypatch.setattr("umap.UMAP", Recorder)
+    X = RNG.normal(size=(60, 4))
+    project(X, "umap", options={"n_neighbors": 40})
+    nearest, distances, _ = given["precomputed_knn"]
+    expected = cdist(X, X)
+    np.testing.assert_array_equal(nearest, np.argsort(expected, axis=1)[:, :40])
+    nearby = np.sort(expected, axis=1)[:, :40]
+    np.testing.assert_allclose(distances / distances.max(), nearby / nearby.max(), atol=1e-5)
+    assert given["n_neighbors"] == 40
+
+
 DEGENERATE = {
     "equal rows": np.ones((60, 64)),
     "few equal rows": np.ones((5, 3)),
@@ -98,6 +123,7 @@ DEGENERATE = {
     "tiny": 1e-25 * RNG.normal(size=(60, 10)),
     "huge": 1e18 * RNG.normal(size=(60, 10)),
     "equidistant": np.eye(40),
+    "almost equidistant": np.eye(12) + 1e-3 * RNG.normal(size=(12, 12)),
 }
 
 
