@@ -20,6 +20,7 @@ from core import datasets, explore, jobs, runs
 from core.common import ParameterError, RunConflict
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
+from core.explore.progress import Stopped
 from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
 from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
@@ -567,6 +568,56 @@ def test_an_analyst_ends_when_nobody_asks_and_compiles_umap_while_nobody_waits(
     assert not compiled
     serve_analyst(store, "embeddings")
     wait_until(lambda: compiled == [True], 5)
+
+
+def test_long_work_tells_how_far_it_is_and_ends_when_nobody_wants_it(store: RunStore) -> None:
+    spec = make_spec("kmeans", DataSpec("digits"))
+    run = store.create(spec).id
+    claim_for_this_process(store, run)
+    runs.execute(store, run)
+    question: dict[str, Any] = {
+        "run": run, "source": "raw", "kind": "tsne", "n_components": 3, "options": {}, "random_state": 0,
+        "most": explore.MOST_POINTS,
+    }  # fmt: skip
+    quick = question | {"kind": "pca", "most": explore.MAX_POINTS}
+    analyst = Analyst(store)
+    watch = explore.Watch(store, explore.Question("embedding", question).key)
+
+    def ask(arguments: dict[str, Any]) -> explore.Answer:
+        return analyst.ask("embedding", **arguments)
+
+    try:
+        watch.stop()  # of a process that died before it heard
+        first = wait_until(lambda: ask(question).progress)
+        assert 0 < first.done < first.total
+        wait_until(lambda: (now := ask(question).progress) and now.done > first.done)
+        wait_until(lambda: not ask(quick).pending)  # which need not wait for what takes long
+        assert ask(question).pending
+        analyst.stop("embedding", **question)
+        wait_until(lambda: watch.read() is None)
+        assert explore.read_answer(store, explore.Question("embedding", question)) is None
+        assert all(worker.is_running() for worker in own_workers())
+
+        wait_until(lambda: ask(question).progress)  # asked again, it begins anew
+        analyst.stop("embedding", **question)
+        answer = wait_until(lambda: None if (now := ask(question)).pending else now)  # somebody else wants it after all
+        assert len(answer.arrays["points"]) == 1797 and answer.facts["projecting"] > 0
+        wait_until(lambda: watch.read() is None, 5)  # withdrawn after the answer is there
+    finally:
+        analyst.close()
+
+
+def test_a_wish_to_stop_is_of_one_question_and_not_kept(store: RunStore) -> None:
+    mine, other = (explore.Watch(store, key) for key in ("mine", "other"))
+    mine.stop()
+    other.tell(1, 2)
+    assert other.read() == explore.Progress(1, 2) and mine.read() is None
+    with pytest.raises(Stopped):
+        mine.tell(1, 2)
+    mine.clear()
+    mine.check()
+    other.tell(2, 2)
+    assert other.read() == explore.Progress(1, 2), "told at most every half second"
 
 
 def test_questions_that_have_no_answer_are_answered_in_words(store: RunStore) -> None:

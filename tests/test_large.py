@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array, issparse
+from scipy.spatial.distance import cdist
 
 from core import affinity, datasets, evaluation, explore, methods, runs
 from core.affinity import cut
@@ -16,7 +17,7 @@ from core.common import DataError, ParameterError
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
 from core.explore import tasks
-from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors
+from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors, ordered_neighbors
 from core.jobs import JobQueue
 from core.methods.parts.scope import FULL_LIMIT
 from core.plots.blocks import block_mean, factor_block_mean
@@ -161,6 +162,17 @@ def test_beyond_the_exact_limit_nearly_all_neighbours_are_found(monkeypatch: pyt
     assert all(len(set(row)) == 10 for row in found.tolist())
     shared = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
     assert np.mean(shared) > 9
+
+
+def test_ordered_neighbours_come_with_their_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = 50 + np.random.default_rng(2).normal(size=(600, 6))
+    whole = ordered_neighbors(X, 40)
+    monkeypatch.setattr("core.graphs.neighbors.CHUNK_ENTRIES", 500)
+    for found, again in zip(ordered_neighbors(X, 40), whole, strict=True):
+        np.testing.assert_array_equal(found, again)
+    expected = cdist(X, X)
+    np.testing.assert_array_equal(whole[0], np.argsort(expected, axis=1)[:, 1:41])
+    np.testing.assert_allclose(whole[1], np.sort(expected, axis=1)[:, 1:41], rtol=1e-4)
 
 
 @pytest.mark.parametrize("strength", [1e-3, 0.1, 10.0])

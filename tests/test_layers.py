@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "sklearn", "umap"}
+HEAVY = {"torch", "sklearn", "umap", "openTSNE"}
 PAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "pages").rglob("*.py"))
 UI_MODULES = [".".join(path.with_suffix("").parts) for path in PAGES if path.parent.name == "ui"]
 

@@ -14,13 +14,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import datasets, methods, runs
+from core import datasets, explore, methods, runs
 from core.common import InvalidInput
 from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
 from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
+from pages.ui.awaiting import about
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
@@ -336,6 +337,76 @@ def test_every_view_of_every_kind_of_method_draws(
         app.session_state["view"] = view
         healthy(app.run())
     assert "Scores of the final epoch" in texts(app)
+
+
+def test_all_points_are_shown_where_the_user_asks_for_them(
+    visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.points.MAX_POINTS", 20)
+    app = visit("explore", run=finished("kmeans"), view="Embedding", e_kind="tsne")
+
+    def drawn() -> list[int]:
+        return sorted(sample for trace in plots(app)[-1]["data"] for sample in numbers_of(trace["customdata"]).tolist())
+
+    few = drawn()
+    assert len(few) == 20 and "A random 20 of 48 samples." in texts(app)
+    healthy(button(app, "All 48 points, a few seconds").click().run())
+    assert drawn() == list(range(48)) and "All 48 samples." in texts(app)
+    app.session_state["e_kind"] = "pca"
+    app.run()
+    assert drawn() == few, "of another picture nobody wants all points yet"
+    app.session_state["e_kind"] = "tsne"
+    app.run()
+    assert len(drawn()) == 48
+    healthy(button(app, "Only 20 points").click().run())
+    assert drawn() == few
+
+    monkeypatch.setattr("pages.ui.points.MOST_POINTS", 30)
+    healthy(button(app.run(), "30 points, a few seconds").click().run())
+    assert len(drawn()) == 30 and "A random 30 of 48 samples." in texts(app)
+    monkeypatch.setattr("pages.ui.points.MAX_POINTS", 48)
+    app.run()
+    assert not [b for b in app.button if b.key in ("e_more", "e_fewer")], "all are shown anyway"
+
+
+def test_waiting_for_all_points_can_be_ended(
+    visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.points.MAX_POINTS", 20)
+    app = visit("explore", run=finished("kmeans"), view="Embedding", e_kind="tsne")
+    ask, stopped = Analyst.ask, []
+
+    def slow(self: Analyst, task: str, **arguments: Any) -> Answer:
+        if arguments.get("most", 0) > 20:
+            return Answer(pending=True, seconds=0.0, progress=explore.Progress(310, 750))
+        return ask(self, task, **arguments)
+
+    monkeypatch.setattr(Analyst, "ask", slow)
+    monkeypatch.setattr(Analyst, "stop", lambda self, task, **arguments: stopped.append((task, arguments["most"])))
+    healthy(next(b for b in app.button if b.key == "e_more").click().run())
+    assert "0 s, a few seconds in all, iteration 310 of 750" in texts(app) and "A random 20" not in texts(app)
+    healthy(button(app, "Stop").click().run())
+    assert stopped == [("embedding", explore.MOST_POINTS)]
+    assert "A random 20 of 48 samples." in texts(app) and "iteration" not in texts(app)
+
+
+def test_a_failure_of_all_points_leads_back(
+    visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.points.MAX_POINTS", 20)
+    app = visit("explore", run=finished("kmeans"), view="Embedding", e_kind="tsne")
+    monkeypatch.setattr("core.evaluation.layouts.MAX_PAIRS", 1000)
+    healthy(next(b for b in app.button if b.key == "e_more").click().run())
+    assert "48 points with 47 neighbours each need too much memory" in errors(app)
+    healthy(button(app, "Back").click().run())
+    assert not errors(app) and "A random 20 of 48 samples." in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "a few seconds"), (24, "about 20 s"), (100, "about 2 min"), (840, "about 14 min")]
+)
+def test_an_expected_time_is_said_no_more_precisely_than_it_is_known(seconds: float, words: str) -> None:
+    assert about(seconds) == words
 
 
 def test_the_score_card_names_spread_references_and_choices_by_labels(

@@ -3,6 +3,7 @@
 Uses `core.common` and `core.graphs`.
 """
 
+from core.evaluation.layouts import Progress
 from core.evaluation.metrics import (
     MAX_QUERIES,
     RANKS,
@@ -22,12 +23,13 @@ from core.evaluation.metrics import (
     silhouette,
     summed_precisions,
 )
-from core.evaluation.projections import PROJECTIONS, align, pca, project
+from core.evaluation.projections import PROJECTIONS, align, pca, project, times_longer, warm_up
 
 __all__ = [
     "MAX_QUERIES",
     "PROJECTIONS",
     "RANKS",
+    "Progress",
     "align",
     "average_precisions",
     "block_diagonality",
@@ -46,4 +48,6 @@ __all__ = [
     "retrieval",
     "silhouette",
     "summed_precisions",
+    "times_longer",
+    "warm_up",
 ]

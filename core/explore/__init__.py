@@ -3,11 +3,14 @@
 Uses `core.runs` and every room below.
 """
 
+from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.tasks import (
     ANCHORS_SHOWN,
+    MAX_POINTS,
     MAX_QUERIES,
     MAX_SQUARE,
+    MOST_POINTS,
     NEIGHBORS_SHOWN,
     REFERENCES,
     anchors,
@@ -22,12 +25,16 @@ from core.explore.tasks import (
 
 __all__ = [
     "ANCHORS_SHOWN",
+    "MAX_POINTS",
     "MAX_QUERIES",
     "MAX_SQUARE",
+    "MOST_POINTS",
     "NEIGHBORS_SHOWN",
     "REFERENCES",
     "Answer",
+    "Progress",
     "Question",
+    "Watch",
     "anchors",
     "answer",
     "embedding",

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import AffinityLabError, UnknownName, atomic_write
-from core.explore.tasks import _TASKS
+from core.explore.progress import Progress, Stopped, Watch
+from core.explore.tasks import _TASKS, _TELLING
 from core.runs import RunStore
 
 KEPT_ANSWERS = 300
@@ -47,13 +48,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """Arrays and facts; or an error in words; or neither yet, with the seconds waited so far."""
+    """Arrays and facts; or an error in words; or neither yet, with the seconds waited and what was told so far."""
 
     arrays: Mapping[str, NDArray] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     pending: bool = False
     seconds: float = 0.0
+    progress: Progress | None = None
 
 
 def _path(store: RunStore, question: Question) -> Path:
@@ -77,15 +79,21 @@ def read_answer(store: RunStore, question: Question) -> Answer | None:
 
 
 def answer(store: RunStore, question: Question) -> None:
-    """Work a question out and keep the answer; a failure is an answer too."""
+    """Work a question out and keep the answer; a failure is an answer too, but not that nobody wants it any more."""
     if _path(store, question).exists():
         return
     started = time.perf_counter()
     arrays: Mapping[str, NDArray] = {}
+    watch = Watch(store, question.key)
     try:
+        watch.check()
         if question.task not in _TASKS:
             raise UnknownName("task", question.task, _TASKS)
-        arrays, facts = _TASKS[question.task](store, **question.arguments)
+        telling = {"progress": watch.tell} if question.task in _TELLING else {}
+        arrays, facts = _TASKS[question.task](store, **question.arguments, **telling)
+    except Stopped:
+        watch.clear()
+        return
     except AffinityLabError as error:
         facts = {"error": str(error)}
     except Exception as error:  # the asking page waits for an answer, whatever went wrong
@@ -93,6 +101,7 @@ def answer(store: RunStore, question: Question) -> None:
     facts = {**facts, "seconds": time.perf_counter() - started}
     with atomic_write(_path(store, question)) as file:
         np.savez(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
+    watch.clear()
     _prune(store.home / "cache")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from core.common import DataError
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.runs import Run, RunStore, Status, this_process
 
-MAX_POINTS = 5000
+MAX_POINTS = 5000  # of a picture that nobody asked to be larger
+MOST_POINTS = 70_000  # of a picture that somebody waits for, and that a browser draws
 MAX_SQUARE = 5000
 MAX_QUERIES = evaluation.MAX_QUERIES
 MAX_RANK = max(evaluation.RANKS)
@@ -39,20 +41,34 @@ def embedding(
     n_components: int,
     options: Mapping[str, Any],
     random_state: int,
+    most: int = MAX_POINTS,
+    progress: evaluation.Progress | None = None,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``); at most 5,000 samples.
+    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``).
 
-    With ``kind="code"`` the points are codes of two or three numbers as they are.
+    With ``kind="code"`` the points are codes of two or three numbers as they are. Of more samples than `most`, 70,000 at
+    the utmost, a random draw is taken.
+
+    Returns
+    -------
+    arrays
+        ``points`` and ``shown``, the number of the sample that each is of.
+    facts
+        ``projecting``: the seconds that the projection itself took.
     """
     X = datasets.load(store.get(run).spec.data).X if source == "raw" else _codes(store, run, source)
-    shown = random_rows(len(X), MAX_POINTS, random_state)
+    shown = random_rows(len(X), min(most, MOST_POINTS), random_state)
     flat = X[shown].reshape(len(shown), -1)
     if kind == "code":
         if flat.shape[1] not in (2, 3):
             raise DataError(f"A code of {flat.shape[1]} numbers cannot be shown without a projection.")
-        return {"points": flat.astype(np.float32), "shown": shown}, {}
-    points = evaluation.project(flat, kind, n_components=n_components, options=options, random_state=random_state)
-    return {"points": points, "shown": shown}, {}
+        return {"points": flat.astype(np.float32), "shown": shown}, {"projecting": 0.0}
+    evaluation.warm_up(kind)
+    began = perf_counter()
+    points = evaluation.project(
+        flat, kind, n_components=n_components, options=options, random_state=random_state, progress=progress
+    )
+    return {"points": points, "shown": shown}, {"projecting": perf_counter() - began}
 
 
 def random_rows(n: int, most: int, random_state: int = 0) -> NDArray[np.int64]:
@@ -340,3 +356,5 @@ _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] =
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors,
 }  # fmt: skip
+_TELLING = frozenset({"embedding"})
+"""Tasks that tell how far they are, and can be stopped."""

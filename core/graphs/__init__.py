@@ -6,7 +6,7 @@ Arrays in, sparse arrays out. Uses `core.common`. The modules `batches` and `ten
 from core.graphs.adaptive import adaptive_neighbors, symmetrized_graph
 from core.graphs.anchors import AnchorChoice, anchor_graph, anchor_weights, find_anchors, neighbor_graph
 from core.graphs.laplacians import Extension, extension, laplacian, scaled, scales
-from core.graphs.neighbors import nearest_among, nearest_neighbors, nearest_of, smallest, squared_distances
+from core.graphs.neighbors import nearest_among, nearest_neighbors, nearest_of, ordered_neighbors, smallest, squared_distances
 
 __all__ = [
     "AnchorChoice",
@@ -21,6 +21,7 @@ __all__ = [
     "nearest_neighbors",
     "nearest_of",
     "neighbor_graph",
+    "ordered_neighbors",
     "scaled",
     "scales",
     "smallest",

@@ -101,6 +101,19 @@ def nearest_neighbors(Z: NDArray, k: int, *, random_state: int = 0) -> NDArray[n
     return found
 
 
+def ordered_neighbors(Z: NDArray, k: int, *, random_state: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k nearest others of each row as `nearest_neighbors` finds them, the nearest first, and how far they are."""
+    Z = np.asarray(Z, dtype=np.float32).reshape(len(Z), -1)
+    found = nearest_neighbors(Z, k, random_state=random_state)
+    distances = np.empty(found.shape, dtype=np.float32)
+    chunk = max(1, CHUNK_ENTRIES // (k * Z.shape[1]))
+    for start in range(0, len(Z), chunk):
+        rows = slice(start, start + chunk)
+        distances[rows] = np.linalg.norm(Z[found[rows]] - Z[rows, None], axis=2)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
 def _cells(Z: NDArray, k: int, random_state: int) -> Iterator[tuple[NDArray, NDArray]]:
     """The samples of each cell, and those among which their neighbours are looked for."""
     from sklearn.cluster import KMeans

@@ -26,6 +26,12 @@ USUAL_IDLE_SECONDS = 180.0
 LOOK_SECONDS = 2.0
 
 
+def _lane(question: explore.Question) -> str:
+    """The process that answers; a picture of very many points takes minutes, and has its own."""
+    large = question.arguments.get("most", 0) > explore.MAX_POINTS
+    return "large" if large else LANES.get(question.task, "matrices")
+
+
 @dataclass
 class _Asked:
     """Which process was asked, how often a question was sent in all, and since when."""
@@ -62,8 +68,15 @@ class Analyst:
         with self._lock:
             return self._send(question)
 
+    def stop(self, task: str, **arguments: Any) -> None:
+        """Let the work on a question end without an answer, if its task can be stopped; asked again, it begins anew."""
+        question = explore.Question(task, arguments)
+        with self._lock:
+            if self._asked.pop(question.key, None):
+                explore.Watch(self.store, question.key).stop()
+
     def _send(self, question: explore.Question) -> explore.Answer:
-        lane = LANES.get(question.task, "matrices")
+        lane, watch = _lane(question), explore.Watch(self.store, question.key)
         process = self._processes.get(lane)
         if process is None or not process.alive:
             process = self._processes[lane] = WorkerProcess(self.store, "--analyst", lane, threads=1)
@@ -72,11 +85,12 @@ class Analyst:
             if asked.times == MAX_ASKED:
                 return explore.Answer(error=f"The process that worked on this died {MAX_ASKED} times.")
             asked.pid, asked.times = process.pid, asked.times + 1
+            watch.clear()  # of whoever stopped it, or of a process that died
             try:
                 process.send(question.to_json())
             except BrokenPipeError:
                 pass  # it died just now; the next look asks its successor
-        return explore.Answer(pending=True, seconds=time.time() - asked.since)
+        return explore.Answer(pending=True, seconds=time.time() - asked.since, progress=watch.read())
 
     def close(self) -> None:
         with self._lock:

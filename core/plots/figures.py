@@ -55,7 +55,8 @@ def embedding(
             figure.add_scatter3d(x=x, y=y, z=z, marker={"size": 3, "color": palette[group]}, **shared)
         else:
             x, y = points[here].T
-            marker = {"size": 6 if len(points) <= 2000 else 4, "color": palette[group], "opacity": 0.8}
+            size = 6 if len(points) <= 2000 else 4 if len(points) <= 20_000 else 2
+            marker = {"size": size, "color": palette[group], "opacity": 0.8}
             figure.add_scattergl(x=x, y=y, marker=marker, **shared)
     figure.update_layout(
         margin=MARGIN,

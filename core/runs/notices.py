@@ -22,3 +22,7 @@ class Notices:
     def post(self, name: str, value: Any) -> None:
         with self._database.connect() as db:
             db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?)", (name, json.dumps(value)))
+
+    def withdraw(self, name: str) -> None:
+        with self._database.connect() as db:
+            db.execute("DELETE FROM notices WHERE name = ?", (name,))

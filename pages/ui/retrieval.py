@@ -51,9 +51,14 @@ def retrieval_view(run: Run, data: Dataset) -> None:
             if "curve" in answer.arrays:
                 curves[name] = answer.arrays["curve"]
 
-        about = {"run": run.id, "source": "raw"} if source is None else {"run": source.id, "source": "codes"}
+        run_id, space = (run.id, "raw") if source is None else (source.id, "codes")
         answered(
-            "retrieval", draw, waiting=f"{plain(name)}: looking up the neighbours of all samples", held_out=held_out, **about
+            "retrieval",
+            draw,
+            waiting=f"{plain(name)}: looking up the neighbours of all samples",
+            held_out=held_out,
+            run=run_id,
+            source=space,
         )
     if curves:
         _curves(curves)

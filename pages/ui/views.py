@@ -21,6 +21,7 @@ from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, r
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
+from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
 from pages.ui.text import plain, plain_names
@@ -69,17 +70,18 @@ def embedding_view(run: Run, data: Dataset) -> None:
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
-    waiting = "UMAP compiles once per start of the app, about 25 s, then projects" if kind == "umap" else "Projecting"
+    waiting = "UMAP compiles once per start of the app, about 10 s, then projects" if kind == "umap" else "Projecting"
+    picture = f"{run.id}:{source}:{kind}:{dims}:{sorted(options.items())}"
+    crowd = Crowd(picture, kind, dims, part.n_samples)
 
     def draw(answer: Answer) -> None:
         points, shown = answer.arrays["points"], answer.arrays["shown"]
         groups, group_names = sample_groups(colouring, labels, part)
         axes = [f"code {axis + 1}" for axis in range(dims)] if kind == "code" else []
         figure = figures.embedding(points, shown, groups[shown], group_names, axes=axes)
-        key = f"embedding:{run.id}:{source}:{kind}:{dims}:{colouring}:{sorted(options.items())}"
+        key = f"embedding:{picture}:{colouring}:{crowd.most}"
         event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
-        if len(shown) < part.n_samples:
-            st.caption(f"A random {len(shown):,} of {part.n_samples:,} samples.")
+        crowd_bar(crowd, answer)
         if colouring.startswith(COLUMN):
             st.caption(_against(colouring.removeprefix(COLUMN), labels, part))
         chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
@@ -94,12 +96,14 @@ def embedding_view(run: Run, data: Dataset) -> None:
         "embedding",
         draw,
         waiting=waiting,
+        long=crowd.long,
         run=run.id,
         source=source,
         kind=kind,
         n_components=dims,
         options=options,
         random_state=0,
+        most=crowd.most,
     )
 
 

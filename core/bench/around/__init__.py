@@ -19,6 +19,7 @@ PIECES = {
     "looking": "looking and scoring as a share of a run",
     "coding": "dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20",
     "queue": "many runs through the queue: what a run costs, what a second worker brings, how soon a launch trains",
+    "projections": "t-SNE and UMAP of 5,000 to 70,000 principal components of MNIST, against the t-SNE of scikit-learn",
 }
 
 
