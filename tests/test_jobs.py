@@ -225,6 +225,14 @@ def test_a_closed_queue_ends_its_workers(store: RunStore, make_queue: Callable[.
     assert settle_lost(store) == [run] and store.get(run).status == Status.LOST
 
 
+def test_a_pool_that_was_closed_keeps_no_worker_that_is_started_after(store: RunStore) -> None:
+    """A slow look of the supervision may still be under way when the queue is closed."""
+    pool = Pool(store)
+    pool.close()
+    pool.start()
+    assert not own_workers() and not pool.ready()
+
+
 def test_no_worker_outlives_the_process_that_owns_the_queue(store: RunStore, worker_env: Callable[..., dict[str, str]]) -> None:
     code = """
         import sys, time

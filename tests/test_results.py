@@ -192,6 +192,7 @@ def test_the_ablation_keeps_the_numbers_of_the_paper_beside_ours() -> None:
 # ---- shown -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("inline_queue")
 def test_the_page_shows_every_table() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     app.switch_page("pages/results.py").run()

@@ -46,6 +46,7 @@ class Pool:
         self.store = store
         self._workers: list[_Worker] = []
         self._leaving: list[WorkerProcess] = []
+        self._closed = False
 
     @property
     def busy(self) -> Mapping[str, WorkerProcess]:
@@ -70,6 +71,8 @@ class Pool:
 
     def start(self) -> None:
         self._workers.append(_Worker(WorkerProcess(self.store, "--standby", threads=training_threads())))
+        if self._closed:  # meanwhile, by another thread: nobody else would end it
+            self.close()
 
     def take(self) -> WorkerProcess | None:
         """A free worker that may train now."""
@@ -94,6 +97,8 @@ class Pool:
             self._dismiss(worker)
 
     def close(self) -> None:
+        """End every worker; none that is started later lives on."""
+        self._closed = True
         for process in [*(worker.process for worker in self._workers), *self._leaving]:
             process.close()
         self._workers, self._leaving = [], []
