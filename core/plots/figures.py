@@ -130,7 +130,8 @@ def _scale_buttons() -> dict[str, Any]:
     """Buttons above a figure of `_levels`, log first, that show the one or the other."""
     shown = {"Log": [True, False], "Linear": [False, True]}
     buttons = [{"label": name, "method": "restyle", "args": [{"visible": visible}]} for name, visible in shown.items()]
-    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": 6}}
+    place: dict[str, Any] = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": 6}}
+    place |= {"font": {"color": "#1c2733"}, "bgcolor": "#c9d3da"}  # the chosen one is nearly white, whatever the theme
     return {"type": "buttons", "direction": "right", "buttons": buttons, **place}
 
 
