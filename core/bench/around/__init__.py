@@ -12,6 +12,7 @@ from typing import Any
 
 from core.bench.around.ratio import Ratio, cpu_seconds
 from core.common import ParameterError
+from core.runs.threads import limited_threads
 
 PIECES = {
     "cut": "the last step: one decomposition for all seeds, sparse neighbour graphs, affinities that fall apart",
@@ -40,8 +41,8 @@ def bench_around(pieces: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     if unknown:
         raise ParameterError(f"bench around measures {', '.join(PIECES)}. Got {unknown[0]!r} instead.")
     for piece in pieces or PIECES:
-        for ratio in import_module(f"core.bench.around.{piece}").measure():
-            yield {"piece": piece, **ratio.to_dict()}
+        with limited_threads(1):  # CPU seconds of threads that wait for each other would say nothing
+            yield from ({"piece": piece, **ratio.to_dict()} for ratio in import_module(f"core.bench.around.{piece}").measure())
 
 
 __all__ = ["PIECES", "Ratio", "bench_around", "cpu_seconds"]
