@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,51 @@ def test_no_page_falls_over_a_broken_record(store: RunStore, two: tuple[str, str
     table = next(frame.value for frame in open_page("runs", fine).dataframe if "Status" in frame.value)
     assert dict(zip(table["Id"], table["Status"], strict=True))[broken] == "broken"
     assert cli.main(["export", broken, str(tmp_path / "broken.zip")]) == 0 and (tmp_path / "broken.zip").is_file()
+
+
+def test_a_broken_record_is_exported_as_it_is_stored(store: RunStore, two: tuple[str, str], tmp_path: Path) -> None:
+    change(store, two[0], spec='{"colour": "red"}')
+    runs.export_run(store, two[0], tmp_path / "broken.zip")
+    with zipfile.ZipFile(tmp_path / "broken.zip") as archive:
+        assert json.loads(archive.read("run.json"))["spec"] == '{"colour": "red"}'
+        assert {"arrays.npz", "labels.csv"} <= set(archive.namelist())
+
+
+def test_a_broken_record_that_is_marked_active_can_be_deleted(store: RunStore, two: tuple[str, str]) -> None:
+    change(store, two[0], spec="{", status="running")
+    assert runs.settle_lost(store) == [] and store.get(two[0]).status == Status.BROKEN
+    store.delete(two[0])
+    assert [run.id for run in store.runs()] == [two[1]]
+
+
+def test_a_run_whose_files_are_gone_is_not_exported(store: RunStore, two: tuple[str, str], tmp_path: Path) -> None:
+    (store.files.folder(two[0]) / "final.npz").unlink()
+    with pytest.raises(StorageError, match=r"gone.*final\.npz"):
+        runs.export_run(store, two[0], tmp_path / "run.zip")
+    assert not list(tmp_path.glob("*.zip*"))
+    assert cli.main(["export", two[0], str(tmp_path / "run.zip")]) == 1
+
+
+@pytest.mark.journey
+def test_a_home_that_cannot_be_used_is_a_sentence_on_the_page(lab_home: Path, inline_queue: None) -> None:
+    lab_home.mkdir(parents=True, exist_ok=True)
+    (lab_home / "runs.sqlite").write_bytes(b"no database" * 100)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not app.exception and any("runs.sqlite cannot be used" in error.value.replace("\\", "") for error in app.error)
+
+
+def test_a_kept_network_that_is_broken_is_made_again(store: RunStore) -> None:
+    spec = make_spec(
+        "ae_kmeans", SMALL, preset="defaults", overrides={"pretrain_epochs": 2, "channels": (4,), "kernel_sizes": (3,)}
+    )
+    first = execute(store, store.create(spec, owner=this_process()).id)
+    kept = PretrainedStore(store.home)
+    (kept.root / first.result["pretrained"]["key"] / "state.pt").write_bytes(b"half a network")
+    again = execute(store, store.create(spec, owner=this_process()).id)
+    assert again.status == Status.DONE and not again.result["pretrained"]["reused"]
+    assert kept.state(first.result["pretrained"]["key"])
+    third = execute(store, store.create(spec, owner=this_process()).id)
+    assert third.result["pretrained"]["reused"] and third.result["metrics"] == again.result["metrics"]
 
 
 def open_page(name: str, run_id: str) -> AppTest:

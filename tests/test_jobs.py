@@ -565,7 +565,7 @@ def test_an_analyst_ends_when_nobody_asks_and_compiles_umap_while_nobody_waits(
     monkeypatch.setattr("core.jobs.analyst.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("core.jobs.analyst.USUAL_IDLE_SECONDS", 0.2)
     monkeypatch.setitem(analyst.IDLE_SECONDS, "embeddings", 0.2)
-    monkeypatch.setattr("core.jobs.analyst._compile_umap", lambda: compiled.append(True))
+    monkeypatch.setattr("core.evaluation.warm_up", lambda kind: compiled.append(kind == "umap"))
     monkeypatch.setattr("os.nice", lambda _: None)
     waiting = store.create(make_spec("kmeans", DIGITS))
     for lane in ("matrices", "embeddings"):

@@ -259,6 +259,7 @@ def test_a_launch_loads_the_data_once(visit: Callable[..., AppTest], store: RunS
     monkeypatch.setattr(Analyst, "ask", lambda *_, **__: Answer(pending=True))  # references load for themselves
     button(app, "Launch").click().run()
     assert not healthy(app).error and len(store.runs()) == 1 and loads == [SMALL]
+    assert all("fallen into" in warning.value for warning in app.warning), "48 samples are few for this preset"
 
 
 def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(

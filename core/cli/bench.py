@@ -19,17 +19,17 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "sensitivity"),
+        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; "
-        "how a method depends on a hyperparameter or on the data",
+        "how a method depends on a hyperparameter or on the data; a table of assets/results, made again",
     )
     bench.add_argument(
         "tasks",
         nargs="*",
         help="epoch: method and data, as udll-orl; around: pieces, as cut; scaling: values of n; all three all by default; "
         "ablation: data sets; "
-        "sensitivity: a method and a data set",
+        "sensitivity: a method and a data set; table: files",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation, sensitivity: random subset of that size")
@@ -54,6 +54,7 @@ def _bench(options: argparse.Namespace) -> int:
         "scaling": _bench_scaling,
         "ablation": _bench_ablation,
         "sensitivity": _bench_sensitivity,
+        "table": _bench_table,
     }
     if options.results is not None:
         check_target(options.results, force=True)
@@ -95,6 +96,22 @@ def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
     for row in bench_around(options.tasks):
         print(f"{row['piece']}: {row['words']}", flush=True)
         rows.append(row)
+    return rows
+
+
+def _bench_table(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench import load_results, save_results
+    from core.bench.remake import remake
+
+    rows: list[dict[str, Any]] = []
+    for name in options.tasks:
+        results = load_results(Path(name))
+        for place, remade in enumerate(remake(results)):
+            row, before = remade.rows[place], results.rows[place]
+            rows.append({"of": dict(row.of), **{key: score.mean for key, score in row.scores.items()}})
+            told = ", ".join(f"{key} {score.mean} (before {before.scores[key].mean})" for key, score in row.scores.items())
+            print(f"{' '.join(map(str, row.of.values()))}: {told}", flush=True)
+            save_results(remade, Path(name))
     return rows
 
 

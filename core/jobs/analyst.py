@@ -115,15 +115,7 @@ def serve_analyst(store: RunStore, lane: str) -> None:
         except queue.Empty:
             if to_warm and not store.runs(status=[*ACTIVE, Status.QUEUED]):
                 to_warm = False
-                threading.Thread(target=_compile_umap, daemon=True).start()  # other projections need not wait for it
+                threading.Thread(target=evaluation.warm_up, args=("umap",), daemon=True).start()  # nobody need wait for it
             continue
         explore.answer(store, explore.Question.from_json(json.loads(question)))
         asked = time.monotonic()
-
-
-def _compile_umap() -> None:
-    """UMAP is compiled for seconds by the first call in a process: while nobody waits, if there is somebody to wait."""
-    import numpy as np
-
-    noise = np.random.default_rng(0).random((60, 5), dtype=np.float32)
-    evaluation.project(noise, "umap", n_components=2, options={}, random_state=0)

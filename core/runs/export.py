@@ -13,15 +13,21 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from core.common import atomic_write
-from core.runs.spec import HistoryRow
+from core.common import StorageError, atomic_write
+from core.runs.spec import HistoryRow, Status
 from core.runs.store import RunStore
 
 
 def export_run(store: RunStore, run_id: str, target: Path | io.BytesIO) -> None:
     """Write a run to a file or to memory.
 
-    A path is written through a temporary name, so that a failed export leaves nothing behind.
+    A path is written through a temporary name, so that a failed export leaves nothing behind. Of a record that cannot be
+    read, ``run.json`` holds the columns as they are stored.
+
+    Raises
+    ------
+    StorageError
+        If the arrays of a run with scores are gone.
     """
     if isinstance(target, Path):
         with atomic_write(target) as file:
@@ -32,9 +38,13 @@ def export_run(store: RunStore, run_id: str, target: Path | io.BytesIO) -> None:
 
 def _export(store: RunStore, run_id: str, file: Any) -> None:
     run, folder = store.get(run_id), store.files.folder(run_id)
-    record = dataclasses.asdict(run) | {"spec": run.spec.to_dict()}
+    if run.result.get("metrics") and not (folder / "final.npz").is_file():
+        raise StorageError(f"The arrays of the run {run_id} are gone: there is no {folder / 'final.npz'}.")
+    broken = run.status == Status.BROKEN
+    record = store.raw(run_id) if broken else dataclasses.asdict(run) | {"spec": run.spec.to_dict()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("spec.json", json.dumps(run.spec.to_dict(), indent=2))
+        if not broken:
+            archive.writestr("spec.json", json.dumps(run.spec.to_dict(), indent=2))
         archive.writestr("run.json", json.dumps(record, indent=2))
         archive.writestr("history.csv", _history_csv(store.history(run_id)))
         final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import UnknownName, stored_file
+from core.common import StorageError, UnknownName, stored_file
 
 NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
@@ -186,7 +186,12 @@ class RunShelf:
         kept = store.find(key)
         if kept is not None:
             with suppress(UnknownName, FileNotFoundError):  # deleted while it was looked for
-                state = store.state(key)
+                try:
+                    state = store.state(key)
+                except StorageError as error:  # made again, and the broken one gives way to it
+                    logging.getLogger(__name__).warning("%s It is made again.", error)
+                    store.delete(key)
+                    raise FileNotFoundError(key) from error
                 origin = kept.facts["run"]
                 reused = origin != self.provenance["run"]  # a resumed run finds what it left there itself
                 self._note(recipe, {"key": key, "reused": reused, "run": origin, "seconds": kept.facts["seconds"]})

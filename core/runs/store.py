@@ -99,17 +99,19 @@ class RunStore:
         return _read(row, self._known_methods)
 
     def runs(self, *, status: Iterable[Status] | None = None, references: bool = True) -> list[Run]:
-        """All runs, newest first; with `status` only those of such a status, and of broken ones none unless asked for."""
+        """All runs, newest first; with `status` only those of such a status."""
         wanted = set(status) if status is not None else set(Status)
-        query = "SELECT * FROM runs WHERE reference <= ? ORDER BY created DESC, rowid DESC"
-        if status is not None and Status.BROKEN not in wanted:  # a short list of a long table is asked for ten times a second
-            query = query.replace("ORDER", f"AND status IN ({', '.join('?' * len(wanted))}) ORDER")
-            given: tuple[Any, ...] = (int(references), *map(str, wanted))
-        else:
-            given = (int(references),)
+        named = [] if Status.BROKEN in wanted else [str(s) for s in wanted]  # what is broken shows only when it is read
+        limit = f"status IN ({', '.join('?' * len(named))}) AND" if named else ""
+        query = f"SELECT * FROM runs WHERE {limit} reference <= ? ORDER BY created DESC, rowid DESC"
         with self._database.connect() as db:
-            found = [_read(row, self._known_methods) for row in db.execute(query, given)]
+            found = [_read(row, self._known_methods) for row in db.execute(query, (*named, int(references)))]
         return [run for run in found if run.status in wanted]
+
+    def raw(self, run_id: str) -> dict[str, Any]:
+        """The columns of a record as they are stored, for one that cannot be read."""
+        with self._database.connect() as db:
+            return dict(db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
 
     def annotate(self, run_id: str, *, tags: str | None = None, notes: str | None = None) -> None:
         """Change tags or notes, which stay open to the user when a run is over."""
@@ -120,11 +122,12 @@ class RunStore:
                     db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value[:2000], run_id))
 
     def delete(self, run_id: str) -> None:
-        """Remove a run and all its files; refused while it is active."""
+        """Remove a run and all its files; refused while it is active. No process can be at work on a broken record."""
         run = self.get(run_id)
-        marks = ", ".join("?" * len(ACTIVE))
+        busy = () if run.status == Status.BROKEN else ACTIVE
+        marks = ", ".join("?" * len(busy))
         with self._database.connect() as db:  # one statement: a worker may claim a queued run at any moment
-            deleted = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN ({marks})", (run_id, *ACTIVE)).rowcount
+            deleted = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN ({marks})", (run_id, *busy)).rowcount
         if not deleted:
             raise RunConflict(f"The run {run_id} is {run.status}; stop it before deleting it.")
         self.files.delete(run_id)

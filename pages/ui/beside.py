@@ -19,10 +19,7 @@ def runs_beside(run: Run) -> list[Run]:
     return [
         other
         for other in store().runs(references=True)
-        if other.over
-        and other.result.get("metrics")
-        and other.result["fingerprint"] == run.result["fingerprint"]
-        and other.spec.method in methods.registered()
+        if other.over and other.result.get("metrics") and other.result["fingerprint"] == run.result["fingerprint"]
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import datasets
-from core.common import InvalidInput
+from core.common import AffinityLabError
 from core.datasets import Dataset, DataSpec
 from core.jobs import JobQueue
 from core.runs import Run, RunStore
@@ -26,7 +26,7 @@ def queue() -> JobQueue:
     """The one queue of this server; if the cache is cleared, a new one finds the workers again through the store."""
     try:
         return _queue()
-    except InvalidInput as error:  # the server was started with a setting that cannot be
+    except (AffinityLabError, OSError) as error:  # a setting that cannot be, or a home that cannot be used
         st.error(plain(error), icon=":material/error:")
         st.stop()
 

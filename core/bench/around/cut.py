@@ -57,7 +57,7 @@ def _repetitions(data: Dataset) -> Ratio:
     return Ratio(
         f"{REPETITIONS} repetitions of the cut of ridge on {data.name}, old over new",
         REPETITIONS / 3 * once / new,
-        at_least=3.0,
+        at_least=4.0,
         detail=f"{new:.2f} CPU s; mean ACC {np.mean(accuracies(data, ours)):.3f}, old {np.mean(accuracies(data, theirs)):.3f}",
     )
 

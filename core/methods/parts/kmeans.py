@@ -42,7 +42,8 @@ class BestOfStarts:
     """k-means from several starts, of which the lowest objective counts.
 
     How much that varies is told from a pool of single starts: a repetition is the best of as many, drawn from the pool
-    without putting any back. Ten repetitions cost twice what one costs, not ten times.
+    without putting any back. Ten repetitions cost twice what one costs, not ten times. They share starts: on average they
+    tell four fifths of the deviation of independent ones (raw pixels: COIL-20 .025 of .031, ORL .017 of .022, digits all).
 
     Parameters
     ----------
