@@ -93,7 +93,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
             device = st.selectbox(
                 "Device", devices, place, help="auto takes the GPU if there is one and the method can use it."
             )
-            looks = int(draft.get("snapshots", 5))
+            looks = int(draft.get("snapshots", runs.LOOKS))
             meaning = "How often clusters are read off and scored in each stage."
             snapshots = st.slider("Looks while training", 1, runs.MAX_SNAPSHOTS, looks, help=meaning)
             share = round(100 * float(draft.get("looking", 0.2)))

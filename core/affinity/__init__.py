@@ -19,6 +19,7 @@ from core.affinity.representation import (
     symmetrized,
     threshold_columns,
 )
+from core.affinity.shares import cluster_shares, factor_cluster_shares
 from core.affinity.sparse import sparse_cut
 
 __all__ = [
@@ -34,9 +35,11 @@ __all__ = [
     "anchor_cut",
     "anchor_embedding",
     "anchor_factor",
+    "cluster_shares",
     "decompose",
     "dense_cut",
     "embedded_labels",
+    "factor_cluster_shares",
     "form",
     "graph_cut",
     "graph_labeller",

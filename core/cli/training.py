@@ -17,7 +17,7 @@ from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
 from core.cli.records import print_run, settled_store
 from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write
-from core.runs import RunStore
+from core.runs import LOOKS, RunStore
 from core.runs.execution import Prepared
 from core.training import Step
 
@@ -44,7 +44,7 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    sub.add_argument("--snapshots", type=int, default=5, help="how often a stage is scored while it trains")
+    sub.add_argument("--snapshots", type=int, default=LOOKS, help="how often a stage is scored while it trains")
     sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 
 

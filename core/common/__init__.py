@@ -17,6 +17,7 @@ from core.common.errors import (
 )
 from core.common.files import atomic_write, stored_file
 from core.common.home import data_folders, home
+from core.common.packing import pack, unpacked
 from core.common.params import Param, check_all, choice, flag, integer, params_of, real, redeclared, sizes
 from core.common.parts import Held, Part, flatten, held
 
@@ -43,9 +44,11 @@ __all__ = [
     "held",
     "home",
     "integer",
+    "pack",
     "params_of",
     "real",
     "redeclared",
     "sizes",
     "stored_file",
+    "unpacked",
 ]

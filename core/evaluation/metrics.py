@@ -47,6 +47,29 @@ def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
     return names[columns]
 
 
+def cluster_numbers(reference: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+    """A number for each cluster that says what it is: that of the group of `reference` it matches best (Hungarian).
+
+    Clusters that match nothing take the numbers that are free, in their order. Classes of a data set, or another
+    clustering of it, as reference make numbers and colours stay the same between pictures.
+
+    Returns
+    -------
+    (n_clusters,)
+        ``numbers[labels]`` are the renamed labels; of numbers in between that no sample has, the free ones.
+    """
+    reference, labels = np.asarray(reference).ravel(), np.asarray(labels).ravel()
+    groups, clusters = np.unique(reference), np.unique(labels)
+    rows, columns = _best_match(contingency(reference, labels))
+    size = int(labels.max()) + 1
+    numbers = np.full(size, -1, dtype=np.int64)
+    numbers[clusters[columns]] = groups[rows]
+    taken = set(numbers.tolist())
+    free = (number for number in range(2 * size + int(groups.max()) + 1) if number not in taken)
+    numbers[numbers < 0] = [next(free) for _ in range(int((numbers < 0).sum()))]
+    return numbers
+
+
 def confusion(y: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.int64], NDArray, NDArray]:
     """Count table with the matched pairs of class and cluster on its diagonal.
 

@@ -5,6 +5,7 @@ Uses `core.runs` and every room below.
 
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
+from core.explore.scene import numbered_labels, packed_blocks, packed_layout, scene
 from core.explore.tasks import (
     ANCHORS_SHOWN,
     MAX_POINTS,
@@ -39,10 +40,14 @@ __all__ = [
     "answer",
     "embedding",
     "matrix",
+    "numbered_labels",
+    "packed_blocks",
+    "packed_layout",
     "random_rows",
     "read_answer",
     "recluster",
     "reference_runs",
     "retrieval",
+    "scene",
     "strongest",
 ]

@@ -18,8 +18,9 @@ from scipy.sparse import csr_array, issparse
 
 from core import affinity, datasets, evaluation, methods, runs
 from core.common import DataError
+from core.explore.scene import numbered_labels
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
-from core.runs import Run, RunStore, Status, this_process
+from core.runs import Painter, Run, RunStore, Status, View, this_process
 
 MAX_POINTS = 5000  # of a picture that nobody asked to be larger
 MOST_POINTS = 70_000  # of a picture that somebody waits for, and that a browser draws
@@ -44,7 +45,7 @@ def embedding(
     most: int = MAX_POINTS,
     progress: evaluation.Progress | None = None,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Project the raw samples (``source="raw"``) or stored codes (``"Z_pretrained"``, ``"Z"``).
+    """Project raw samples (``source="raw"``), stored codes (``"Z_pretrained"``, ``"Z"``) or the ``"spectral"`` embedding.
 
     With ``kind="code"`` the points are codes of two or three numbers as they are. Of more samples than `most`, 70,000 at
     the utmost, a random draw is taken.
@@ -56,9 +57,9 @@ def embedding(
     facts
         ``projecting``: the seconds that the projection itself took.
     """
-    X = datasets.load(store.get(run).spec.data).X if source == "raw" else _codes(store, run, source)
-    shown = random_rows(len(X), min(most, MOST_POINTS), random_state)
-    flat = X[shown].reshape(len(shown), -1)
+    X, samples = _source(store, run, source)
+    drawn = random_rows(len(X), min(most, MOST_POINTS), random_state)
+    flat, shown = X[drawn].reshape(len(drawn), -1), samples[drawn]
     if kind == "code":
         if flat.shape[1] not in (2, 3):
             raise DataError(f"A code of {flat.shape[1]} numbers cannot be shown without a projection.")
@@ -69,6 +70,16 @@ def embedding(
         flat, kind, n_components=n_components, options=options, random_state=random_state, progress=progress
     )
     return {"points": points, "shown": shown}, {"projecting": perf_counter() - began}
+
+
+def _source(store: RunStore, run: str, source: str) -> tuple[NDArray, NDArray[np.int64]]:
+    """What is to be projected, and the sample that each row is of."""
+    if source == "spectral":
+        cut = affinity.graph_cut(_square(store, run, "affinity"), store.get(run).result["n_clusters"])
+        rows = store.files.arrays(run, "final", ["rows"]).get("rows", np.arange(cut.n)).astype(np.int64)
+        return cut.embedding, rows[cut.joined]
+    X = datasets.load(store.get(run).spec.data).X if source == "raw" else _codes(store, run, source)
+    return X, np.arange(len(X))
 
 
 def random_rows(n: int, most: int, random_state: int = 0) -> NDArray[np.int64]:
@@ -186,9 +197,9 @@ def matrix(
     samples of the subset, if the run learnt from one.
     """
     final = store.files.arrays(run, "final", ("labels", "y", "rows"))
-    groups = final.get("y" if order == "class" else "labels")
-    if groups is None:
+    if ("y" if order == "class" else "labels") not in final:
         raise DataError(f"The run {run} has no labels to order by {order}.")
+    groups = final["y"] if order == "class" else numbered_labels(store, run, final["labels"], final.get("y"))
     groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
     return _picture(_square(store, run, which), groups, pixels, clusters), {}
 
@@ -207,6 +218,30 @@ def _picture(A: Any, groups: NDArray, pixels: int, chosen: list[int] | None) -> 
     _, borders = cluster_order(groups[order])
     blocks = factor_block_mean(A.B, order, pixels) if isinstance(A, _Product) else block_mean(abs(A), order, pixels)
     return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
+
+
+def still(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The last frame of a run that kept none: runs of an earlier version have no film."""
+    record = store.get(run)
+    names = ("labels", "Z", "P", "rows", "nearest")
+    final = store.files.arrays(run, "final", names)
+    if "labels" not in final:
+        raise DataError(f"The run {run} ended before it had clusters.")
+    arrays: dict[str, Any] = {name: final[name] for name in names[1:] if name in final}
+    W, C = _stored(store, run, "W"), _stored(store, run, "C")
+    anchored = W is not None or (C is not None and affinity.form(C) == "anchors")
+    if anchored:
+        arrays |= {"W": W} if W is not None else {"C": C}
+    A = None if anchored or not _has_square(store, run, C) else _square(store, run, "affinity")
+    view = View(arrays, final["labels"].astype(np.int64), A)
+    frame = Painter(datasets.load(record.spec.data), record.result["n_clusters"]).paint(view)
+    return frame, {"scores": dict(record.result["metrics"])}
+
+
+def _has_square(store: RunStore, run: str, C: Any) -> bool:
+    """Whether the run has an affinity of all pairs of samples."""
+    shows = methods.method_class(store.get(run).spec.method).shows
+    return _stored(store, run, "A") is not None or (C is not None and "affinity constants" in shows)
 
 
 def _square(store: RunStore, run: str, which: str) -> Any:
@@ -354,7 +389,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
-    "label_new": label_new, "retrieval": retrieval, "anchors": anchors,
+    "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still,
 }  # fmt: skip
 _TELLING = frozenset({"embedding"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -67,7 +67,8 @@ class Clusterer:
     words), `published` (the paper's ACC by data set), `presets` (by default those of ``<name>.toml`` beside its file), `family`
     (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters:
     "C", "A" or "Z"), `shows` (what else can be shown of it), `renamed` (hyperparameters that stored runs may have
-    under another name: old to new, or to None where one that did nothing is gone), `uses_gpu`.
+    under another name: old to new, or to None where one that did nothing is gone), `nmi` (how its paper normalises that score:
+    "geometric", "arithmetic" or "max"), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -81,6 +82,7 @@ class Clusterer:
     family: ClassVar[str] = "Baselines"
     learns: ClassVar[str] = "instant"
     reads: ClassVar[str] = "Z"
+    nmi: ClassVar[str] = "geometric"
     uses_gpu: ClassVar[bool] = False
     symbols: ClassVar[Mapping[str, str]] = {}
     gauges: ClassVar[Mapping[str, str]] = {}

@@ -28,6 +28,11 @@ def colours(n_groups: int) -> list[str]:
     return made
 
 
+def heat_table() -> NDArray[np.uint8]:
+    """The colours of matrices, (256, 3), from the smallest to the largest level."""
+    return _VIRIDIS
+
+
 def rgb(colour: str) -> tuple[int, int, int]:
     """Red, green and blue of "#rrggbb"."""
     red, green, blue = bytes.fromhex(colour.removeprefix("#"))
@@ -45,7 +50,7 @@ def heat_image(blocks: NDArray, *, log: bool = False, scale: int = 1) -> NDArray
 def normalized(blocks: NDArray, *, log: bool = False) -> NDArray[np.float32]:
     """Values in [0, 1]: linear up to the 99.5th percentile of what is positive, or logarithmic over four decades."""
     values = np.abs(np.asarray(blocks, dtype=np.float32))
-    top = _top(values, log)
+    top = full_brightness(values, log)
     if top == 0:
         return np.zeros_like(values)
     if log:
@@ -55,14 +60,14 @@ def normalized(blocks: NDArray, *, log: bool = False) -> NDArray[np.float32]:
 
 def scale_ticks(blocks: NDArray, *, log: bool = False) -> dict[float, str]:
     """Levels of `normalized` and the values that they stand for, for a colour bar."""
-    top = _top(np.abs(np.asarray(blocks, dtype=np.float32)), log)
+    top = full_brightness(np.abs(np.asarray(blocks, dtype=np.float32)), log)
     levels = np.linspace(0, 1, DECADES + 1)
     values = top * 10.0 ** (DECADES * (levels - 1)) if log else top * levels
     edge = {0.0: "≤ "} if log else {1.0: "≥ "}
     return {float(level): f"{edge.get(float(level), '')}{value:.2g}" for level, value in zip(levels, values, strict=True)}
 
 
-def _top(values: NDArray, log: bool) -> float:
+def full_brightness(values: NDArray, log: bool) -> float:
     """The value shown at full brightness."""
     positive = values[values > 0]
     if positive.size == 0:

@@ -6,23 +6,28 @@ Uses every room below.
 from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
 from core.runs.export import export_run
+from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
+from core.runs.looks import View
 from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.painter import Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
 from core.runs.recorder import forget_peak
-from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
+from core.runs.spec import ACTIVE, LOOKS, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import available_cores, thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
+    "LOOKS",
     "MAX_SEED",
     "MAX_SNAPSHOTS",
     "OVER",
     "STALE_SECONDS",
     "STARTS",
     "HistoryRow",
+    "Painter",
     "Pretrained",
     "PretrainedStore",
     "Run",
@@ -31,6 +36,7 @@ __all__ = [
     "RunSpec",
     "RunStore",
     "Status",
+    "View",
     "available_cores",
     "check",
     "claim_for_this_process",
@@ -39,13 +45,18 @@ __all__ = [
     "export_run",
     "fitted",
     "forget_peak",
+    "frame_files",
+    "framed",
     "has_worker",
     "label_new",
     "make_spec",
+    "n_groups",
     "prepare",
     "process_started",
+    "quantized",
     "resolve_device",
     "settle_lost",
+    "shown_samples",
     "this_process",
     "thread_variables",
     "to_csv",

@@ -20,12 +20,13 @@ from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import heldout, looks, outcome
 from core.runs.budget import LookingBudget
+from core.runs.filming import Filming
 from core.runs.handle import RunHandle
 from core.runs.imports import import_for
 from core.runs.isolation import isolated
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
-from core.runs.spec import Run, RunSpec, Status
+from core.runs.spec import LOOKS, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import limited_threads, training_threads
 from core.training import Arrays, Stages, Step, to_host
@@ -49,7 +50,7 @@ def make_spec(
     overrides: Mapping[str, Any] | None = None,
     seed: int = 0,
     device: str = "auto",
-    snapshots: int = 5,
+    snapshots: int = LOOKS,
     looking: float = 0.2,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
@@ -217,16 +218,16 @@ class _Execution:
         note("import", ready.import_seconds)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)
-        picture = looks.LivePicture(data, self.run.spec.seed)
+        filming = Filming(self.run, data, method, self.record)
         arrays: dict[str, Any] = {}
         self.run.set_status(Status.RUNNING)
         for step in self._timed(method.iter_fit(data.samples, self.stages)):
             arrays.update(step.arrays)
-            self._observe(method, data, picture, step)
+            self._observe(method, data, filming, step)
             self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
-            result = outcome.conclude(self.run, data, method, arrays, self.stages, self.record, picture)
+            result = outcome.conclude(self.run, data, method, arrays, self.stages, self.record, filming)
         return {**result, **self.facts()}
 
     def facts(self) -> dict[str, Any]:
@@ -264,13 +265,13 @@ class _Execution:
             self.record.charge(step.stage, time.perf_counter() - started)
             yield step
 
-    def _observe(self, method: Clusterer, data: Dataset, picture: looks.LivePicture, step: Step) -> None:
+    def _observe(self, method: Clusterer, data: Dataset, filming: Filming, step: Step) -> None:
         scalars = {name: float(value) for name, value in step.scalars.items()}
         for name, value in scalars.items():
             if not math.isfinite(value):
                 raise Diverged(name, step.stage, step.step, value)
-        if self._is_snapshot(step) and self.budget.allows(step, self.record.seconds.get(step.stage, 0.0)):
-            began = self.record.seconds.get("watch", 0.0)
+        trained, looked = self.record.seconds.get(step.stage, 0.0), self.record.seconds.get("watch", 0.0)
+        if self._is_snapshot(step) and self.budget.allows(step, trained):
             with self.record.clock("watch"):
                 arrays = to_host(step.arrays)
                 _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
@@ -279,11 +280,15 @@ class _Execution:
                 found = looks.alarms(view, method.clusters(data.X), step.stage, step.step)
                 self.record.alarms([*found, *self.record.history_alarms(view.scores, step.stage, step.step)])
                 self.record.consider(view.scores, step.stage, step.step)
-                self.run.save_arrays("live", picture.draw(view))
+                filming.look(view, step, scalars)
                 scalars |= view.scores
-            self.budget.charge(step.stage, self.record.seconds["watch"] - began)
+            self.budget.charge(step.stage, self.record.seconds["watch"] - looked)
         else:
             self.record.note(step.stage, scalars)
+            if filming.wants(step) and self.budget.allows_sketch(step, trained):
+                with self.record.clock("watch"):
+                    filming.sketch(step, scalars)
+                self.budget.charge(step.stage, self.record.seconds["watch"] - looked, sketch=True)
         self.record.step(step, scalars)
         if self.on_step is not None:
             self.on_step(step, scalars)

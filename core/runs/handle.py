@@ -92,9 +92,13 @@ class RunHandle:
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
         """A file of the run, which appears whole or not at all."""
-        with atomic_write(self._store.files.folder(self.id) / name) as file:
+        with atomic_write(self.folder / name) as file:
             yield file
 
     @property
+    def folder(self) -> Path:
+        return self._store.files.folder(self.id)
+
+    @property
     def checkpoint(self) -> Path:
-        return self._store.files.folder(self.id) / CHECKPOINT
+        return self.folder / CHECKPOINT

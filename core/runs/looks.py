@@ -1,4 +1,4 @@
-"""What is seen of a method while it trains: scores, alarms and small pictures, taken from the arrays of a step.
+"""What is seen of a method while it trains: scores and alarms, taken from the arrays of a step.
 
 Nothing here flows back into training.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,8 @@ from numpy.typing import NDArray
 from core import affinity, evaluation
 from core.datasets import Dataset
 from core.methods import Clusterer
-from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.training import Arrays, to_host
 
-LIVE_POINTS = 1500
-LIVE_PIXELS = 240
-LIVE_IMAGES = 8
 LIVE_SILHOUETTE = 500
 IDENTITY_MASS = 0.5
 FEW = 0.5  # of the clusters
@@ -53,6 +50,16 @@ class View:
     affinity: Any = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failure: str | None = None
+
+    @property
+    def rows(self) -> Any:
+        """Which samples the affinity speaks of."""
+        return self.arrays.get("rows", slice(None))
+
+    @cached_property
+    def factor(self) -> Any:
+        """B of the graph B B^T that a method with anchors cuts in place of an affinity; None for other methods."""
+        return anchor_factor(self.arrays) if self.affinity is None else None
 
 
 def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
@@ -109,7 +116,7 @@ def expressed_labels(arrays: Mapping[str, Any], labels: NDArray) -> NDArray:
 
 
 def anchor_factor(arrays: Mapping[str, Any]) -> Any:
-    """B of the graph B B^T that a method with anchors cuts in place of an affinity; None for other methods."""
+    """B of such a graph, from the arrays of a step."""
     if "W" in arrays:
         return affinity.anchor_factor(arrays["W"])
     if "C" in arrays and affinity.form(arrays["C"]) == "anchors":
@@ -204,45 +211,3 @@ def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float
         )
         found.append(Alarm("worse than its start", text, stage, step))
     return found
-
-
-class LivePicture:
-    """Small arrays for the live page: affinity blocks, a 2-D projection of the codes, a few reconstructions."""
-
-    def __init__(self, data: Dataset, random_state: int) -> None:
-        n = data.n_samples
-        rng = np.random.default_rng(random_state)
-        self._shown = np.sort(rng.choice(n, min(n, LIVE_POINTS), replace=False))
-        self._images = np.sort(rng.choice(n, min(n, LIVE_IMAGES), replace=False))
-        self._data = data
-        self._points: NDArray | None = None
-
-    def draw(self, view: View) -> dict[str, NDArray]:
-        """The arrays of one frame; projected codes are rotated onto the last frame, so that points move and do not jump."""
-        frame: dict[str, NDArray] = {}
-        factor = anchor_factor(view.arrays) if view.affinity is None else None
-        if view.labels is not None and (view.affinity is not None or factor is not None):
-            order, borders = cluster_order(expressed_labels(view.arrays, view.labels))
-            if factor is None:
-                frame["blocks"] = block_mean(view.affinity, order, LIVE_PIXELS)
-            else:
-                frame["blocks"] = factor_block_mean(factor, order, LIVE_PIXELS)
-            frame["borders"] = borders / len(order)
-        if "Z" in view.arrays:
-            frame |= {"points": self._project(view.arrays["Z"][self._shown]).astype(np.float32), "shown": self._shown}
-            frame["projected"] = np.array(view.arrays["Z"][0].size != 2)
-        if "X_hat" in view.arrays:
-            frame["reconstructions"] = view.arrays["X_hat"][self._images].astype(np.float32)
-            frame["originals"] = self._data.samples[self._images]
-        if view.labels is not None:
-            frame["labels"] = view.labels
-        return frame
-
-    def _project(self, Z: NDArray) -> NDArray:
-        """Codes in the plane: those of two numbers as they are, about their mean; others by PCA, turned onto the last frame."""
-        if Z[0].size == 2:
-            points: NDArray = Z.reshape(len(Z), 2) - Z.reshape(len(Z), 2).mean(axis=0)
-            return points
-        points = evaluation.pca(Z, 2)
-        self._points = points if self._points is None else evaluation.align(points, self._points)
-        return self._points

@@ -13,6 +13,7 @@ from core import evaluation
 from core.datasets import Dataset
 from core.methods import Clusterer, repeated
 from core.runs import heldout, looks
+from core.runs.filming import Filming
 from core.runs.handle import RunHandle
 from core.runs.networks import RunShelf
 from core.runs.recorder import Recorder
@@ -26,7 +27,7 @@ MAX_VALUES = 20_000_000
 
 def conclude(
     run: RunHandle, data: Dataset, method: Clusterer, arrays: Mapping[str, Any], stages: Stages,
-    record: Recorder, picture: looks.LivePicture,
+    record: Recorder, filming: Filming,
 ) -> dict[str, Any]:  # fmt: skip
     """Score the final state, store what can be explored later, and return the result of the run.
 
@@ -55,7 +56,7 @@ def conclude(
         found = looks.alarms(view, method.clusters(data.X), "final", 1)
         record.alarms([*found, *record.history_alarms(view.scores, "final", 1)])
         record.consider(view.scores, "final", 1)
-        run.save_arrays("live", picture.draw(view))
+        filming.end(view)
     run.save_arrays("final", stored)
     _save_weights(run, stages)
     record.flush()

@@ -60,20 +60,20 @@ class Recorder:
             "stage": stage,
             "step": 0,
             "total": 0,
-            "elapsed": self._elapsed(),
+            "elapsed": self.elapsed(),
             "remaining": None,
         }
         self.flush()
 
     def step(self, step: Step, scalars: Mapping[str, float]) -> None:
         self.seq += 1
-        self._rows.append(HistoryRow(self.seq, step.stage, step.step, self._elapsed(), dict(scalars)))
+        self._rows.append(HistoryRow(self.seq, step.stage, step.step, self.elapsed(), dict(scalars)))
         self._progress = {
             "stage": step.stage,
             "step": step.step,
             "total": step.total,
             "seq": self.seq,
-            "elapsed": self._elapsed(),
+            "elapsed": self.elapsed(),
             "remaining": self._remaining(step),
         }
         if step.step in (1, step.total) or time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -115,7 +115,7 @@ class Recorder:
     def facts(self) -> dict[str, Any]:
         """Timings (seconds of wall clock by stage, and of CPU in all), peak memory, and the oracle's best."""
         seconds = dict.fromkeys(TIMED_STAGES, 0.0) | self.seconds
-        seconds |= {"total": self._elapsed(), "cpu": time.process_time() - self._cpu}
+        seconds |= {"total": self.elapsed(), "cpu": time.process_time() - self._cpu}
         return {"seconds": seconds, "peak_rss_mb": peak_rss_mb(), "best": self._best, "rescued": self.rescued}
 
     def state(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Recorder:
             "seq": self.seq,
             "seconds": dict(self.seconds),
             "best": dict(self._best),
-            "elapsed": self._elapsed(),
+            "elapsed": self.elapsed(),
             "rescued": self.rescued,
             "accuracy": dict(self.accuracy),
         }
@@ -134,7 +134,7 @@ class Recorder:
         self.rescued, self.accuracy = state.get("rescued", 0), dict(state.get("accuracy", {}))
         self._began = time.monotonic() - state["elapsed"]
 
-    def _elapsed(self) -> float:
+    def elapsed(self) -> float:
         return time.monotonic() - self._began
 
     def _remaining(self, step: Step) -> float | None:

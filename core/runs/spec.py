@@ -30,6 +30,7 @@ OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
 REQUESTS = ("pause", "step", "stop")
 STOPPING = "stopping"
 CHECKPOINT = "checkpoint.pt"
+LOOKS = 20  # planned in each stage, if the time for looking allows it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class RunSpec:
     modified: bool = False
     seed: int = 0
     device: str = "auto"
-    snapshots: int = 5
+    snapshots: int = LOOKS
     looking: float = 0.2
 
     def to_dict(self) -> dict[str, Any]:

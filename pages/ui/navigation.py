@@ -7,6 +7,17 @@ from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
 _state = {"app_has_run": False}
+TIGHT = """<style>
+.stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
+.stMainBlockContainer h1 { padding: 0; font-size: 1.7rem; }
+</style>"""
+"""Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles."""
+
+
+def presenting() -> bool:
+    """Whether the link asks for the projector: large pictures and type, and nothing beside them."""
+    return st.query_params.get("present") == "1"
+
 
 
 def navigation() -> StreamlitPage:
@@ -14,6 +25,7 @@ def navigation() -> StreamlitPage:
     _state["app_has_run"] = True
     net_util._external_ip = ""  # Streamlit asks a service on the internet for it when an origin is foreign to it
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
+    st.html(TIGHT)
     return st.navigation(
         [
             st.Page("pages/data.py", title="Data", icon=":material/database:", default=True),
@@ -22,7 +34,8 @@ def navigation() -> StreamlitPage:
             st.Page("pages/autoencoders.py", title="Auto-encoders", icon=":material/compress:", url_path="autoencoders"),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
             st.Page("pages/results.py", title="Results", icon=":material/table_chart:", url_path="results"),
-        ]
+        ],
+        position="hidden" if presenting() else "sidebar",
     )
 
 

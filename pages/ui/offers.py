@@ -15,6 +15,7 @@ from pages.ui.comparison import comparison_view
 from pages.ui.confusion import confusion_view
 from pages.ui.newsamples import new_samples_view
 from pages.ui.retrieval import retrieval_view
+from pages.ui.scorecard import scores_view
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class View:
 
 
 VIEWS: Sequence[View] = (
-    View("Embedding", views.embedding_view),
-    View("Affinity", views.affinity_view),
+    View("Scores", scores_view),
+    View("Embedding", views.embedding_view, title="Projections"),
+    View("Affinity", views.affinity_view, title="Matrices"),
     View("Workbench", views.workbench_view, needs=frozenset({"affinity constants"})),
     View("Confusion", confusion_view),
     View("Reconstructions", views.reconstruction_view, title="Decoder"),

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import methods
-from core.datasets import DataSpec
+from core.datasets import Dataset, DataSpec
 from core.evaluation import RANKS
 from core.explore import MAX_SQUARE, REFERENCES, Answer, reference_runs
 from core.plots import figures
@@ -30,7 +30,7 @@ _NMI_MAX_MEANING = "Normalised mutual information, divided by the larger of the 
 WITHOUT_LABELS = ("silhouette", "diagonal_mass", "block_diagonality")
 
 
-def score_card(run: Run) -> None:
+def scores_view(run: Run, data: Dataset) -> None:
     """Final scores first; what was chosen with the labels says so."""
     metrics: Mapping[str, float] = run.result.get("metrics", {})
     if not metrics:

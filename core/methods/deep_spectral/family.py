@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class SpectralEmbedding(Clusterer):
     """A method with a spectral head on its codes."""
 
+    nmi = "max"
     family = "Deep spectral"
     learns = "deep"
     reads = "A"

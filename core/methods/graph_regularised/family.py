@@ -46,6 +46,7 @@ class LayeredAutoEncoder(Clusterer):
     uses_gpu = True
     groups_test = True
     published_on_test = True
+    nmi = "max"
     family = "Graph-regularised"
     symbols: ClassVar[Mapping[str, str]] = {
         "reconstruction": r"\Delta(X, \hat X)",

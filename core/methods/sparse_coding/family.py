@@ -40,6 +40,7 @@ class ClusterCoding(Clusterer):
     A method gives `new_coder`, `codes_held`, `coder_parameters`, and `supervised` if other layers than the last have clusters.
     """
 
+    nmi = "max"
     family = "Graph-regularised"
     learns = "deep"
     reads = "Z"

@@ -42,6 +42,7 @@ class GSC(Clusterer):
 
     name = "gsc"
     title = "GSC"
+    nmi = "max"
     family = "Baselines"
     summary = "Writes every sample by few atoms of a dictionary, alike for neighbours, and groups the codes."
     paper = "Zheng et al., TIP 2011; fixed-point iteration of Wang et al., SDM 2016"

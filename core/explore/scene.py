@@ -1,0 +1,62 @@
+"""What a browser needs to show a run: what does not change while it trains, its frames, and stills of its last state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import evaluation
+from core.common import pack, unpacked
+from core.datasets import Dataset
+from core.plots.palette import full_brightness, normalized
+from core.plots.sprite import Sprite
+from core.runs import Run, RunStore, frame_files, framed, n_groups, quantized, shown_samples
+
+
+def scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -> bytes:
+    """Classes, names, which samples have a point in the frames and which ones the affinity speaks of."""
+    n_clusters = run.result.get("n_clusters") or run.spec.params.get("n_clusters") or data.n_classes or 1
+    facts: dict[str, Any] = {
+        "id": run.id,
+        "n": data.n_samples,
+        "groups": n_groups(n_clusters, data.n_classes),
+        "classes": list(data.classes) if data.y is not None else None,
+    }
+    if sprite is not None:
+        facts["sprite"] = {"width": sprite.width, "height": sprite.height, "columns": sprite.columns}
+    arrays: dict[str, NDArray] = {"shown": shown_samples(data.n_samples).astype(np.int32)}
+    if data.y is not None:
+        arrays["y"] = data.y.astype(np.uint16)
+    stored = store.files.array_names(run.id, "final")
+    facts["affinity"] = bool({"A", "A.row", "C", "C.row", "W.row"} & set(stored)) or not run.over
+    rows = store.files.arrays(run.id, "final", ["rows"]).get("rows") if "rows" in stored else None
+    if rows is not None:
+        arrays["rows"] = rows.astype(np.int32)
+    return pack(facts, arrays)
+
+
+def numbered_labels(store: RunStore, run: str, labels: NDArray, y: NDArray | None) -> NDArray[np.int64]:
+    """The clusters of a run under the numbers that all its pictures use (`evaluation.cluster_numbers`)."""
+    if y is not None:
+        return evaluation.cluster_numbers(y, labels)[labels]
+    files = frame_files(store.files.folder(run))
+    for _, arrays in unpacked(files[-1].read_bytes()) if files else ():
+        if len(arrays.get("labels", ())) == len(labels):
+            return arrays["labels"].astype(np.int64)
+    return np.asarray(labels, dtype=np.int64)
+
+
+def packed_layout(points: NDArray, shown: NDArray) -> bytes:
+    """Points of a projection (m, 2) for the browser, and the samples they are of."""
+    return pack({}, {"points": quantized(framed(points)), "shown": shown.astype(np.int32)})
+
+
+def packed_blocks(arrays: Mapping[str, NDArray], order: str) -> bytes:
+    """An ordered, shrunk matrix for the browser, as small numbers on a logarithmic scale."""
+    means = np.abs(arrays["blocks"])
+    level = np.rint(255 * normalized(means, log=True)).astype(np.uint8)
+    top = np.array([full_brightness(means, log=True)], dtype=np.float32)
+    return pack({"order": order, "scores": {}, "place": -1}, {"blocks": level, "top": top})

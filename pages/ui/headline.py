@@ -1,0 +1,50 @@
+"""A run in one line: what it reached, and what a simple method reaches on the same data."""
+
+from __future__ import annotations
+
+from core import methods
+from core.datasets import Dataset
+from core.explore import reference_runs
+from core.runs import Run
+from pages.ui.live import scope_words
+from pages.ui.state import store
+from pages.ui.text import plain
+
+NMI = {"geometric": "NMI", "arithmetic": "NMI (arithmetic)", "max": "NMI (max)"}
+
+
+def headline(run: Run) -> str:
+    """ACC, NMI as the paper of the method defines it, and the best simple reference; silhouette and blocks without labels."""
+    scores = run.result.get("metrics", {})
+    cls = methods.method_class(run.spec.method)
+    if "acc" not in scores:
+        names = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
+        return "  ·  ".join(f"{title} **{scores[name]:.3f}**" for name, title in names.items() if name in scores)
+    parts = [f"ACC **{scores['acc']:.3f}**", f"{NMI[cls.nmi]} **{scores['nmi_' + cls.nmi]:.3f}**"]
+    best = best_reference(run)
+    if best is not None:
+        title, value = best
+        parts.append(f":gray[{plain(title)}, the best simple reference: ACC {value:.3f}]")
+    return "  ·  ".join(parts)
+
+
+def best_reference(run: Run) -> tuple[str, float] | None:
+    """The simple method of another kind that does best on the same data, as far as that is known."""
+    found = [
+        (methods.method_class(name).title, other.result["metrics"]["acc"])
+        for name, other in reference_runs(store(), run).items()
+        if name != run.spec.method and "acc" in other.result.get("metrics", {})
+    ]
+    return max(found, key=lambda pair: pair[1], default=None)
+
+
+def about(run: Run, data: Dataset) -> str:
+    """What was run on what, and what a reader must know of it."""
+    changed = " with changes" if run.spec.modified else ""
+    cls = methods.method_class(run.spec.method)
+    parts = [
+        f"**{plain(cls.title)}** on **{plain(data.title)}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}, "
+        f"seed {run.spec.seed}, preset {plain(run.spec.preset)}{changed}"
+    ]
+    scope = scope_words(run.spec, data.n_samples)
+    return ". ".join([*parts, *([scope] if scope else [])])

@@ -1,0 +1,494 @@
+// The lab: embedding and affinity of one run or several, linked and through time. Python hands over addresses of records and
+// hears which samples are chosen; everything else happens here, without asking the server.
+
+const COLOURS = { cluster: "Cluster", class: "Class", hit: "Right or wrong", sure: "Sureness" }
+const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×", 4: "4 ×" }
+const SECONDS = 8 // of a whole film at speed 1
+const LINKED = ["at", "by", "colour", "order", "sel"]
+const labs = new WeakMap()
+
+class Lab {
+  constructor(root) {
+    this.root = root
+    this.host = root.querySelector(".lab")
+    this.films = []
+    this.time = 1
+    this.layout = null
+    this.colour = null
+    this.order = "cluster"
+    this.speed = "1"
+    this.hover = -1
+    this.chosen = null
+    this.rule = null
+    this.link = new URLSearchParams(window.location.search)
+    this.build()
+    this.observer = new ResizeObserver(() => this.arrange())
+    this.observer.observe(this.host)
+    this.keys = (event) => this.onKey(event)
+    this.host.addEventListener("keydown", this.keys)
+  }
+
+  part(name) {
+    return this.host.querySelector(`[data-part="${name}"]`)
+  }
+
+  build() {
+    this.timeline = new Timeline(this.part("timeline"), this)
+    this.pictures = new Pictures(this.part("pictures"), this)
+    this.card = this.part("card")
+    const buttons = { play: () => this.toggle(), back: () => this.step(-1), forward: () => this.step(1), share: () => this.share(), none: () => this.choose(null) }
+    for (const [name, action] of Object.entries(buttons)) this.part(name).onclick = action
+    for (const name of ["layout", "colour", "order", "speed"])
+      this.part(name).onchange = (event) => {
+        this[name] = event.target.value
+        this.changed()
+      }
+    this.part("rule").onchange = (event) => {
+      if (event.target.value) this.choose(null, event.target.value)
+    }
+    fill(this.part("speed"), SPEEDS, "1")
+  }
+
+  // What Python handed over: called again whenever that changes.
+  async receive(data, emit) {
+    this.emit = emit
+    this.data = data
+    this.heat = Uint8Array.from(atob(data.heat), (c) => c.charCodeAt(0))
+    this.decades = data.decades
+    this.style()
+    const turn = (this.turn = (this.turn ?? 0) + 1)
+    const films = await Promise.all(data.runs.map((run) => this.film(run)))
+    if (turn !== this.turn) return
+    const followed = !this.films.length || this.time > 0.999
+    const same = this.films.length === films.length && films.every((film, k) => film.facts.id === this.films[k].facts.id)
+    this.films = films
+    if (!same) this.stage()
+    this.offer()
+    if (!this.restored) this.restore()
+    else if (!same) this.select(this.rule, null)
+    if (followed && !this.playing && !this.held) this.time = 1
+    this.host.dataset.ready = films.map((film) => film.facts.id).join(" ")
+    this.arrange()
+  }
+
+  async film(run) {
+    this.kept ??= new Map()
+    let film = this.kept.get(run.scene)
+    if (!film) {
+      const [scene] = await load(run.scene)
+      film = new Film(scene)
+      this.kept.set(run.scene, film)
+    }
+    film.title = run.title
+    const records = await Promise.all(run.frames.map(load))
+    film.setFrames(records.flat())
+    for (const [name, address] of Object.entries(run.layouts ?? {})) {
+      const [record] = await load(address)
+      film.layouts.set(name, { points: Float32Array.from(record.points, (v) => v / 32767), shown: record.shown })
+    }
+    for (const name of [...film.layouts.keys()]) if (!run.layouts?.[name]) film.layouts.delete(name)
+    film.fine = null
+    if (run.fine) {
+      const [record] = await load(run.fine)
+      film.fine = Object.assign(record, { order: record.facts.order })
+    }
+    if (run.sprite && !film.sprite) {
+      const sprite = new Image()
+      sprite.onload = () => {
+        film.sprite = sprite
+        this.pictures.draw()
+      }
+      sprite.src = run.sprite
+    }
+    return film
+  }
+
+  style() {
+    const { root, data } = this
+    this.font = token(root, "--st-font", "sans-serif")
+    this.ink = token(root, "--st-text-color", "#1c2733")
+    this.ground = token(root, "--st-background-color", "#ffffff")
+    this.accent = toHex(token(root, "--st-primary-color", "#0b6e99"))
+    const [r, g, b] = channels(toHex(this.ground))
+    this.dark = r + g + b < 384
+    this.second = this.dark ? "#e8b04a" : "#b26a00"
+    this.faint = this.dark ? "#9fb0bf" : "#5b6b79"
+    this.type = data.present ? 16 : 12
+    this.host.classList.toggle("present", Boolean(data.present))
+    this.host.style.setProperty("--type", `${this.type}px`)
+  }
+
+  // One scatter and one matrix for each run.
+  stage() {
+    const stage = this.part("stage")
+    stage.replaceChildren()
+    this.panels = this.films.map((film) => {
+      const column = document.createElement("div")
+      column.className = "run"
+      if (this.films.length > 1) {
+        const title = document.createElement("h4")
+        title.textContent = film.title
+        column.append(title)
+      }
+      const pair = document.createElement("div")
+      pair.className = "pair"
+      column.append(pair)
+      stage.append(column)
+      return [new Scatter(pair, this, film), new Matrix(pair, this, film)]
+    })
+    const first = this.films[0]
+    this.part("confusion").replaceChildren()
+    this.confusion = new Confusion(this.part("confusion"), this, first)
+    this.palette = this.data.palette
+    this.colour ??= "cluster"
+  }
+
+  // What there is to choose from, for these runs.
+  offer() {
+    const films = this.films
+    const layouts = {}
+    if (films.some((film) => film.has("circle"))) layouts.circle = "By affinity to each cluster"
+    if (films.some((film) => film.has("points"))) layouts.points = this.data.runs[0].codes
+    Object.assign(layouts, this.data.offers ?? {})
+    if (!this.layout || !(this.layout in layouts)) this.layout = this.data.layout in layouts ? this.data.layout : Object.keys(layouts)[0]
+    fill(this.part("layout"), layouts, this.layout)
+    const known = films.every((film) => film.y)
+    const colours = { ...COLOURS }
+    if (!known) delete colours.class, delete colours.hit
+    if (!films.some((film) => film.frames.some((frame) => frame.sure))) delete colours.sure
+    if (!(this.colour in colours)) this.colour = "cluster"
+    fill(this.part("colour"), colours, this.colour)
+    fill(this.part("order"), known ? { cluster: "by cluster", class: "by class" } : { cluster: "by cluster" }, this.order)
+    const rules = { "": "Choose …" }
+    if (known) rules.wrong = "wrong ones"
+    if ("sure" in colours) rules.unsure = "the least sure tenth"
+    const { groups } = films[0].facts
+    for (let k = 0; k < groups; k++) rules[`cluster:${k}`] = `cluster ${films[0].name(k)}`
+    if (known) films[0].facts.classes.forEach((name, k) => (rules[`class:${k}`] = `class ${name}`))
+    fill(this.part("rule"), rules, "")
+    this.part("playback").hidden = films.every((film) => film.last < 1)
+  }
+
+  // A projection of the last state cannot be played, and before there were clusters nothing was pulled anywhere.
+  layoutOf(film) {
+    const i = film.index(this.time)
+    const { layout } = this
+    if (film.layouts.has(layout) && i === film.last) return layout
+    return layout !== "points" && film.latest("circle", i) ? "circle" : film.latest("points", i) ? "points" : "circle"
+  }
+
+  // ---- what is seen -----------------------------------------------------------------------------------------------
+
+  arrange() {
+    if (!this.panels) return
+    const width = this.host.clientWidth
+    if (!width) return
+    const runs = this.panels.length
+    const narrow = width < 640
+    const across = narrow ? 1 : Math.min(runs, 4)
+    const room = this.room(narrow)
+    const column = (width - 16 * (across - 1)) / across
+    for (const [scatter, matrix] of this.panels) {
+      const beside = runs === 1 && !narrow
+      const each = beside ? (column - 16) / 2 : column
+      const height = beside ? Math.min(room, each) : Math.min(each, runs === 1 ? 420 : 340)
+      scatter.resize(each, height)
+      matrix.resize(each, beside ? height : Math.min(each, height))
+    }
+    this.timeline.resize(width - this.part("buttons").offsetWidth - 12, 56)
+    const lower = narrow ? width : width * 0.46
+    this.confusion.resize(lower, this.confusionHeight(lower))
+    this.draw()
+  }
+
+  // The height that puts pictures and slider on the first screen.
+  room(narrow) {
+    if (narrow) return 340
+    const scroller = this.root.host?.closest('[data-testid="stMain"]')
+    const above = this.host.getBoundingClientRect().top + (scroller?.scrollTop ?? 0)
+    const extras = this.part("bar").offsetHeight + (this.part("playback").hidden ? 0 : 74) + 30
+    return Math.max(280, window.innerHeight - above - extras)
+  }
+
+  confusionHeight(width) {
+    const [film] = this.films
+    if (!film.y) return 90
+    const rows = film.facts.classes.length
+    return 30 + Math.min(rows * 22, Math.max(260, Math.min(width, rows * 9)))
+  }
+
+  draw() {
+    if (!this.panels || this.drawing) return
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = null
+      this.drawNow()
+    })
+  }
+
+  drawNow() {
+    for (const pair of this.panels) for (const panel of pair) if (panel.width) panel.draw()
+    if (!this.part("playback").hidden) this.timeline.draw()
+    if (this.confusion.width) this.confusion.draw()
+    this.words()
+    this.host.dataset.drawn = (Number(this.host.dataset.drawn ?? 0) + 1).toString()
+  }
+
+  words() {
+    const [film] = this.films
+    const i = film.index(this.time)
+    const { facts } = film.frames[i] ?? {}
+    if (!facts) return
+    const { acc, nmi_geometric: nmi } = film.scores(i)
+    const where = facts.stage === "final" ? "the end" : `${facts.stage} ${facts.step.toLocaleString()} of ${facts.total.toLocaleString()}`
+    const scores = [acc === undefined ? "" : `ACC ${acc.toFixed(3)}`, nmi === undefined ? "" : `NMI ${nmi.toFixed(3)}`].filter(Boolean)
+    this.part("where").textContent = [where, ...scores].join(" · ")
+    this.host.dataset.frame = facts.place
+    this.part("play").textContent = this.playing ? "❚❚" : "▶"
+    this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
+  }
+
+  colouring(film, i) {
+    const labels = film.labels(i)
+    const { palette } = this
+    const bare = this.faint
+    if (this.colour === "class" || (!labels && film.y)) return (s) => palette[film.y[s]]
+    if (!labels) return () => bare
+    if (this.colour === "hit") return (s) => (labels[s] === film.y[s] ? this.data.right : this.data.wrong)
+    if (this.colour === "sure") {
+      const sure = film.latest("circle", i)?.sure
+      const place = new Map([...film.shown].map((s, j) => [s, j]))
+      return (s) => {
+        const at = 3 * (sure && place.has(s) ? sure[place.get(s)] : 0)
+        return `#${[0, 1, 2].map((c) => (this.heat[at + c] & 0xf8).toString(16).padStart(2, "0")).join("")}`
+      }
+    }
+    return (s) => palette[labels[s]]
+  }
+
+  // ---- time -------------------------------------------------------------------------------------------------------
+
+  go(time) {
+    this.time = Math.max(0, Math.min(1, time))
+    this.held = this.time < 1
+    if (this.colour === "cluster" || this.rule) this.follow()
+    this.draw()
+    this.note()
+  }
+
+  step(by) {
+    this.stop()
+    const { last } = this.films[0]
+    if (last > 0) this.go((Math.round(this.time * last) + by) / last)
+  }
+
+  toggle() {
+    if (this.playing) return this.stop()
+    if (this.time >= 1) this.time = 0
+    this.held = true
+    let before = performance.now()
+    const tick = (now) => {
+      const passed = (now - before) / 1000
+      before = now
+      this.time = Math.min(1, this.time + (passed * Number(this.speed)) / SECONDS)
+      this.drawNow()
+      if (this.time >= 1) this.stop()
+      else if (this.playing) this.playing = requestAnimationFrame(tick)
+    }
+    this.playing = requestAnimationFrame(tick)
+  }
+
+  stop() {
+    if (this.playing) cancelAnimationFrame(this.playing)
+    this.playing = null
+    this.held = this.time < 1
+    this.follow()
+    this.draw()
+    this.note()
+  }
+
+  // A rule speaks of the clusters at this moment.
+  follow() {
+    if (this.rule) this.select(this.rule, null)
+    else this.pictures.draw()
+  }
+
+  onKey(event) {
+    if (["SELECT", "INPUT"].includes(event.target.tagName)) return
+    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle(), Escape: () => this.choose(null), Home: () => this.go(0), End: () => this.go(1) }
+    const action = actions[event.key]
+    if (!action) return
+    event.preventDefault()
+    action()
+  }
+
+  // ---- what is chosen ---------------------------------------------------------------------------------------------
+
+  choose(samples, rule = null, add = false) {
+    if (add && this.chosen && samples) samples = [...new Set([...this.chosen, ...samples])]
+    this.select(rule, samples)
+    this.emitChosen()
+    this.note()
+  }
+
+  select(rule, samples) {
+    this.rule = rule
+    const found = rule ? this.byRule(rule) : samples
+    this.chosen = found && found.length ? new Set(found) : null
+    this.host.dataset.chosen = this.chosen ? this.chosen.size : 0
+    this.part("none").hidden = !this.chosen
+    this.pictures.draw()
+    this.draw()
+  }
+
+  byRule(rule) {
+    const [film] = this.films
+    const i = film.index(this.time)
+    const labels = film.labels(i)
+    const [kind, a, b] = rule.split(":")
+    const all = Array.from({ length: film.n }, (_, s) => s)
+    if (kind === "class") return film.y ? all.filter((s) => film.y[s] === Number(a)) : null
+    if (!labels) return null
+    if (kind === "cluster") return all.filter((s) => labels[s] === Number(a))
+    if (kind === "cell") return film.y ? all.filter((s) => film.y[s] === Number(a) && labels[s] === Number(b)) : null
+    if (kind === "wrong") return film.y ? all.filter((s) => labels[s] !== film.y[s]) : null
+    if (kind === "unsure") {
+      const sure = film.latest("circle", i)?.sure
+      if (!sure) return null
+      const places = [...film.shown.keys()].sort((p, q) => sure[p] - sure[q])
+      return places.slice(0, Math.ceil(places.length / 10)).map((j) => film.shown[j])
+    }
+    return null
+  }
+
+  emitChosen() {
+    clearTimeout(this.sending)
+    this.sending = setTimeout(() => this.emit("chosen", this.chosen ? [...this.chosen].slice(0, 20000) : []), 150)
+  }
+
+  inspect(sample) {
+    this.emit("sample", sample)
+  }
+
+  mark(sample) {
+    this.hover = sample
+    this.draw()
+  }
+
+  point(sample, event, film, other) {
+    if (sample !== this.hover) this.mark(sample)
+    if (sample < 0) return this.tell("")
+    const i = film.index(this.time)
+    const words = other === undefined || other === sample ? film.tell(sample, i) : `${film.tell(sample, i)}\n${film.tell(other, i)}`
+    this.tell(words, event, film, other === undefined || other === sample ? [sample] : [sample, other])
+  }
+
+  tell(words, event, film, samples = []) {
+    const { card } = this
+    card.hidden = !words
+    if (!words) return
+    card.replaceChildren()
+    if (film?.sprite) for (const sample of samples) card.append(this.pictures.picture(film, sample, samples.length > 1 ? 72 : 96))
+    for (const line of words.split("\n")) {
+      const row = document.createElement("div")
+      row.textContent = line
+      card.append(row)
+    }
+    const box = this.host.getBoundingClientRect()
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top]
+    card.style.left = `${Math.min(x + 16, box.width - card.offsetWidth - 4)}px`
+    card.style.top = `${y + 18 + card.offsetHeight > box.height ? y - card.offsetHeight - 12 : y + 18}px`
+  }
+
+  // ---- the link ---------------------------------------------------------------------------------------------------
+
+  // What is seen goes into the address without a step of history; Streamlit keeps what it finds there.
+  note() {
+    if (this.playing) return
+    const place = this.time >= 1 ? null : this.time.toFixed(4)
+    const few = this.chosen && !this.rule && this.chosen.size <= 60 ? [...this.chosen].join(".") : null
+    const values = { at: place, by: this.layout === this.first ? null : this.layout, colour: this.colour === "cluster" ? null : this.colour,
+      order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few }
+    const address = new URL(window.location.href)
+    for (const name of LINKED) {
+      if (values[name] === null || values[name] === undefined) address.searchParams.delete(name)
+      else address.searchParams.set(name, values[name])
+    }
+    window.history.replaceState(window.history.state, "", address)
+  }
+
+  restore() {
+    this.restored = true
+    this.first = this.layout
+    const { link } = this
+    const asked = Number(link.get("at"))
+    if (link.get("at") !== null && asked >= 0 && asked < 1) [this.time, this.held] = [asked, true]
+    for (const [name, key] of [["layout", "by"], ["colour", "colour"], ["order", "order"]]) {
+      const value = link.get(key)
+      if (value && [...this.part(name).options].some((option) => option.value === value)) {
+        this[name] = value
+        this.part(name).value = value
+      }
+    }
+    const chosen = link.get("sel")
+    if (chosen && /^[\d.]+$/.test(chosen)) this.select(null, chosen.split(".").map(Number).filter((s) => s < this.films[0].n))
+    else this.select(chosen, null)
+    if (this.chosen) this.emitChosen()
+    if (this.layout !== this.first || this.order !== "cluster") this.ask()
+  }
+
+  // What of that the server has to work out.
+  ask() {
+    this.emit("asks", { order: this.order, layout: this.layout })
+  }
+
+  changed() {
+    this.ask()
+    this.draw()
+    this.note()
+  }
+
+  async share() {
+    this.note()
+    const button = this.part("share")
+    await navigator.clipboard.writeText(window.location.href).then(
+      () => (button.textContent = "Copied"),
+      () => window.prompt("The link", window.location.href),
+    )
+    setTimeout(() => (button.textContent = "Share"), 1500)
+  }
+
+  close() {
+    this.stop()
+    this.observer.disconnect()
+    this.host.removeEventListener("keydown", this.keys)
+  }
+}
+
+function fill(select, options, value) {
+  const known = [...select.options].map((option) => option.value + option.text).join("|")
+  if (known !== Object.entries(options).map(([name, title]) => name + title).join("|"))
+    select.replaceChildren(...Object.entries(options).map(([name, title]) => new Option(title, name)))
+  select.value = value
+  select.hidden = Object.keys(options).length < 2
+}
+
+function toHex(colour) {
+  if (colour.startsWith("#")) return colour.length === 4 ? `#${[...colour.slice(1)].map((c) => c + c).join("")}` : colour.slice(0, 7)
+  const parts = colour.match(/\d+/g) ?? ["11", "110", "153"]
+  return `#${parts.slice(0, 3).map((c) => Number(c).toString(16).padStart(2, "0")).join("")}`
+}
+
+export default function (component) {
+  const { data, parentElement, setStateValue } = component
+  if (!data) return
+  let lab = labs.get(parentElement)
+  if (!lab || !parentElement.contains(lab.host)) {
+    lab = new Lab(parentElement)
+    labs.set(parentElement, lab)
+  }
+  lab.receive(data, setStateValue)
+  return () => {
+    lab.close()
+    labs.delete(parentElement)
+  }
+}

@@ -1,0 +1,87 @@
+"""Pictures of the last state of a run that take a while: its affinity in full detail, and projections by t-SNE and UMAP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core import methods
+from core.datasets import Dataset
+from core.explore import MAX_POINTS, MOST_POINTS, Answer, packed_blocks, packed_layout
+from core.runs import Run
+from pages.ui.beside import has_codes
+from pages.ui.lab.component import BINARY, address
+from pages.ui.state import queue, store
+
+PIXELS = 480
+POLL_SECONDS = 0.4
+ORDERS = ("cluster", "class")
+KINDS = {"tsne": "t-SNE", "umap": "UMAP"}
+SOURCES = {"spectral": "the spectral embedding", "Z": "the codes", "raw": "the samples"}
+
+
+class Stills:
+    """What can be shown besides the film, what of it is wanted now, and what has to be waited for."""
+
+    def __init__(self, run: Run, data: Dataset, asks: Mapping[str, str]) -> None:
+        self._run, self._samples = run, data.n_samples
+        stored = set(store().files.array_names(run.id, "final"))
+        self._matrix = matrix_of(run, data, stored)
+        order = asks.get("order")
+        self._order = order if order in ORDERS and (order == "cluster" or data.y is not None) else "cluster"
+        sources = [
+            *(["spectral"] if self._matrix == "affinity" else []),
+            *(["Z"] if "Z" in stored and has_codes(run) else []),
+            "raw",
+        ]
+        self.offers = {f"{kind}:{source}": f"{title} of {SOURCES[source]}" for source in sources for kind, title in KINDS.items()}
+        self._layout = asks.get("layout") if asks.get("layout") in self.offers else None
+
+    def addresses(self, place: str) -> dict[str, Any]:
+        """Where the browser finds those that are ready."""
+        found: dict[str, Any] = {"layouts": {}}
+        matrix, layout = self._blocks(), self._projection()
+        if matrix is not None and matrix.arrays:
+            found["fine"] = address(packed_blocks(matrix.arrays, self._order), BINARY, f"{place}:fine")
+        if layout is not None and layout.arrays:
+            packed = packed_layout(layout.arrays["points"], layout.arrays["shown"])
+            found["layouts"][self._layout] = address(packed, BINARY, f"{place}:layout")
+        return found
+
+    @property
+    def waiting(self) -> bool:
+        return any(answer is not None and answer.pending for answer in (self._blocks(), self._projection()))
+
+    @property
+    def words(self) -> str:
+        """What is being worked out."""
+        layout = self._projection()
+        if layout is not None and layout.pending:
+            done = f", iteration {layout.progress.done} of {layout.progress.total}" if layout.progress else ""
+            return f"Working out {self.offers[str(self._layout)]}, {layout.seconds:.0f} s{done}"
+        return "Working out the affinity in full detail"
+
+    def _blocks(self) -> Answer | None:
+        if self._matrix is None:
+            return None
+        return queue().analyst.ask(
+            "matrix", run=self._run.id, which=self._matrix, order=self._order, pixels=PIXELS, clusters=None
+        )
+
+    def _projection(self) -> Answer | None:
+        if self._layout is None:
+            return None
+        kind, source = self._layout.split(":")
+        most = MAX_POINTS if self._samples <= MAX_POINTS else MOST_POINTS
+        return queue().analyst.ask(
+            "embedding", run=self._run.id, source=source, kind=kind, n_components=2, options={}, random_state=0, most=most
+        )
+
+
+def matrix_of(run: Run, data: Dataset, stored: set[str]) -> str | None:
+    """Which square matrix of a run is its affinity: of all pairs, of a graph through anchors, or none."""
+    cls = methods.method_class(run.spec.method)
+    scope = cls.scope_of(data.n_samples, run.spec.params) if {"C", "C.row"} & stored else None
+    if {"A", "A.row"} & stored or scope in ("full", "subset", "neighbors"):
+        return "affinity"
+    return "graph" if "W.row" in stored or scope == "anchors" else None
