@@ -9,7 +9,7 @@ from core.datasets import Dataset
 from core.runs import Run, Status
 from pages.ui.forms import segments
 from pages.ui.headline import about, headline
-from pages.ui.lab import lab
+from pages.ui.lab import Stills, film_of, lab
 from pages.ui.live import badge, trouble
 from pages.ui.navigation import presenting, through_app
 from pages.ui.offers import offered
@@ -52,9 +52,7 @@ def data_of(run: Run) -> Dataset:
         st.error(f"The data of this run cannot be loaded any more. {plain(problem)}", icon=":material/error:")
         st.stop()
     if data.fingerprint != run.result["fingerprint"]:
-        st.error(
-            "The data set has changed since this run, so its results cannot be shown beside it.", icon=":material/error:"
-        )
+        st.error("The data set has changed since this run, so its results cannot be shown beside it.", icon=":material/error:")
         st.stop()
     return data
 
@@ -63,7 +61,8 @@ through_app()
 run = pick()
 data = data_of(run)
 with told():
-    seen = lab([run], {run.id: run_name(run)}, data, key=f"lab:{run.id}", present=presenting())
+    films = [film_of(run, run_name(run), data)]
+    seen = lab(films, data, key=f"lab:{run.id}", stills=Stills(run, data), present=presenting())
 if presenting():
     st.stop()
 st.caption(about(run, data))

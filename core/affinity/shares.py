@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 
 def cluster_shares(A: Any, labels: ArrayLike, n_clusters: int) -> NDArray[np.float32]:
@@ -28,14 +28,14 @@ def cluster_shares(A: Any, labels: ArrayLike, n_clusters: int) -> NDArray[np.flo
     """
     A = abs(A)
     sums = np.asarray(A @ _members(labels, n_clusters).toarray())
-    sums[np.arange(len(sums)), np.asarray(labels)] -= A.diagonal() if issparse(A) else np.diagonal(A)
+    sums[np.arange(len(sums)), np.asarray(labels)] -= np.diagonal(A) if isinstance(A, np.ndarray) else A.diagonal()
     return _normalized(sums)
 
 
 def factor_cluster_shares(B: Any, labels: ArrayLike, n_clusters: int) -> NDArray[np.float32]:
     """`cluster_shares` of B B^T for a non-negative factor B (n, p), dense or sparse: the product is never formed."""
     sums = B @ (B.T @ _members(labels, n_clusters).toarray())
-    own = np.asarray(B.multiply(B).sum(axis=1)).ravel() if issparse(B) else np.square(B).sum(axis=1)
+    own = np.square(B).sum(axis=1) if isinstance(B, np.ndarray) else np.asarray(B.multiply(B).sum(axis=1)).ravel()
     sums = np.asarray(sums)
     sums[np.arange(len(sums)), np.asarray(labels)] -= own
     return _normalized(sums)

@@ -5,7 +5,7 @@ Uses `core.runs` and every room below.
 
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
-from core.explore.scene import numbered_labels, packed_blocks, packed_layout, scene
+from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
 from core.explore.tasks import (
     ANCHORS_SHOWN,
     MAX_POINTS,
@@ -38,6 +38,7 @@ __all__ = [
     "Watch",
     "anchors",
     "answer",
+    "clusters_of",
     "embedding",
     "matrix",
     "numbered_labels",
@@ -48,6 +49,7 @@ __all__ = [
     "recluster",
     "reference_runs",
     "retrieval",
+    "run_scene",
     "scene",
     "strongest",
 ]

@@ -16,26 +16,53 @@ from core.plots.sprite import Sprite
 from core.runs import Run, RunStore, frame_files, framed, n_groups, quantized, shown_samples
 
 
-def scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -> bytes:
-    """Classes, names, which samples have a point in the frames and which ones the affinity speaks of."""
-    n_clusters = run.result.get("n_clusters") or run.spec.params.get("n_clusters") or data.n_classes or 1
+def scene(
+    name: str, data: Dataset, n_clusters: int, sprite: Sprite | None, *, affinity: bool, rows: NDArray | None = None
+) -> bytes:
+    """What of a picture does not change: classes, which samples have a point, and which ones the affinity speaks of.
+
+    Parameters
+    ----------
+    name
+        Tells one picture from another; the id of the run.
+    affinity
+        Whether there is an affinity to show, or will be.
+    rows : (s,)
+        The samples that the affinity speaks of; None for all.
+    """
     facts: dict[str, Any] = {
-        "id": run.id,
+        "id": name,
         "n": data.n_samples,
         "groups": n_groups(n_clusters, data.n_classes),
         "classes": list(data.classes) if data.y is not None else None,
+        "affinity": affinity,
     }
     if sprite is not None:
         facts["sprite"] = {"width": sprite.width, "height": sprite.height, "columns": sprite.columns}
     arrays: dict[str, NDArray] = {"shown": shown_samples(data.n_samples).astype(np.int32)}
     if data.y is not None:
         arrays["y"] = data.y.astype(np.uint16)
-    stored = store.files.array_names(run.id, "final")
-    facts["affinity"] = bool({"A", "A.row", "C", "C.row", "W.row"} & set(stored)) or not run.over
-    rows = store.files.arrays(run.id, "final", ["rows"]).get("rows") if "rows" in stored else None
     if rows is not None:
         arrays["rows"] = rows.astype(np.int32)
     return pack(facts, arrays)
+
+
+def run_scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -> bytes:
+    """`scene` of a run."""
+    stored = set(store.files.array_names(run.id, "final"))
+    return scene(
+        run.id,
+        data,
+        clusters_of(run, data),
+        sprite,
+        affinity=bool({"A", "A.row", "C", "C.row", "W.row"} & stored) or not run.over,
+        rows=store.files.arrays(run.id, "final", ["rows"])["rows"] if "rows" in stored else None,
+    )
+
+
+def clusters_of(run: Run, data: Dataset) -> int:
+    """The number of clusters of a run, before it has begun, too."""
+    return int(run.result.get("n_clusters") or run.spec.params.get("n_clusters") or data.n_classes or 1)
 
 
 def numbered_labels(store: RunStore, run: str, labels: NDArray, y: NDArray | None) -> NDArray[np.int64]:

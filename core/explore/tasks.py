@@ -238,6 +238,27 @@ def still(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, A
     return frame, {"scores": dict(record.result["metrics"])}
 
 
+def preview(store: RunStore, *, spec: Mapping[str, Any]) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The last frame of a run that is not recorded: what an instant method would do under a spec, to follow a knob.
+
+    Facts are ``scores`` and ``n_clusters``.
+    """
+    asked = runs.RunSpec.from_dict(spec)
+    ready = runs.prepare(asked, _data)
+    method, data = ready.method, ready.data
+    arrays: dict[str, Any] = {}
+    for step in method.iter_fit(data.samples):
+        arrays |= step.arrays
+    view = runs.concluded(method, data, arrays)
+    frame = Painter(data, method.K).paint(view)
+    return frame, {"scores": dict(view.scores), "n_clusters": method.K}
+
+
+@lru_cache(maxsize=2)
+def _data(spec: datasets.DataSpec) -> datasets.Dataset:
+    return datasets.load(spec)
+
+
 def _has_square(store: RunStore, run: str, C: Any) -> bool:
     """Whether the run has an affinity of all pairs of samples."""
     shows = methods.method_class(store.get(run).spec.method).shows
@@ -389,7 +410,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
-    "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still,
+    "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview,
 }  # fmt: skip
 _TELLING = frozenset({"embedding"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -8,7 +8,7 @@ from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_sp
 from core.runs.export import export_run
 from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
-from core.runs.looks import View
+from core.runs.looks import View, concluded
 from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.painter import Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
@@ -40,6 +40,7 @@ __all__ = [
     "available_cores",
     "check",
     "claim_for_this_process",
+    "concluded",
     "estimate",
     "execute",
     "export_run",

@@ -77,6 +77,13 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
 
 
+def concluded(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
+    """The state in which a method ended, scored, from the arrays of its steps."""
+    host = to_host(arrays)
+    affinity = getattr(method, "affinity_matrix_", None)
+    return View(host, method.labels_, affinity, score(data, host, method.labels_, affinity))
+
+
 def _any(value: Any) -> bool:
     return bool(value.count_nonzero() if hasattr(value, "tocoo") else np.any(value))
 

@@ -40,8 +40,7 @@ def conclude(
     result: dict[str, Any] = {"metrics": {}, "spread": {}}
     if hasattr(method, "labels_"):
         stored["labels"] = method.labels_
-        affinity = getattr(method, "affinity_matrix_", None)
-        view = looks.View(host, method.labels_, affinity, looks.score(data, host, method.labels_, affinity))
+        view = looks.concluded(method, data, host)
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host)}
         side = method.side_labels(host)
         if side or data.attributes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core import methods
 from core.datasets import Dataset
 from core.explore import reference_runs
+from core.methods import Clusterer
 from core.runs import Run
 from pages.ui.live import scope_words
 from pages.ui.state import store
@@ -15,17 +18,20 @@ NMI = {"geometric": "NMI", "arithmetic": "NMI (arithmetic)", "max": "NMI (max)"}
 
 def headline(run: Run) -> str:
     """ACC, NMI as the paper of the method defines it, and the best simple reference; silhouette and blocks without labels."""
-    scores = run.result.get("metrics", {})
-    cls = methods.method_class(run.spec.method)
-    if "acc" not in scores:
-        names = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
-        return "  ·  ".join(f"{title} **{scores[name]:.3f}**" for name, title in names.items() if name in scores)
-    parts = [f"ACC **{scores['acc']:.3f}**", f"{NMI[cls.nmi]} **{scores['nmi_' + cls.nmi]:.3f}**"]
+    words = score_words(run.result.get("metrics", {}), methods.method_class(run.spec.method))
     best = best_reference(run)
-    if best is not None:
-        title, value = best
-        parts.append(f":gray[{plain(title)}, the best simple reference: ACC {value:.3f}]")
-    return "  ·  ".join(parts)
+    if best is None:
+        return words
+    title, value = best
+    return f"{words}  ·  :gray[best simple reference: {plain(title)} {value:.3f}]"
+
+
+def score_words(scores: Mapping[str, float], cls: type[Clusterer]) -> str:
+    """The two scores that matter most."""
+    if "acc" in scores:
+        return f"ACC **{scores['acc']:.3f}**  ·  {NMI[cls.nmi]} **{scores['nmi_' + cls.nmi]:.3f}**"
+    names = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
+    return "  ·  ".join(f"{title} **{scores[name]:.3f}**" for name, title in names.items() if name in scores)
 
 
 def best_reference(run: Run) -> tuple[str, float] | None:

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from core import methods
 from core.common import AffinityLabError, UnknownName
-from core.plots import figures
+from core.plots.lines import line
 from core.plots.montage import grey_levels, montage
-from core.plots.palette import heat_image
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
-from pages.ui.text import plain, plain_names
+from pages.ui.text import plain
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
@@ -59,16 +58,18 @@ def _panel(run_id: str) -> None:
     except UnknownName:
         st.info("This run was deleted.", icon=":material/delete:")
         return
-    st.markdown(f"##### {plain(run_name(run))}")
-    status_line(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        controls(run)
+        status_line(run)
+    if run.active and run.progress.get("total"):
+        st.progress(min(run.progress["step"] / run.progress["total"], 1.0))
     trouble(run)
     if run.status == Status.BROKEN:
         return
-    controls(run)
     rows = store().history(run_id)
-    score_row(rows, run)
     with told():
         pictures(store(), run)
+        score_row(rows, run)
         loss_curves(rows, run)
     if run.over:
         st.session_state.setdefault("seen_over", set())
@@ -83,9 +84,9 @@ def badge(run: Run) -> None:
 
 
 def status_line(run: Run) -> None:
-    """Stage, step and remaining time, with a progress bar."""
+    """Stage, step and remaining time."""
     progress = run.progress
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         badge(run)
         if run.status == Status.QUEUED:
             ahead = queue().position(run.id)
@@ -93,8 +94,6 @@ def status_line(run: Run) -> None:
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
             st.caption(time_words(run.result.get("seconds", {})) + (f". {words}" if words else ""))
-            if any(how["reused"] for how in (run.result.get("pretrained"), *run.result.get("start", {}).values()) if how):
-                st.caption(f":material/compress: {start_words(run)}")
         elif progress.get("total"):
             left = progress.get("remaining")
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
@@ -102,8 +101,6 @@ def status_line(run: Run) -> None:
             st.caption(text)
         else:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
-    if run.active and progress.get("total"):
-        st.progress(min(progress["step"] / progress["total"], 1.0))
 
 
 def time_words(seconds: Mapping[str, float]) -> str:
@@ -145,7 +142,7 @@ def controls(run: Run) -> None:
         return
     if not (run.active or run.status == Status.QUEUED):
         return
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, width="content"):
         if run.active:
             paused = run.request in ("pause", "step") or run.status == Status.PAUSED
             if paused:
@@ -188,7 +185,7 @@ def trouble(run: Run) -> None:
 
 
 def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
-    """The latest scores with their course so far."""
+    """The latest scores; their course is drawn along the slider."""
     scored = {name: [row.scalars[name] for row in rows if name in row.scalars] for name in SCORES}
     final = run.result.get("metrics", {})
     present = {name: values + ([final[name]] if name in final else []) for name, values in scored.items()}
@@ -198,50 +195,25 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
     with st.container(horizontal=True):
         for name, values in present.items():
             title, meaning = SCORES[name]
-            st.metric(title, f"{values[-1]:.3f}", help=meaning, chart_data=values if len(values) > 1 else None, width=96)
+            st.metric(title, f"{values[-1]:.3f}", help=meaning, width=96)
 
 
 def pictures(records: RunStore, run: Run) -> None:
-    """The affinity and the codes as they are now."""
-    frame = records.files.arrays(run.id, "live")
-    if not frame:
-        if run.active:
-            st.skeleton(height=300)
-        return
-    left, right = st.columns(2) if "blocks" in frame else (st.container(), st.container())
-    if "blocks" in frame:
-        with left:
-            st.caption("Affinity, ordered by predicted cluster, log scale")
-            scale = max(1, 480 // len(frame["blocks"]))
-            st.image(
-                heat_image(frame["blocks"], log=True, scale=scale), width="stretch", alt="Affinity heatmap ordered by cluster"
-            )
-    if "points" in frame:
-        with right:
-            st.caption("Codes, two principal components" if frame.get("projected", True) else "Codes, both dimensions")
-            groups, names = _groups(frame, run)
-            figure = figures.embedding(frame["points"], frame["shown"], groups, names)
-            legend = {"orientation": "h", "y": 0, "yanchor": "top"}
-            figure.update_layout(height=420, showlegend=len(names) <= 12, legend=legend, dragmode="pan")
-            figure.update_yaxes(scaleanchor=None)
-            st.plotly_chart(figure, key=f"live_{run.id}", alt="Projection of the codes", config={"displayModeBar": False})
-    if "reconstructions" in frame and frame["reconstructions"].ndim > 2:
-        st.caption("Originals above, reconstructions below")
-        st.image(reconstruction_sheet(frame["originals"], frame["reconstructions"]), alt="Originals and reconstructions")
-
-
-def _groups(frame: Mapping[str, NDArray], run: Run) -> tuple[NDArray, list[str]]:
-    """Colours of the points: clusters once there are some, classes before that."""
-    if "labels" in frame:
-        labels = frame["labels"][frame["shown"]]
-        return labels, [f"cluster {c}" for c in range(int(frame["labels"].max()) + 1)]
+    """Codes, affinity and the course of the run so far, and what the decoder makes of a few samples."""
     try:
         data = load_data(run.spec.data)
-    except AffinityLabError:
-        return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
-    if data.y is None or data.n_samples <= int(frame["shown"].max()):
-        return np.zeros(len(frame["shown"]), dtype=int), ["samples"]
-    return data.y[frame["shown"]], [f"class {name}" for name in plain_names(list(data.classes))]
+    except AffinityLabError as error:
+        st.caption(f":material/image_not_supported: {plain(error)}")
+        return
+    film = film_of(run, run_name(run), data)
+    if film.frames:
+        lab([film], data, key=f"live:{run.id}", brief=True)
+    elif run.active:
+        st.skeleton(height=300)
+    found = records.files.arrays(run.id, "live")
+    if "reconstructions" in found and found["reconstructions"].ndim > 2:
+        st.caption("Originals above, reconstructions below")
+        st.image(reconstruction_sheet(found["originals"], found["reconstructions"]), alt="Originals and reconstructions")
 
 
 def reconstruction_sheet(originals: NDArray, *reconstructions: NDArray) -> NDArray[np.uint8]:
@@ -271,6 +243,8 @@ def _small_charts(title: str, rows: Sequence[HistoryRow], names: Mapping[str, st
     for first in range(0, len(there), CHARTS_A_ROW):
         for column, name in zip(st.columns(CHARTS_A_ROW if len(there) > 2 else 2), there[first:], strict=False):
             with column:
-                st.markdown(names[name])
-                values: dict[str, Any] = {"step": [r.step for r in rows], name: [r.scalars.get(name) for r in rows]}
-                st.line_chart(pd.DataFrame(values), x="step", y=name, height=150, y_label="", x_label="")
+                symbol = names[name]
+                st.markdown(f"{symbol} {name}" if symbol.startswith("$") else symbol)
+                told_at = [row for row in rows if name in row.scalars]
+                chart = line([row.step for row in told_at], [row.scalars[name] for row in told_at])
+                st.echarts_chart(chart, height=140, key=f"{title}:{name}", alt=f"{name} over the steps")

@@ -19,7 +19,6 @@ def presenting() -> bool:
     return st.query_params.get("present") == "1"
 
 
-
 def navigation() -> StreamlitPage:
     """Configure the app, declare its pages, and return the one that is asked for."""
     _state["app_has_run"] = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -27,7 +29,7 @@ def selection(run: Run, data: Dataset, seen: Seen) -> None:
         st.dataframe(table, hide_index=True, height=240, alt="Chosen samples")
 
 
-def table_of(data: Dataset, labels: NDArray, samples: list[int] | tuple[int, ...]) -> pd.DataFrame:
+def table_of(data: Dataset, labels: NDArray, samples: Sequence[int]) -> pd.DataFrame:
     """Number, class, cluster and whether these agree, and every further column of labels."""
     rows = np.asarray(sorted(samples), dtype=np.int64)
     columns: dict[str, object] = {"sample": rows}

@@ -1,8 +1,10 @@
 """The lab: embedding and affinity of runs, linked and through time, as one component that asks the server for nothing.
 
-`component` registers what stands in the files beside this one, `panel` hands a run or several over to it.
+`component` registers what stands in the scripts beside it, `panel` hands films over to it, `stills` what else can be shown of
+a run that is over.
 """
 
-from pages.ui.lab.panel import Seen, lab
+from pages.ui.lab.panel import Film, Seen, film_of, lab, pictures_of, single_frame
+from pages.ui.lab.stills import Stills
 
-__all__ = ["Seen", "lab"]
+__all__ = ["Film", "Seen", "Stills", "film_of", "lab", "pictures_of", "single_frame"]

@@ -41,6 +41,7 @@ class Lab {
     for (const name of ["layout", "colour", "order", "speed"])
       this.part(name).onchange = (event) => {
         this[name] = event.target.value
+        if (name === "layout") this.wanted = this.layout
         this.changed()
       }
     this.part("rule").onchange = (event) => {
@@ -114,7 +115,7 @@ class Lab {
     this.second = this.dark ? "#e8b04a" : "#b26a00"
     this.faint = this.dark ? "#9fb0bf" : "#5b6b79"
     this.type = data.present ? 16 : 12
-    this.host.classList.toggle("present", Boolean(data.present))
+    this.host.classList.toggle("brief", Boolean(data.brief))
     this.host.style.setProperty("--type", `${this.type}px`)
   }
 
@@ -150,7 +151,8 @@ class Lab {
     if (films.some((film) => film.has("circle"))) layouts.circle = "By affinity to each cluster"
     if (films.some((film) => film.has("points"))) layouts.points = this.data.runs[0].codes
     Object.assign(layouts, this.data.offers ?? {})
-    if (!this.layout || !(this.layout in layouts)) this.layout = this.data.layout in layouts ? this.data.layout : Object.keys(layouts)[0]
+    const wanted = [this.wanted, this.data.layout, ...Object.keys(layouts)] // what the user chose may come back
+    this.layout = wanted.find((name) => name in layouts) ?? null
     fill(this.part("layout"), layouts, this.layout)
     const known = films.every((film) => film.y)
     const colours = { ...COLOURS }
@@ -184,13 +186,13 @@ class Lab {
     const width = this.host.clientWidth
     if (!width) return
     const runs = this.panels.length
-    const narrow = width < 640
+    const narrow = width < 460
     const across = narrow ? 1 : Math.min(runs, 4)
     const room = this.room(narrow)
     const column = (width - 16 * (across - 1)) / across
     for (const [scatter, matrix] of this.panels) {
       const beside = runs === 1 && !narrow
-      const each = beside ? (column - 16) / 2 : column
+      const each = Math.floor(beside ? (column - 16) / 2 : column)
       const height = beside ? Math.min(room, each) : Math.min(each, runs === 1 ? 420 : 340)
       scatter.resize(each, height)
       matrix.resize(each, beside ? height : Math.min(each, height))
@@ -426,6 +428,7 @@ class Lab {
       const value = link.get(key)
       if (value && [...this.part(name).options].some((option) => option.value === value)) {
         this[name] = value
+        if (name === "layout") this.wanted = value
         this.part(name).value = value
       }
     }
@@ -469,7 +472,7 @@ function fill(select, options, value) {
   if (known !== Object.entries(options).map(([name, title]) => name + title).join("|"))
     select.replaceChildren(...Object.entries(options).map(([name, title]) => new Option(title, name)))
   select.value = value
-  select.hidden = Object.keys(options).length < 2
+  select.closest("label").hidden = Object.keys(options).length < 2
 }
 
 function toHex(colour) {

@@ -1,17 +1,18 @@
-"""What of a run the lab is given, and what it hears back."""
+"""What the lab is given of runs, and what it hears back."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.common import pack
 from core.datasets import Dataset
-from core.explore import scene
+from core.explore import clusters_of, run_scene
 from core.plots.palette import CORRECT, DECADES, WRONG, colours, heat_table
 from core.plots.sprite import Sprite, sprite
 from core.runs import Run, frame_files, n_groups
@@ -20,48 +21,57 @@ from pages.ui.lab.stills import POLL_SECONDS, Stills
 from pages.ui.state import queue, store
 
 MOST_PICTURES = 20_000
+CODES = "Codes, two principal components"
+
+
+@dataclass(frozen=True)
+class Film:
+    """What there is to show of one run: packed records (`core.common.pack`)."""
+
+    name: str
+    title: str
+    scene: bytes
+    frames: Sequence[bytes]
+    n_clusters: int
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the user has chosen in the lab.
+    """What the user has chosen in the lab: samples by their number, and the one whose picture was clicked."""
 
-    Attributes
-    ----------
-    chosen
-        Samples, by their number; empty without a choice.
-    sample
-        The one whose picture was clicked.
-    asks
-        The layout and the order of the affinity that are looked at.
-    """
-
-    chosen: Sequence[int]
-    sample: int | None
-    asks: Mapping[str, str]
+    chosen: Sequence[int] = ()
+    sample: int | None = None
 
 
 def lab(
-    runs: Sequence[Run], titles: Mapping[str, str], data: Dataset, *, key: str, present: bool = False, layout: str = "circle"
+    films: Sequence[Film], data: Dataset, *, key: str, stills: Stills | None = None, present: bool = False, brief: bool = False
 ) -> Seen:
-    """Show runs on the same data side by side, with one selection, one clock and one colour for each cluster."""
-    state: Any = st.session_state.get(key) or {}
-    asks = dict(state.get("asks") or {})
-    stills = Stills(runs[0], data, asks) if len(runs) == 1 and runs[0].over else None
-    table = heat_table()
-    pictures = _sprite(data.fingerprint, data) if data.image_shape and data.n_samples <= MOST_PICTURES else None
-    groups = max(n_groups(run.result.get("n_clusters") or data.n_classes or 1, data.n_classes) for run in runs)
-    given = {
-        "runs": [_run(run, titles[run.id], data, pictures, place=f"{key}:{run.id}") for run in runs],
-        "palette": colours(groups),
-        "heat": base64.b64encode(table.tobytes()).decode(),
+    """Show films on the same data side by side, with one selection, one clock and one colour for each cluster.
+
+    Parameters
+    ----------
+    stills
+        Further pictures of the last state, where one run is shown.
+    present
+        For a projector: larger type.
+    brief
+        Without confusion and pictures of the chosen samples.
+    """
+    pictures = pictures_of(data)
+    given: dict[str, Any] = {
+        "runs": [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
+        "palette": colours(max(n_groups(film.n_clusters, data.n_classes) for film in films)),
+        "heat": base64.b64encode(heat_table().tobytes()).decode(),
         "decades": DECADES,
         "right": CORRECT,
         "wrong": WRONG,
-        "layout": layout,
+        "layout": "circle",
         "present": present,
+        "brief": brief,
     }
     if stills is not None:
+        asks = (st.session_state.get(key) or {}).get("asks") or {}
+        stills.choose(asks)
         given["runs"][0] |= stills.addresses(key)
         given["offers"] = stills.offers
     found = component()(
@@ -74,9 +84,9 @@ def lab(
     )
     if stills is not None and stills.waiting:
         st.fragment(_wait, run_every=POLL_SECONDS)(stills)
-    chosen = [int(i) for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
+    chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
     sample = found.get("sample")
-    return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None, asks)
+    return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None)
 
 
 def _wait(stills: Stills) -> None:
@@ -90,47 +100,56 @@ def _nothing() -> None:
     """Named, so that the state it belongs to is always there."""
 
 
-def _run(
-    run: Run, title: str, data: Dataset, pictures: Sprite | None, *, place: str
-) -> dict[str, Any]:
-    """Addresses of everything that shows one run."""
+def film_of(run: Run, title: str, data: Dataset) -> Film:
+    """The film of a run, as far as it goes."""
+    return Film(run.id, title, run_scene(store(), run, data, pictures_of(data)), _frames(run), clusters_of(run, data))
+
+
+def pictures_of(data: Dataset) -> Sprite | None:
+    """All samples as one picture, where they are images and not too many."""
+    return _sprite(data.fingerprint, data) if data.image_shape and data.n_samples <= MOST_PICTURES else None
+
+
+def _addresses(film: Film, pictures: Sprite | None, place: str) -> dict[str, Any]:
+    """Where the browser finds everything that shows one run."""
     given: dict[str, Any] = {
-        "title": title,
-        "codes": "Codes, two principal components",
-        "scene": address(scene(store(), run, data, pictures), BINARY, f"{place}:scene"),
-        "frames": [address(content, BINARY, f"{place}:{i}") for i, content in enumerate(frames_of(run))],
+        "title": film.title,
+        "codes": CODES,
+        "scene": address(film.scene, BINARY, f"{place}:scene"),
+        "frames": [address(content, BINARY, f"{place}:{i}") for i, content in enumerate(film.frames)],
     }
     if pictures is not None:
         given["sprite"] = address(pictures.png, "image/png", f"{place}:sprite")
     return given
 
 
-def frames_of(run: Run) -> list[bytes]:
+def _frames(run: Run) -> list[bytes]:
     """The frames of a run: in one piece once it is over, one by one while it trains, so that only new ones are sent."""
     files = frame_files(store().files.folder(run.id))
     if not run.over:
         return [content for file in files if (content := _read(file))]
     if files:
-        return [_film(run.id, tuple(file.name for file in files))]
+        return [_whole(run.id, tuple(file.name for file in files))]
     if not run.result.get("metrics"):
         return []
     answer = queue().analyst.ask("still", run=run.id)
-    if answer.error or answer.pending:
-        return []
-    facts = {"place": 0, "stage": "final", "step": 1, "total": 1, "seconds": 0, "scores": answer.facts["scores"]}
-    return [pack(facts, answer.arrays)]
+    return [] if answer.error or answer.pending else [single_frame(answer.arrays, answer.facts["scores"])]
 
 
-def _read(file: Any) -> bytes:
+def single_frame(arrays: Mapping[str, Any], scores: Mapping[str, float]) -> bytes:
+    """A film of one frame, the last."""
+    return pack({"place": 0, "stage": "final", "step": 1, "total": 1, "seconds": 0, "scores": dict(scores)}, arrays)
+
+
+def _read(file: Path) -> bytes:
     try:
-        content: bytes = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:  # the film was thinned just now
         return b""
-    return content
 
 
 @st.cache_data(show_spinner=False, max_entries=12)
-def _film(run_id: str, names: tuple[str, ...]) -> bytes:
+def _whole(run_id: str, names: tuple[str, ...]) -> bytes:
     return b"".join(file.read_bytes() for file in frame_files(store().files.folder(run_id)))
 
 

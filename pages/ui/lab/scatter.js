@@ -70,12 +70,14 @@ class Scatter extends Panel {
     const size = count <= 600 ? 7 : count <= 2500 ? 5.5 : count <= 12000 ? 3.5 : 2
     const xy = (this.xy = new Float32Array(2 * count))
     const later = []
+    const loose = lab.layoutOf(film) === "circle" // many lie on the very place of their cluster: spread, they can be told apart
     const { chosen } = lab
     const grey = lab.dark ? "#3a444e" : "#d3d9de"
     context.globalAlpha = count > 12000 ? 0.7 : 0.85
     for (let j = 0; j < count; j++) {
-      const x = (xy[2 * j] = this.middle[0] + points[2 * j] * this.scale * this.stretch)
-      const y = (xy[2 * j + 1] = this.middle[1] - points[2 * j + 1] * this.scale)
+      const far = loose ? 1.5 * size * Math.sqrt((j * 0.754877666) % 1) : 0
+      const x = (xy[2 * j] = this.middle[0] + points[2 * j] * this.scale * this.stretch + far * Math.cos(j))
+      const y = (xy[2 * j + 1] = this.middle[1] - points[2 * j + 1] * this.scale + far * Math.sin(j))
       if (chosen && chosen.has(shown[j])) later.push(j)
       else this.stamp(x, y, size, chosen ? grey : paint(shown[j]))
     }

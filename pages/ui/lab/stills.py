@@ -15,7 +15,6 @@ from pages.ui.state import queue, store
 
 PIXELS = 480
 POLL_SECONDS = 0.4
-ORDERS = ("cluster", "class")
 KINDS = {"tsne": "t-SNE", "umap": "UMAP"}
 SOURCES = {"spectral": "the spectral embedding", "Z": "the codes", "raw": "the samples"}
 
@@ -23,19 +22,25 @@ SOURCES = {"spectral": "the spectral embedding", "Z": "the codes", "raw": "the s
 class Stills:
     """What can be shown besides the film, what of it is wanted now, and what has to be waited for."""
 
-    def __init__(self, run: Run, data: Dataset, asks: Mapping[str, str]) -> None:
+    def __init__(self, run: Run, data: Dataset) -> None:
         self._run, self._samples = run, data.n_samples
         stored = set(store().files.array_names(run.id, "final"))
         self._matrix = matrix_of(run, data, stored)
-        order = asks.get("order")
-        self._order = order if order in ORDERS and (order == "cluster" or data.y is not None) else "cluster"
+        self._orders = ("cluster", "class") if data.y is not None else ("cluster",)
+        self._order, self._layout = "cluster", ""
         sources = [
             *(["spectral"] if self._matrix == "affinity" else []),
             *(["Z"] if "Z" in stored and has_codes(run) else []),
             "raw",
         ]
-        self.offers = {f"{kind}:{source}": f"{title} of {SOURCES[source]}" for source in sources for kind, title in KINDS.items()}
-        self._layout = asks.get("layout") if asks.get("layout") in self.offers else None
+        self.offers = {
+            f"{kind}:{source}": f"{title} of {SOURCES[source]}" for source in sources for kind, title in KINDS.items()
+        }
+
+    def choose(self, asks: Mapping[str, Any]) -> None:
+        """Take what the user looks at, as far as there is such a picture."""
+        self._order = asks["order"] if asks.get("order") in self._orders else "cluster"
+        self._layout = asks["layout"] if asks.get("layout") in self.offers else ""
 
     def addresses(self, place: str) -> dict[str, Any]:
         """Where the browser finds those that are ready."""
@@ -58,7 +63,7 @@ class Stills:
         layout = self._projection()
         if layout is not None and layout.pending:
             done = f", iteration {layout.progress.done} of {layout.progress.total}" if layout.progress else ""
-            return f"Working out {self.offers[str(self._layout)]}, {layout.seconds:.0f} s{done}"
+            return f"Working out {self.offers[self._layout]}, {layout.seconds:.0f} s{done}"
         return "Working out the affinity in full detail"
 
     def _blocks(self) -> Answer | None:
@@ -69,7 +74,7 @@ class Stills:
         )
 
     def _projection(self) -> Answer | None:
-        if self._layout is None:
+        if not self._layout:
             return None
         kind, source = self._layout.split(":")
         most = MAX_POINTS if self._samples <= MAX_POINTS else MOST_POINTS

@@ -1,0 +1,128 @@
+"""What to run: a method, a preset, hyperparameters, seed and device, as a checked spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core import methods, runs
+from core.common import InvalidInput
+from core.datasets import Dataset
+from core.methods import Clusterer
+from core.runs import RunSpec
+from pages.ui.forms import parameter_form
+from pages.ui.state import chosen_data, queue
+from pages.ui.text import breakable, plain
+
+FOLLOWS = 2500  # samples up to which an instant method can follow its knobs
+DEFAULTS = "defaults"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the form holds: a checked spec (None with the reason on the page), and what is to be done with it."""
+
+    spec: RunSpec | None
+    launch: bool
+    follow: bool
+
+
+def choose_method() -> type[Clusterer]:
+    """A list of all methods by family, in which one can search, and the card of the chosen one."""
+    known = methods.registered()
+    order = sorted(known, key=lambda name: (list(_families()).index(known[name].family), known[name].title))
+    chosen = st.session_state.setdefault("method", "udll")
+    name = st.selectbox(
+        "Method", order, index=order.index(chosen) if chosen in order else 0,
+        format_func=lambda name: f"{known[name].title} · {known[name].family}",
+        help="Type to search among all methods.", key="method_list",
+    )  # fmt: skip
+    if name != chosen:
+        st.session_state["method"] = name
+        st.session_state.pop("draft", None)
+    cls = known[name]
+    st.caption(f"{cls.summary} *{cls.paper}*")
+    st.markdown(f"$\\small {breakable(cls.objective)}$")
+    return cls
+
+
+def _families() -> dict[str, None]:
+    """Headings of the list, those of the five papers first."""
+    first = ("Deep subspace", "Graph-regularised", "Deep spectral", "Shallow subspace")
+    return dict.fromkeys([*first, *(cls.family for cls in methods.registered().values())])
+
+
+def settings(cls: type[Clusterer], data: Dataset) -> Wish:
+    """Preset, hyperparameters and Launch."""
+    draft = st.session_state.get("draft") or {}
+    preset, values = _preset(cls, data, draft)
+    declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
+    quick = cls.learns == "instant" and data.n_samples <= FOLLOWS
+    follow = quick and st.toggle(
+        "The pictures follow the knobs", value=True, key="follow", persist_state="session",
+        help="This method answers at once on data of this size. Nothing is kept until you launch.",
+    )  # fmt: skip
+    key = f"{cls.name}:{data.name}:{preset}:{draft.get('run', '')}"
+    place = st.container() if follow else st.form(f"settings:{cls.name}")
+    with place:
+        with st.container(horizontal=True):
+            about: dict[str, Any] = {"type": "primary", "icon": ":material/rocket_launch:"}
+            launch = st.button("Launch", **about) if follow else st.form_submit_button("Launch", **about)
+            if not follow:
+                st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
+        given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
+        with st.expander("Run"):
+            asked = _run_settings(draft)
+    try:
+        spec = runs.make_spec(cls.name, chosen_data(), preset=preset, overrides=given, **asked)
+    except InvalidInput as error:
+        st.error(plain(error), icon=":material/error:")
+        return Wish(None, launch, follow)
+    return Wish(spec, launch, follow)
+
+
+def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The chosen preset and its values: those made for these data first, then the defaults, then those of other data."""
+    presets = cls.presets
+    own = [name for name, preset in presets.items() if preset.dataset == data.name]
+    order = [*own, DEFAULTS, *(name for name in presets if name not in own)]
+    start = draft.get("preset") or methods.preset_for(cls.name, data.name)[0]
+
+    def title(name: str) -> str:
+        if name == DEFAULTS:
+            return "Defaults"
+        return presets[name].title if name in own else f"Made for {presets[name].dataset}: {presets[name].title}"
+
+    preset = st.selectbox(
+        "Preset", order, index=order.index(start) if start in order else 0, format_func=title,
+        key=f"preset:{cls.name}:{data.name}:{draft.get('run', '')}",
+    )  # fmt: skip
+    if preset in presets:
+        about = presets[preset]
+        foreign = "" if preset in own else f":material/info: Made for {about.dataset}, not for these data. "
+        st.caption(f"{foreign}Source: {about.source}, chosen: {about.chosen}. {about.note}")
+    values = dict(presets[preset].params) if preset in presets else {}
+    if draft and preset == start:  # another preset means its own values, not those of the duplicated run
+        values |= draft["params"]
+    return preset, values
+
+
+def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Seed, device, and how often to look."""
+    meaning = "Seed of every random number of the run."
+    seed = st.number_input("$s$ seed", 0, runs.MAX_SEED, draft.get("seed", 0), help=meaning)
+    devices = ["auto", "cpu", *(["cuda"] if queue().gpu_available() else [])]
+    wanted = draft.get("device", "auto")
+    place = devices.index(wanted) if wanted in devices else 0
+    meaning = "auto takes the GPU if there is one and the method can use it."
+    device = st.selectbox("Device", devices, place, help=meaning)
+    looks = int(draft.get("snapshots", runs.LOOKS))
+    meaning = "How often clusters are read off and scored in each stage, as far as the time for looking allows."
+    snapshots = st.slider("Times the clusters are read off in each stage", 1, runs.MAX_SNAPSHOTS, looks, help=meaning)
+    share = round(100 * float(draft.get("looking", 0.2)))
+    meaning = "Looks that would take more of the time of a stage are left out; the first and the last are always taken."
+    looking = st.slider("Share of the time for looking", 0, 100, share, step=5, format="%d %%", help=meaning)
+    return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100}
