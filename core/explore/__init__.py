@@ -3,6 +3,7 @@
 Uses `core.runs` and every room below.
 """
 
+from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, settings_of
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
@@ -33,17 +34,22 @@ __all__ = [
     "NEIGHBORS_SHOWN",
     "REFERENCES",
     "Answer",
+    "Paired",
     "Progress",
     "Question",
     "Watch",
     "anchors",
     "answer",
+    "by_all_but_seed",
     "clusters_of",
+    "differences",
     "embedding",
     "matrix",
+    "moved",
     "numbered_labels",
     "packed_blocks",
     "packed_layout",
+    "paired",
     "random_rows",
     "read_answer",
     "recluster",
@@ -51,5 +57,6 @@ __all__ = [
     "retrieval",
     "run_scene",
     "scene",
+    "settings_of",
     "strongest",
 ]

@@ -20,6 +20,20 @@ def line(steps: Sequence[int], values: Sequence[float | None]) -> dict[str, Any]
     }
 
 
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], colours: Sequence[str], *, title: str = "") -> dict[str, Any]:
+    """Several courses of one score over the share of a run that is done, name to points."""
+    return {
+        "animation": False,
+        "color": list(colours),
+        "grid": {"left": 8, "right": 14, "top": 34, "bottom": 26, "containLabel": True},
+        "legend": {"type": "scroll", "top": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        "xAxis": {"type": "value", "min": 0, "max": 100, "name": "% of the run", "nameLocation": "middle", "nameGap": 22},
+        "yAxis": {"type": "value", "scale": True, "name": title},
+        "series": [{"type": "line", "name": name, "data": points, "showSymbol": False} for name, points in series.items()],
+    }
+
+
 def _few(size: int) -> Mapping[str, Any]:
     return {"fontSize": size, "hideOverlap": True}
 

@@ -1,75 +1,124 @@
-"""Compare: methods side by side on the same data, so that one can see what each idea adds."""
+"""What can be said of several runs on the same data beside their pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from core import methods, runs
 from core.common import InvalidInput
-from core.datasets import Dataset
-from core.plots import figures
-from core.plots.palette import heat_image
+from core.explore import by_all_but_seed, differences, moved, paired
+from core.plots.lines import lines
+from core.plots.palette import colours
 from core.runs import ACTIVE, Run, Status
-from pages.ui.beside import dated_titles, distinct_titles, runs_beside
+from pages.ui.beside import runs_beside
+from pages.ui.forms import segments
+from pages.ui.naming import told_apart
 from pages.ui.state import load_data, queue, store
-from pages.ui.text import plain, short_lines
+from pages.ui.text import plain
 
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
-IN_A_ROW, MOST, WAIT_SECONDS = 3, 9, 2
+WAIT_SECONDS = 2
 WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
-WITHOUT = {"silhouette": "Silhouette", "block_diagonality": "Blocks"}
+WITHOUT = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
 
 
-def comparison_view(run: Run, data: Dataset) -> None:
-    """Scores, affinities and codes of several runs on the data of this run."""
-    rivals = _rivals(run)
-    latest = {other.spec.method: other for other in reversed(rivals)}  # the newest of each method
-    names = dated_titles(rivals)
-    start = {other.id for other in [run, *latest.values()][:MOST]}
-    chosen = st.multiselect(
-        "Runs on this data",
-        list(names),
-        default=[name for name in names if name in start],
-        format_func=lambda i: names[i],
-        max_selections=MOST,
-        key=f"compare:{run.id}:{rivals[0].id}:{len(rivals)}",  # a new run is a new choice
-    )
-    _offer_ladder(run, latest)
-    shown = [other for other in rivals if other.id in chosen]
-    if not shown:
+def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each run: its scores and the settings in which these runs differ; equal settings are left out."""
+    apart = differences([run.spec for run in shown])
+    rows = []
+    for place, run in enumerate(shown):
+        row: dict[str, Any] = {"Run": names[run.id].split(" · ")[0]}
+        for name, title in (WITH_LABELS | WITHOUT).items():
+            value = run.result["metrics"].get(name)
+            if value is not None:
+                row[title] = round(value, 3)
+        row["Seconds"] = round(run.result["seconds"]["total"], 1)
+        rows.append(row | {name.replace("_", " "): _shown(values[place]) for name, values in apart.items()})
+    return pd.DataFrame(rows)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else "-".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def course(shown: Sequence[Run], names: Mapping[str, str]) -> None:
+    """One score of all runs over their course."""
+    history = {run.id: store().history(run.id) for run in shown}
+    scored = {name for rows in history.values() for row in rows for name in row.scalars}
+    offered = {name: title for name, title in (WITH_LABELS | WITHOUT).items() if name in scored}
+    if not offered:
+        st.caption("None of these runs was scored while it trained.")
         return
-    titles = distinct_titles(shown, run)
-    _scores(shown, titles)
-    st.caption("Affinity by predicted cluster (log scale), or where a method has none its codes, two principal components")
-    for start_of_row in range(0, len(shown), IN_A_ROW):
-        for column, other in zip(st.columns(IN_A_ROW), shown[start_of_row : start_of_row + IN_A_ROW], strict=False):
-            with column:
-                _picture(other, titles[other.id])
+    name = segments("Score", offered, key="compare_score", label_visibility="collapsed")
+    series = {}
+    for run in shown:
+        rows = [(row.seq, row.scalars[name]) for row in history[run.id] if name in row.scalars]
+        if name in run.result["metrics"] and rows:
+            rows.append((rows[-1][0] + 1, run.result["metrics"][name]))
+        if rows:
+            series[names[run.id].split(" · ")[0]] = [(100 * at / rows[-1][0], value) for at, value in rows]
+    options = lines(series, colours(max(2, len(series))), title=offered[name])
+    st.echarts_chart(options, height=300, key="compare_course", alt=f"{offered[name]} over the course of the runs")
 
 
-def _rivals(run: Run) -> list[Run]:
-    """All runs with scores on the same samples and as many clusters: this one, then as the ladder goes, the newest first."""
-    K = run.result["n_clusters"]
-    found = [other for other in runs_beside(run) if other.result["n_clusters"] == K]
-    rank = {name: position for position, name in enumerate(LADDER)}
-    return sorted(found, key=lambda other: (other.id != run.id, rank.get(other.spec.method, len(rank)), other.spec.method))
+def moves(labels: Sequence[NDArray], names: Sequence[str]) -> None:
+    """How many samples change cluster from run to run; which ones, the lab can choose."""
+    counts = moved(labels)
+    short = [name.split(" · ")[0] for name in names]
+    st.caption(
+        f"Samples in other clusters after the best match, of {len(labels[0]):,}. "
+        "**Choose …: in other clusters from run to run** above marks them."
+    )
+    st.dataframe(pd.DataFrame(counts, index=short, columns=short), alt="Samples that change cluster between the runs")
 
 
-def _offer_ladder(run: Run, known: Mapping[str, Run]) -> None:
+def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
+    """Mean and spread over training seeds of all runs like these, and the gain over the first on the seeds that both have."""
+    known = by_all_but_seed(runs_beside(shown[0]))
+    ids = {run.id for run in shown}
+    groups = [group for group in known if ids & {run.id for run in group}]
+    groups.sort(key=lambda group: min([run.id for run in shown].index(run.id) for run in group if run.id in ids))
+    names = told_apart([group[0] for group in groups])
+    rows = []
+    for group in groups:
+        row: dict[str, Any] = {
+            "Runs like": names[group[0].id].split(" · ")[0],
+            "training seeds": len({r.spec.seed for r in group}),
+        }
+        for score, title in WITH_LABELS.items():
+            values = [run.result["metrics"][score] for run in group if score in run.result["metrics"]]
+            if values:
+                row[title] = f"{np.mean(values):.3f}" + (f" ± {np.std(values):.3f}" if len(values) > 1 else " (one seed)")
+        gain = paired(group, groups[0], "acc") if group is not groups[0] else None
+        row["ACC against the first, paired"] = (
+            "" if gain is None else f"{gain.mean:+.3f} ± {gain.std:.3f} ({len(gain.seeds)} seeds)"
+        )
+        rows.append(row)
+    return rows
+
+
+def offer_ladder(run: Run) -> None:
     """Queue what is missing of the ladder, with the preset of the data set or the defaults."""
+    known = {other.spec.method for other in runs_beside(run)}
     waiting = _on_their_way(run)
     missing = [name for name in LADDER if name not in known and name not in waiting]
     titles = ", ".join(methods.method_class(name).title for name in missing)
     with st.container(horizontal=True, vertical_alignment="center"):
         if missing:
-            if st.button("Run the missing ones", icon=":material/stairs:", help="One after the other, with their presets."):
+            about = "k-means to RGRL, each adding one idea; one after the other, with their presets."
+            if st.button("Run what is missing of the ladder", icon=":material/stairs:", help=about):
                 _queue_missing(run, missing)
-            st.caption(f"Not run here yet: {titles}.")
+            st.caption(f"Not run on these data yet: {titles}.")
         if waiting:
             st.fragment(_wait, run_every=WAIT_SECONDS)(run, sorted(waiting))
     for problem in st.session_state.pop("compare_problems", []):
@@ -104,47 +153,3 @@ def _queue_missing(run: Run, missing: Sequence[str]) -> None:
             queue().submit(spec)
     st.session_state["compare_problems"] = problems
     st.rerun()
-
-
-def _scores(shown: Sequence[Run], titles: Mapping[str, str]) -> None:
-    scored = WITH_LABELS if any("acc" in other.result["metrics"] for other in shown) else WITHOUT
-    rows = []
-    for other in shown:
-        row = {"Method": titles[other.id]}
-        row |= {title: _spread(other, name) for name, title in scored.items()}
-        rows.append(row | {"Seconds": f"{other.result['seconds']['total']:.1f}"})
-    left, right = st.columns([1.5, 1])
-    left.dataframe(pd.DataFrame(rows), hide_index=True, alt="Scores of the chosen runs")
-    known = [(titles[other.id], other.result["spread"]["acc"]) for other in shown if "acc" in other.result.get("spread", {})]
-    if known:
-        dots = [(short_lines(name), acc["mean"], acc["std"]) for name, acc in known]
-        right.plotly_chart(figures.score_dots(dots, "ACC"), key="compare_dots", alt="ACC of the chosen runs")
-    notes = ["± is over 10 repetitions of the last step."] if known else []
-    if any(other.spec.preset != "defaults" for other in shown):
-        notes.append("Presets were made with different care: see each run's note.")
-    if any(other.spec.modified for other in shown):
-        notes.append("\\* with changes to the preset.")
-    st.caption(" ".join(notes))
-
-
-def _spread(run: Run, score: str) -> str:
-    spread, value = run.result.get("spread", {}).get(score), run.result["metrics"].get(score)
-    if spread:
-        return f"{spread['mean']:.3f}" + (f" ± {spread['std']:.3f}" if spread["std"] >= 5e-4 else "")
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _picture(run: Run, title: str) -> None:
-    frame = store().files.arrays(run.id, "live")
-    accuracy = run.result["metrics"].get("acc")
-    st.markdown(f"**{plain(title)}**" + (f" · ACC {accuracy:.3f}" if accuracy is not None else ""))
-    if "blocks" in frame:
-        scale = max(1, 360 // len(frame["blocks"]))
-        st.image(heat_image(frame["blocks"], log=True, scale=scale), width="stretch", alt=f"Affinity of {run.id}")
-    elif "points" in frame:
-        groups = frame["labels"][frame["shown"]]
-        names = [f"cluster {c}" for c in range(int(frame["labels"].max()) + 1)]
-        figure = figures.embedding(frame["points"], frame["shown"], groups, names)
-        figure.update_layout(height=300, showlegend=False, dragmode="pan")
-        figure.update_yaxes(scaleanchor=None)
-        st.plotly_chart(figure, key=f"compare_{run.id}", alt=f"Codes of {run.id}", config={"displayModeBar": False})

@@ -11,7 +11,6 @@ from core.runs import Run
 from pages.ui import views
 from pages.ui.anchors import anchors_view
 from pages.ui.atoms import codes_view
-from pages.ui.comparison import comparison_view
 from pages.ui.confusion import confusion_view
 from pages.ui.newsamples import new_samples_view
 from pages.ui.retrieval import retrieval_view
@@ -54,7 +53,6 @@ VIEWS: Sequence[View] = (
     View("Anchors", anchors_view, needs=frozenset({"S"})),
     View("Codes", codes_view, needs=frozenset({"D", "Z1"})),
     View("New samples", new_samples_view, title="New"),
-    View("Compare", comparison_view),
     View("Record", views.record_view, title="Spec"),
 )
 

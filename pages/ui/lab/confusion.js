@@ -64,7 +64,7 @@ class Confusion extends Panel {
     context.textAlign = "center"
     const skip = Math.ceil(Math.max(...Array.from({ length: columns }, (_, k) => film.name(k).slice(0, 6).length * 7 + 4)) / wide)
     for (let column = 0; column < columns; column += skip) {
-      context.fillStyle = lab.palette[column]
+      context.fillStyle = lab.tone(film, column)
       context.fillText(film.name(column).slice(0, 6), inset[0] + (column + 0.5) * wide, inset[1] - 9)
     }
   }

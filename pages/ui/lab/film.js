@@ -84,6 +84,6 @@ class Film {
   }
 
   name(group) {
-    return this.facts.classes?.[group] ?? String(group)
+    return this.facts.classes?.[group] ?? String(this.renumbered?.[group] ?? group)
   }
 }

@@ -81,6 +81,7 @@ class Lab {
       this.kept.set(run.scene, film)
     }
     film.title = run.title
+    film.renumbered = run.renumbered ?? null
     const records = await Promise.all(run.frames.map(load))
     film.setFrames(records.flat())
     for (const [name, address] of Object.entries(run.layouts ?? {})) {
@@ -164,6 +165,7 @@ class Lab {
     const rules = { "": "Choose …" }
     if (known) rules.wrong = "wrong ones"
     if ("sure" in colours) rules.unsure = "the least sure tenth"
+    if (films.length > 1) rules.moved = "in other clusters from run to run"
     const { groups } = films[0].facts
     for (let k = 0; k < groups; k++) rules[`cluster:${k}`] = `cluster ${films[0].name(k)}`
     if (known) films[0].facts.classes.forEach((name, k) => (rules[`class:${k}`] = `class ${name}`))
@@ -193,6 +195,7 @@ class Lab {
     for (const [scatter, matrix] of this.panels) {
       const beside = runs === 1 && !narrow
       const each = Math.floor(beside ? (column - 16) / 2 : column)
+      scatter.canvas.closest(".run").style.width = `${Math.floor(column)}px`
       const height = beside ? Math.min(room, each) : Math.min(each, runs === 1 ? 420 : 340)
       scatter.resize(each, height)
       matrix.resize(each, beside ? height : Math.min(each, height))
@@ -249,6 +252,11 @@ class Lab {
     this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
   }
 
+  // Clusters that are the same in several runs have one colour, whatever their numbers.
+  tone(film, k) {
+    return this.palette[film.renumbered?.[k] ?? k]
+  }
+
   colouring(film, i) {
     const labels = film.labels(i)
     const { palette } = this
@@ -264,7 +272,7 @@ class Lab {
         return `#${[0, 1, 2].map((c) => (this.heat[at + c] & 0xf8).toString(16).padStart(2, "0")).join("")}`
       }
     }
-    return (s) => palette[labels[s]]
+    return (s) => this.tone(film, labels[s])
   }
 
   // ---- time -------------------------------------------------------------------------------------------------------
@@ -352,6 +360,12 @@ class Lab {
     if (!labels) return null
     if (kind === "cluster") return all.filter((s) => labels[s] === Number(a))
     if (kind === "cell") return film.y ? all.filter((s) => film.y[s] === Number(a) && labels[s] === Number(b)) : null
+    if (kind === "moved") {
+      const every = this.films.map((one) => [one.labels(one.index(this.time)), one.renumbered])
+      if (every.some(([found]) => !found)) return null
+      const of = ([found, names], s) => names?.[found[s]] ?? found[s]
+      return all.filter((s) => every.some((one) => of(one, s) !== of(every[0], s)))
+    }
     if (kind === "wrong") return film.y ? all.filter((s) => labels[s] !== film.y[s]) : null
     if (kind === "unsure") {
       const sure = film.latest("circle", i)?.sure

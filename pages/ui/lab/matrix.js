@@ -85,7 +85,7 @@ class Matrix extends Panel {
     for (let k = 0; k + 1 < edges.length; k++) {
       const [from, size] = [edges[k] * unit, (edges[k + 1] - edges[k]) * unit]
       if (edges.length < 130) context.strokeRect(this.left + from, this.top + from, size, size)
-      context.fillStyle = lab.palette[groups[samples[edges[k]]]]
+      context.fillStyle = lab.tone(this.film, groups[samples[edges[k]]])
       context.fillRect(this.left - STRIP, this.top + from, STRIP - 2, size)
       context.fillRect(this.left + from, this.top - STRIP, size, STRIP - 2)
     }

@@ -33,6 +33,8 @@ class Film:
     scene: bytes
     frames: Sequence[bytes]
     n_clusters: int
+    renumbered: Sequence[int] | None = None
+    """Other numbers for its clusters, those of the run they are compared with; only where the data have no classes."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def _addresses(film: Film, pictures: Sprite | None, place: str) -> dict[str, Any
     """Where the browser finds everything that shows one run."""
     given: dict[str, Any] = {
         "title": film.title,
+        "renumbered": None if film.renumbered is None else list(film.renumbered),
         "codes": CODES,
         "scene": address(film.scene, BINARY, f"{place}:scene"),
         "frames": [address(content, BINARY, f"{place}:{i}") for i, content in enumerate(film.frames)],

@@ -51,7 +51,7 @@ class Pictures {
       const right = !film.y || !labels || labels[sample] === film.y[sample]
       name.textContent = !labels ? `${sample}` : right ? film.name(labels[sample]) : `${film.name(film.y[sample])}→${film.name(labels[sample])}`
       tile.append(name)
-      tile.style.borderColor = labels ? lab.palette[labels[sample]] : "transparent"
+      tile.style.borderColor = labels ? lab.tone(film, labels[sample]) : "transparent"
       tile.classList.toggle("wrong", !right)
       tile.title = film.tell(sample, film.index(lab.time))
       tile.onclick = () => lab.inspect(sample)

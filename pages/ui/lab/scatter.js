@@ -49,7 +49,7 @@ class Scatter extends Panel {
 
   place() {
     const round = this.lab.layoutOf(this.film) === "circle"
-    const side = Math.min(this.width, this.height) - (round ? 2 * this.lab.type + 22 : 14)
+    const side = Math.min(this.width, this.height) - (round ? 2 * this.lab.type + 40 : 14)
     this.scale = side / 2
     this.middle = [this.width / 2, this.height / 2]
     this.stretch = round ? 1 : Math.min(1.6, (this.width - 14) / side)
@@ -108,8 +108,8 @@ class Scatter extends Panel {
     context.textBaseline = "middle"
     for (let k = 0; k < count; k++) {
       const turn = (2 * Math.PI * k) / count
-      const reach = this.scale + lab.type * 0.9
-      context.fillStyle = lab.palette[k]
+      const reach = this.scale + lab.type * 0.6 + 11
+      context.fillStyle = lab.tone(film, k)
       context.textAlign = Math.abs(Math.sin(turn)) < 0.3 || count > 12 ? "center" : Math.sin(turn) > 0 ? "left" : "right"
       context.fillText(film.name(k).slice(0, 12), this.middle[0] + Math.sin(turn) * reach, this.middle[1] - Math.cos(turn) * reach)
     }

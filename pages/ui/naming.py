@@ -1,0 +1,52 @@
+"""Names for runs that say how each differs from the others of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import localtime, strftime
+from typing import Any
+
+from core import methods
+from core.explore import differences
+from core.runs import Run
+
+MOST_TOLD = 4
+
+
+def told_apart(runs: Sequence[Run]) -> dict[str, str]:
+    """By id: "RGRL on ORL, gamma 0, seed 1 · ACC 0.816"; runs that do not differ are told apart by when they began."""
+    kinds: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        kinds.setdefault((run.spec.method, run.spec.data.name), []).append(run)
+    names: dict[str, str] = {}
+    for alike in kinds.values():
+        apart = differences([run.spec for run in alike])
+        for place, run in enumerate(alike):
+            told = [_setting(name, values[place]) for name, values in apart.items() if values[place] is not None]
+            more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+            names[run.id] = ", ".join([_kind(run), *told[:MOST_TOLD], *more])
+    count: dict[str, int] = {}
+    for name in names.values():
+        count[name] = count.get(name, 0) + 1
+    return {run.id: names[run.id] + (_when(run) if count[names[run.id]] > 1 else "") + _score(run) for run in runs}
+
+
+def _kind(run: Run) -> str:
+    known = methods.registered().get(run.spec.method)
+    return f"{known.title if known else run.spec.method} on {run.spec.data.label}"
+
+
+def _setting(name: str, value: Any) -> str:
+    shown = (
+        f"{value:g}" if isinstance(value, float) else "-".join(map(str, value)) if isinstance(value, list | tuple) else value
+    )
+    return f"{name.removeprefix('data.').replace('_', ' ')} {shown}"
+
+
+def _when(run: Run) -> str:
+    return f" · {strftime('%d %b %H:%M:%S', localtime(run.created))}"
+
+
+def _score(run: Run) -> str:
+    accuracy = run.result.get("metrics", {}).get("acc")
+    return f" · ACC {accuracy:.3f}" if accuracy is not None else "" if run.over else f" · {run.status}"
