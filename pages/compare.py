@@ -93,9 +93,11 @@ try:
 except InvalidInput as problem:
     st.error(f"The data of these runs cannot be loaded any more. {plain(problem)}", icon=":material/error:")
     st.stop()
-names = told_apart(chosen)
+names = told_apart(chosen, score=False)
 with told():
-    lab(films(chosen, names, data), data, key="compare:" + "-".join(run.id for run in chosen), present=presenting())
+    lab(
+        films(chosen, told_apart(chosen), data), data, key="compare:" + "-".join(run.id for run in chosen), present=presenting()
+    )
     if presenting():
         st.stop()
     offer_ladder(chosen[0])

@@ -9,7 +9,7 @@ from core.datasets import Dataset
 from core.runs import Run, Status
 from pages.ui.forms import segments
 from pages.ui.headline import about, headline
-from pages.ui.lab import Stills, film_of, lab
+from pages.ui.lab import Seen, Stills, film_of, lab
 from pages.ui.live import badge, trouble
 from pages.ui.navigation import presenting, through_app
 from pages.ui.offers import offered
@@ -60,6 +60,7 @@ def data_of(run: Run) -> Dataset:
 through_app()
 run = pick()
 data = data_of(run)
+seen = Seen()
 with told():
     films = [film_of(run, run_name(run), data)]
     seen = lab(films, data, key=f"lab:{run.id}", stills=Stills(run, data), present=presenting())

@@ -10,6 +10,7 @@ import streamlit as st
 from core import runs
 from core.common import InvalidInput
 from core.datasets import Dataset
+from core.explore import differences
 from core.runs import RunSpec, Status, estimate
 from pages.ui.live import live_panel, scope_words
 from pages.ui.navigation import through_app
@@ -84,7 +85,7 @@ except InvalidInput as problem:
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Train", width="content")
     known = f"{data.n_classes} classes" if data.n_classes else "no labels"
-    held = f", {data.test.n_samples:,} more held out for testing" if data.test is not None else ""
+    held = f", {data.test.n_samples:,} more are held out for testing" if data.test is not None else ""
     st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples, {known}{held}", width="content")
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")
 here = [run for run in store().runs(references=False) if run.spec.data == chosen_data()]
@@ -98,7 +99,8 @@ if wish.launch and wish.spec is not None:
 with right:
     if wish.spec is not None:
         cost(wish.spec, data, busy=any(run.active or run.status == Status.QUEUED for run in here) or wish.follow)
-    if wish.follow and wish.spec is not None and not any(run.active for run in here):
+    made = next((run for run in here if wish.spec is not None and not differences([run.spec, wish.spec])), None)
+    if wish.follow and wish.spec is not None and made is None:
         preview(wish.spec, data)
     else:
-        watch(here)
+        watch(here if made is None or not wish.follow else [made])

@@ -154,7 +154,8 @@ def test_a_finished_run_holds_what_other_programs_rely_on(store: RunStore) -> No
     arrays = store.files.arrays(done.id, "final")
     assert {"labels", "y", "indices", "Z", "C", "X_hat", "Z_pretrained", "prior.row", "prior.col", "prior.val"} <= set(arrays)
     assert arrays["labels"].shape == (80,) and arrays["C"].shape == (80, 80) and arrays["C"].any()
-    assert store.files.arrays(done.id, "live") and (store.files.folder(done.id) / "weights.safetensors").stat().st_size > 100
+    assert set(store.files.arrays(done.id, "live")) == {"originals", "reconstructions"}
+    assert (store.files.folder(done.id) / "weights.safetensors").stat().st_size > 100
     assert not (store.files.folder(done.id) / "checkpoint.pt").exists()
     history = store.history(done.id)
     assert [row.seq for row in history] == list(range(1, len(history) + 1))

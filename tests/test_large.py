@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from core import affinity, datasets, evaluation, explore, methods, runs
 from core.affinity import cut
-from core.common import DataError, ParameterError
+from core.common import DataError, ParameterError, unpacked
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
 from core.explore import tasks
@@ -370,6 +370,11 @@ def test_every_scope_of_every_method_keeps_the_contract(name: str, scope: str) -
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
 
+def last_frame(store: RunStore, run: str) -> dict[str, NDArray]:
+    """The arrays of the end of its film."""
+    return next(unpacked(runs.frame_files(store.files.folder(run))[-1].read_bytes()))[1]
+
+
 def run_of(store: RunStore, method: str, **overrides: Any) -> Any:
     declared = methods.method_class(method).declared()
     quick = {name: value for name, value in TINY.items() if name in declared}
@@ -391,8 +396,8 @@ def test_a_run_on_a_subset_scores_the_rest_apart(store: RunStore, method: str) -
     assert scores["rest_acc"] == clustering_accuracy(final["y"][rest], final["labels"][rest])
     assert scores["acc"] == clustering_accuracy(final["y"], final["labels"])
     assert {"rest_acc", "rest_nmi_geometric", "acc"} <= set(run.result["spread"])
-    frame = store.files.arrays(run.id, "live")
-    assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120
+    frame = last_frame(store, run.id)
+    assert frame["blocks"].shape == (60, 60) and len(frame["labels"]) == 120 and len(frame["circle"]) == 120
     arrays, _ = explore.matrix(store, run=run.id, which="affinity", order="class", pixels=50)
     np.testing.assert_array_equal(arrays["groups"], np.sort(final["y"][final["rows"]]))
     constants = {name: run.spec.params[name] for name in ("threshold", "dim", "power", "unit_diagonal", "symmetrize")}
@@ -444,7 +449,7 @@ def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method
     np.testing.assert_allclose(arrays["blocks"], block_mean((B @ B.T).toarray(), arrays["order"], 50), atol=1e-6)
     score = run.result["metrics"]["block_diagonality"]
     assert score == pytest.approx(evaluation.block_diagonality((B @ B.T).toarray(), final["labels"]), abs=1e-6)
-    assert "diagonal_mass" not in run.result["metrics"] and "blocks" in store.files.arrays(run.id, "live")
+    assert "diagonal_mass" not in run.result["metrics"] and {"blocks", "circle"} <= set(last_frame(store, run.id))
     for which in ("C", "affinity"):
         with pytest.raises(DataError):
             explore.matrix(store, run=run.id, which=which, order="cluster", pixels=50)

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, explore, methods, runs
-from core.common import InvalidInput
+from core.common import InvalidInput, unpacked
 from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
-from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status
-from pages.ui import beside, comparison
+from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed
+from pages.ui import comparison
 from pages.ui.awaiting import about
+from pages.ui.naming import told_apart
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
@@ -205,9 +207,15 @@ def test_a_bad_upload_is_refused_in_words_and_nothing_is_kept(visit: Callable[..
 
 
 def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callable[..., AppTest]) -> None:
-    shown = texts(visit("train"))
-    for cls in methods.registered().values():
+    app = visit("train", follow=False)
+    listed = app.selectbox(key="method_list")
+    assert len(listed.options) == len(methods.registered())
+    for name, cls in methods.registered().items():
+        assert f"{cls.title} · {cls.family}" in listed.options
+        listed = healthy(app).selectbox(key="method_list").set_value(name)
+        shown = texts(healthy(listed.run()))
         assert cls.summary in shown and cls.paper in shown and breakable(cls.objective) in shown
+        assert app.session_state["method"] == name
 
 
 @pytest.mark.parametrize("method", sorted(methods.registered()))
@@ -266,12 +274,11 @@ def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(
     visit: Callable[..., AppTest], finished: Callable[..., str]
 ) -> None:
     app = visit("train", method="udll")
-    before = {metric.label: metric.value for metric in app.metric}
-    assert before["Time"] == "unknown" and before["Memory"].endswith("MB")
-    assert int(before["Parameters"].replace(",", "")) > 48**2
+    before = next(e.label for e in app.expander if e.label.startswith("What it will need"))
+    need = re.fullmatch(r"What it will need: [\d.]+ MB of matrices, ([\d,]+) parameters, time unknown", before)
+    assert need and int(need[1].replace(",", "")) > 48**2
     finished("udll")
-    after = {metric.label: metric.value for metric in visit("train", method="udll").metric}
-    assert re.fullmatch(r"\d+ s", after["Time"])
+    assert any(re.search(r", time \d+ s$", e.label) for e in visit("train", method="udll").expander)
 
 
 def test_launch_trains_and_the_panel_shows_scores_and_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
@@ -282,7 +289,8 @@ def test_launch_trains_and_the_panel_shows_scores_and_pictures(visit: Callable[.
     assert run.status == Status.DONE and run.spec.data == SMALL
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["ACC"] == f"{run.result['metrics']['acc']:.3f}"
-    assert app.get("image"), "the heatmap is an image"
+    assert app.get("bidi_component"), "the lab shows the run, and no longer what it would be"
+    assert "Nothing of this is kept" not in texts(app)
     assert {other.spec.method for other in store.runs() if other.reference} == {"kmeans", "spectral", "ridge"}
 
 
@@ -316,8 +324,8 @@ def button(app: AppTest, label: str) -> Any:
 # ---- explore ---------------------------------------------------------------------------------------------------------
 
 VIEWS = (
-    "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "Codes",
-    "New samples", "Compare", "Record",
+    "Scores", "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "Codes",
+    "New samples", "Record",
 )  # fmt: skip
 
 
@@ -334,10 +342,10 @@ def test_every_view_of_every_kind_of_method_draws(
     visit: Callable[..., AppTest], finished: Callable[..., str], method: str
 ) -> None:
     app = visit("explore", run=finished(method))
+    assert "Scores of the final epoch" in texts(app)
     for view in VIEWS:
         app.session_state["view"] = view
         healthy(app.run())
-    assert "Scores of the final epoch" in texts(app)
 
 
 def test_all_points_are_shown_where_the_user_asks_for_them(
@@ -456,7 +464,8 @@ def test_every_view_says_what_c_speaks_of(visit: Callable[..., AppTest], finishe
         app.session_state["view"] = view
         app.run()
         assert words in texts(app) and not app.error
-    assert ("ACC on the rest" in {metric.label for metric in app.metric}) == (scope == "subset")
+    app.session_state["view"] = "Scores"
+    assert ("ACC on the rest" in {metric.label for metric in app.run().metric}) == (scope == "subset")
     assert everywhere in texts(visit("train", run=run))
 
 
@@ -526,7 +535,7 @@ def test_every_view_of_a_run_with_held_out_samples_draws(
 ) -> None:
     run = held_out(method)
     app = visit("explore", run=run)
-    for view in VIEWS:
+    for view in reversed(VIEWS):
         app.session_state["view"] = view
         assert not healthy(app.run()).error, view
     how = "each labelled by its nearest training sample" if method == "ridge" else "encoded and clustered by themselves"
@@ -598,7 +607,7 @@ def test_only_a_run_with_a_graph_offers_its_anchors(visit: Callable[..., AppTest
         app = visit("explore", run=held_out(method), view="Workbench" if method == "grdnn" else "Anchors")
         row = next(element for element in app.segmented_control if element.key == "view")
         assert [name for name in row.options if name in ("Anchors", "Workbench")] == offered
-        assert row.value == "Embedding"
+        assert row.value == "Scores"
 
 
 def test_reconstructions_of_another_run_stand_below(
@@ -625,10 +634,10 @@ def test_small_codes_are_drawn_as_they_are(
     assert figure["data"][0]["type"] == ("scattergl" if size == 2 else "scatter3d")
     axes = figure["layout"] if size == 2 else figure["layout"]["scene"]
     assert axes["xaxis"]["title"]["text"] == "code 1"
-    frame, Z = store.files.arrays(run, "live"), store.files.arrays(run, "final", ["Z"])["Z"]
-    assert bool(frame["projected"]) == (size != 2)
+    Z = store.files.arrays(run, "final", ["Z"])["Z"]
+    (_, frame), *_ = unpacked(frame_files(store.files.folder(run))[-1].read_bytes())
     if size == 2:
-        np.testing.assert_allclose(frame["points"], Z - Z.mean(axis=0), atol=1e-4)
+        np.testing.assert_allclose(frame["points"] / 32767, framed(Z), atol=1e-3)
 
 
 @pytest.mark.parametrize("colouring", ["cluster", "class", "correct"])
@@ -650,7 +659,7 @@ def test_a_choice_that_the_next_run_does_not_offer_gives_way_to_the_first(
     visit: Callable[..., AppTest], finished: Callable[..., str]
 ) -> None:
     app = visit("explore", run=finished("kmeans"), view="Embedding", e_source="test_Z")
-    assert app.session_state["e_source"] == "raw" and len(app.get("plotly_chart")) == 2 and not app.error
+    assert app.session_state["e_source"] == "raw" and len(app.get("plotly_chart")) == 1 and not app.error
 
 
 # ---- sparse coding ---------------------------------------------------------------------------------------------------
@@ -703,7 +712,7 @@ def test_only_a_run_with_sparse_codes_offers_them(visit: Callable[..., AppTest],
         app = visit("explore", run=held_out(method, **SPARSE), view="Codes")
         row = next(element for element in app.segmented_control if element.key == "view")
         assert [name for name in row.options if name in ("Anchors", "Workbench", "Codes")] == offered
-        assert row.value == ("Codes" if offered == ["Codes"] else "Embedding")
+        assert row.value == ("Codes" if offered == ["Codes"] else "Scores")
         assert ("Dictionary" in texts(app)) == (method == "gsc")
 
 
@@ -773,31 +782,62 @@ def test_hostile_class_names_of_new_samples_are_shown_as_text(visit: Callable[..
 
 
 def compared(app: AppTest) -> list[str]:
-    """The methods in the table of the view, which comes after that of the score card."""
-    return list([frame.value for frame in app.dataframe if "Method" in frame.value][-1]["Method"])
+    """The runs in the table of what differs."""
+    return list(next(frame.value for frame in app.dataframe if "Run" in frame.value)["Run"])
+
+
+def choose_runs(app: AppTest, ids: list[str]) -> AppTest:
+    return healthy(app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value(ids).run())
 
 
 def test_runs_on_the_same_data_stand_side_by_side(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
-    finished("ae_kmeans")
+    other = finished("ae_kmeans")
     run = finished("ridge")
-    app = visit("explore", run=run, view="Compare")
-    assert compared(app) == ["Ridge self-expression (this run)", "k-means", "AE + k-means *", "Spectral clustering"]
-    for title in compared(app):
-        assert f"**{title}**" in re.sub(r"\\([*])", r"\1", texts(app))
-    assert "with changes to the preset" in texts(app) and app.get("image")
-    app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value([run]).run()
-    assert compared(healthy(app)) == ["Ridge self-expression (this run)"]
+    app = choose_runs(visit("compare"), [run, other])
+    assert compared(app) == ["Ridge self-expression on digits", "AE + k-means on digits"] and app.get("bidi_component")
+    differs = next(frame.value for frame in app.dataframe if "Run" in frame.value)
+    assert list(differs["method"]) == ["ridge", "ae_kmeans"] and "seed" not in differs
+    counts = next(frame.value for frame in app.dataframe if list(frame.value.columns) == compared(app)).to_numpy()
+    assert counts[0, 0] == counts[1, 1] == 0 and counts[0, 1] == counts[1, 0] > 0
+    assert compared(choose_runs(app, [run])) == ["Ridge self-expression on digits"]
 
 
-@pytest.mark.parametrize("same_second", [False, True])
-def test_runs_of_the_same_method_are_told_apart(
-    visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch, same_second: bool
+def test_a_link_names_the_runs_that_are_compared(finished: Callable[..., str], visit: Callable[..., AppTest]) -> None:
+    runs = [finished("ridge", strength=strength) for strength in (1.0, 2.0, 5.0)]
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["runs"] = ",".join([runs[2], "gone", runs[0]])
+    app.run().switch_page("pages/compare.py")
+    app.query_params["runs"] = ",".join([runs[2], "gone", runs[0]])
+    named = compared(healthy(app.run()))
+    assert [name.split("strength ")[1] for name in named] == ["5", "1"]
+
+
+def test_runs_are_named_by_what_differs_or_else_by_their_time(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
 ) -> None:
-    monkeypatch.setattr(beside, "_when", lambda run: " · now" if same_second else f" · {run.created}")
     runs = [finished("ridge", strength=strength) for strength in (1.0, 2.0)]
-    app = visit("explore", run=runs[0], view="Compare")
-    app.multiselect(key=next(m.key for m in app.multiselect if m.key)).set_value(runs).run()
-    assert len(set(compared(healthy(app)))) == 2 and not app.error
+    assert [name.split(", ")[1] for name in compared(choose_runs(visit("compare"), runs))] == ["strength 1", "strength 2"]
+    again = finished("ridge", strength=1.0)
+    names = told_apart([RunStore().get(run) for run in (runs[0], again)])
+    assert all(re.search(r"digits · \d\d \w+ \d\d:\d\d:\d\d · ACC", name) for name in names.values())
+
+
+def test_seeds_are_grouped_and_compared_in_pairs(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    groups = [[finished_with(store, "ridge", seed, strength=s) for seed in (0, 1)] for s in (1.0, 50.0)]
+    app = choose_runs(visit("compare"), [groups[0][0], groups[1][0]])
+    table = next(frame.value for frame in app.dataframe if "training seeds" in frame.value)
+    assert list(table["training seeds"]) == [2, 2] and all("±" in acc for acc in table["ACC"])
+    gains = [
+        store.get(b).result["metrics"]["acc"] - store.get(a).result["metrics"]["acc"] for a, b in zip(*groups, strict=True)
+    ]
+    assert table["ACC against the first, paired"][1] == f"{np.mean(gains):+.3f} ± {np.std(gains):.3f} (2 seeds)"
+
+
+def finished_with(store: RunStore, method: str, seed: int, **overrides: Any) -> str:
+    spec = replace(quick_spec(method, **overrides), seed=seed)
+    return JobQueue(store, immediate=True).submit(spec).id
 
 
 def test_the_missing_methods_are_queued_once_each(
@@ -805,13 +845,13 @@ def test_the_missing_methods_are_queued_once_each(
 ) -> None:
     monkeypatch.setattr(comparison, "LADDER", ("kmeans", "edsc", "lsc", "ssc_omp"))
     waiting = store.create(quick_spec("lsc"))  # k-means came along as a reference of ridge
-    app = visit("explore", run=finished("ridge"), view="Compare")
+    finished("ridge")
+    app = visit("compare")
     assert "On their way: LSC" in texts(app)
-    button(app, "Run the missing ones").click().run()
+    button(app, "Run what is missing of the ladder").click().run()
     assert sorted(run.spec.method for run in own_runs(store)) == ["edsc", "lsc", "ridge", "ssc_omp"]
     assert all(run.spec.data == SMALL and run.status == Status.DONE for run in own_runs(store) if run.id != waiting.id)
-    assert "Run the missing ones" not in [b.label for b in healthy(app).button]
-    assert {"k-means", "EDSC", "SSC-OMP"} <= set(compared(app))
+    assert "Run what is missing of the ladder" not in [b.label for b in healthy(app).button]
 
 
 def test_a_method_that_these_data_do_not_allow_says_why_and_holds_up_no_other(
@@ -819,8 +859,9 @@ def test_a_method_that_these_data_do_not_allow_says_why_and_holds_up_no_other(
 ) -> None:
     monkeypatch.setattr(comparison, "LADDER", ("edsc", "lsc"))
     monkeypatch.setattr(methods.method_class("edsc"), "check_data", refuse)
-    app = visit("explore", run=finished("ridge"), view="Compare")
-    button(app, "Run the missing ones").click().run()
+    finished("ridge")
+    app = visit("compare")
+    button(app, "Run what is missing of the ladder").click().run()
     assert "EDSC: not with these data" in errors(healthy(app))
     assert sorted(run.spec.method for run in own_runs(store)) == ["lsc", "ridge"]
 

@@ -18,10 +18,12 @@ from core.explore.tasks import (
     anchors,
     embedding,
     matrix,
+    preview,
     random_rows,
     recluster,
     reference_runs,
     retrieval,
+    still,
     strongest,
 )
 
@@ -50,6 +52,7 @@ __all__ = [
     "packed_blocks",
     "packed_layout",
     "paired",
+    "preview",
     "random_rows",
     "read_answer",
     "recluster",
@@ -58,5 +61,6 @@ __all__ = [
     "run_scene",
     "scene",
     "settings_of",
+    "still",
     "strongest",
 ]

@@ -12,7 +12,8 @@ class LookingBudget:
     """Decides which of the planned looks at a stage are taken, and how often the codes are sketched in between.
 
     The first and the last look always are. Those between are where, by what the latest one took, looking stays within
-    `share` of the time of the stage so far, or within `FREE_SECONDS`; a quarter of that is for sketches.
+    `share` of the time of the stage so far, or within that part of `FREE_SECONDS` which is the part of the stage that is done:
+    looks at a short stage are spread over it. Sketches count as looking, and a quarter of it is theirs whatever looks took.
     """
 
     def __init__(self, share: float) -> None:
@@ -22,19 +23,21 @@ class LookingBudget:
 
     def allows(self, step: Step, trained: float) -> bool:
         """Whether to look now, after a stage has trained for so many seconds."""
-        return step.step in (1, step.total) or self._affords(step.stage, trained, sketch=False)
+        looked = self._looked(step.stage)
+        return step.step in (1, step.total) or looked + self._latest[False] <= self._allowance(step, trained + looked)
 
     def allows_sketch(self, step: Step, trained: float) -> bool:
         """Whether to see only where the codes are."""
-        return self._affords(step.stage, trained, sketch=True)
+        sketched = self._spent.get((step.stage, True), 0.0)
+        return sketched + self._latest[True] <= SKETCHES * self._allowance(step, trained + self._looked(step.stage))
 
     def charge(self, stage: str, seconds: float, *, sketch: bool = False) -> None:
         """Count a look that was taken, or a sketch."""
         self._spent[stage, sketch] = self._spent.get((stage, sketch), 0.0) + seconds
         self._latest[sketch] = seconds
 
-    def _affords(self, stage: str, trained: float, *, sketch: bool) -> bool:
-        looked = sum(seconds for (where, _), seconds in self._spent.items() if where == stage)
-        allowance = max(FREE_SECONDS, self._share * (trained + looked))
-        part = SKETCHES if sketch else 1 - SKETCHES
-        return self._spent.get((stage, sketch), 0.0) + self._latest[sketch] <= part * allowance
+    def _looked(self, stage: str) -> float:
+        return self._spent.get((stage, False), 0.0) + self._spent.get((stage, True), 0.0)
+
+    def _allowance(self, step: Step, seconds: float) -> float:
+        return max(FREE_SECONDS * step.step / step.total, self._share * seconds)

@@ -23,6 +23,7 @@ SHOWN_POINTS = 2000
 PIXELS = 160
 IMAGES = 8
 FIRST_ITERATIONS, ITERATIONS = 12, 3
+SUBSPACE = 6  # more than the two that are shown: components of about the same weight need not be told apart
 OUTER = 99.5  # percentile of the distance from the middle that reaches the border of the picture
 MARGIN = 1.15
 
@@ -130,12 +131,12 @@ class FollowingPlane:
             return np.pad(X, ((0, 0), (0, 2 - X.shape[1])))
         axes, steps = self._axes, ITERATIONS
         if axes is None or len(axes) != X.shape[1]:
-            axes, steps = np.random.default_rng(0).standard_normal((X.shape[1], 2)).astype(np.float32), FIRST_ITERATIONS
+            size = (X.shape[1], min(SUBSPACE, *X.shape))
+            axes, steps = np.random.default_rng(0).standard_normal(size).astype(np.float32), FIRST_ITERATIONS
         for _ in range(steps):
             axes, _ = np.linalg.qr(X.T @ (X @ axes))
-        points = X @ axes
-        left, values, right = np.linalg.svd(points, full_matrices=False)
-        points, self._axes = left * values, axes @ right.T
+        left, values, right = np.linalg.svd(X @ axes, full_matrices=False)
+        points, self._axes = (left * values)[:, :2], axes @ right.T
         self._points = points if self._points is None else evaluation.align(points, self._points)
         return np.asarray(self._points, dtype=np.float32)
 

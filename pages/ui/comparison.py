@@ -35,7 +35,7 @@ def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
     apart = differences([run.spec for run in shown])
     rows = []
     for place, run in enumerate(shown):
-        row: dict[str, Any] = {"Run": names[run.id].split(" · ")[0]}
+        row: dict[str, Any] = {"Run": names[run.id]}
         for name, title in (WITH_LABELS | WITHOUT).items():
             value = run.result["metrics"].get(name)
             if value is not None:
@@ -66,7 +66,7 @@ def course(shown: Sequence[Run], names: Mapping[str, str]) -> None:
         if name in run.result["metrics"] and rows:
             rows.append((rows[-1][0] + 1, run.result["metrics"][name]))
         if rows:
-            series[names[run.id].split(" · ")[0]] = [(100 * at / rows[-1][0], value) for at, value in rows]
+            series[names[run.id]] = [(100 * at / rows[-1][0], value) for at, value in rows]
     options = lines(series, colours(max(2, len(series))), title=offered[name])
     st.echarts_chart(options, height=300, key="compare_course", alt=f"{offered[name]} over the course of the runs")
 
@@ -74,12 +74,13 @@ def course(shown: Sequence[Run], names: Mapping[str, str]) -> None:
 def moves(labels: Sequence[NDArray], names: Sequence[str]) -> None:
     """How many samples change cluster from run to run; which ones, the lab can choose."""
     counts = moved(labels)
-    short = [name.split(" · ")[0] for name in names]
     st.caption(
         f"Samples in other clusters after the best match, of {len(labels[0]):,}. "
         "**Choose …: in other clusters from run to run** above marks them."
     )
-    st.dataframe(pd.DataFrame(counts, index=short, columns=short), alt="Samples that change cluster between the runs")
+    st.dataframe(
+        pd.DataFrame(counts, index=list(names), columns=list(names)), alt="Samples that change cluster between the runs"
+    )
 
 
 def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
@@ -88,11 +89,11 @@ def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
     ids = {run.id for run in shown}
     groups = [group for group in known if ids & {run.id for run in group}]
     groups.sort(key=lambda group: min([run.id for run in shown].index(run.id) for run in group if run.id in ids))
-    names = told_apart([group[0] for group in groups])
+    names = told_apart([group[0] for group in groups], score=False)
     rows = []
     for group in groups:
         row: dict[str, Any] = {
-            "Runs like": names[group[0].id].split(" · ")[0],
+            "Runs like": names[group[0].id],
             "training seeds": len({r.spec.seed for r in group}),
         }
         for score, title in WITH_LABELS.items():

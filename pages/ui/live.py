@@ -214,6 +214,8 @@ def pictures(records: RunStore, run: Run) -> None:
     if "reconstructions" in found and found["reconstructions"].ndim > 2:
         st.caption("Originals above, reconstructions below")
         st.image(reconstruction_sheet(found["originals"], found["reconstructions"]), alt="Originals and reconstructions")
+    if any(how["reused"] for how in (run.result.get("pretrained"), *run.result.get("start", {}).values()) if how):
+        st.caption(f":material/compress: {start_words(run)}")
 
 
 def reconstruction_sheet(originals: NDArray, *reconstructions: NDArray) -> NDArray[np.uint8]:

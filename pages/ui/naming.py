@@ -13,7 +13,7 @@ from core.runs import Run
 MOST_TOLD = 4
 
 
-def told_apart(runs: Sequence[Run]) -> dict[str, str]:
+def told_apart(runs: Sequence[Run], *, score: bool = True) -> dict[str, str]:
     """By id: "RGRL on ORL, gamma 0, seed 1 · ACC 0.816"; runs that do not differ are told apart by when they began."""
     kinds: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
@@ -28,7 +28,10 @@ def told_apart(runs: Sequence[Run]) -> dict[str, str]:
     count: dict[str, int] = {}
     for name in names.values():
         count[name] = count.get(name, 0) + 1
-    return {run.id: names[run.id] + (_when(run) if count[names[run.id]] > 1 else "") + _score(run) for run in runs}
+    return {
+        run.id: names[run.id] + (_when(run) if count[names[run.id]] > 1 else "") + (_score(run) if score else "")
+        for run in runs
+    }
 
 
 def _kind(run: Run) -> str:
