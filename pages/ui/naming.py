@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from time import localtime, strftime
 from typing import Any
@@ -25,18 +26,20 @@ def told_apart(runs: Sequence[Run], *, score: bool = True) -> dict[str, str]:
             told = [_setting(name, values[place]) for name, values in apart.items() if values[place] is not None]
             more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
             names[run.id] = ", ".join([_kind(run), *told[:MOST_TOLD], *more])
-    count: dict[str, int] = {}
-    for name in names.values():
-        count[name] = count.get(name, 0) + 1
-    return {
-        run.id: names[run.id] + (_when(run) if count[names[run.id]] > 1 else "") + (_score(run) if score else "")
-        for run in runs
-    }
+    names = _unlike(names, {run.id: _when(run) for run in runs})
+    names = _unlike(names, {run.id: f" ({run.id[-4:]})" for run in runs})
+    return {run.id: names[run.id] + (_score(run) if score else "") for run in runs}
+
+
+def _unlike(names: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    """Names with something more where several are the same."""
+    count = Counter(names.values())
+    return {run_id: name + (more[run_id] if count[name] > 1 else "") for run_id, name in names.items()}
 
 
 def _kind(run: Run) -> str:
     known = methods.registered().get(run.spec.method)
-    return f"{known.title if known else run.spec.method} on {run.spec.data.label}"
+    return f"{known.title if known else run.spec.method} on {run.spec.data.label}{', reference' if run.reference else ''}"
 
 
 def _setting(name: str, value: Any) -> str:
