@@ -37,8 +37,14 @@ def asked(known: Sequence[Run]) -> list[Run]:
     found = [by_id[run_id] for run_id in named if run_id in by_id]
     if not found and known:
         own = [run for run in known if not run.reference] or list(known)
-        found = next((beside[:FIRST] for run in own if len(beside := runs_beside(run)) > 1), own[:1])
+        found = next((pair for run in own if len(pair := first_pair(run)) == FIRST), own[:1])
     return [run for run in found if run.result["fingerprint"] == found[0].result["fingerprint"]][:MOST]
+
+
+def first_pair(run: Run) -> list[Run]:
+    """A run and another on the same data, if possible one that was asked for and not made as a reference."""
+    others = [other for other in runs_beside(run) if other.id != run.id]
+    return [run, *sorted(others, key=lambda other: other.reference)][:FIRST]
 
 
 def choose(start: Sequence[Run]) -> list[Run]:

@@ -11,11 +11,12 @@ from pages.ui.forms import segments
 from pages.ui.headline import about, headline
 from pages.ui.lab import Seen, Stills, film_of, lab
 from pages.ui.live import badge, trouble
+from pages.ui.naming import told_apart
 from pages.ui.navigation import presenting, through_app
 from pages.ui.offers import offered
 from pages.ui.problems import told
 from pages.ui.selection import selection
-from pages.ui.state import choose_run, chosen_run, load_data, run_name, store
+from pages.ui.state import choose_run, chosen_run, load_data, store
 from pages.ui.text import plain
 
 
@@ -30,14 +31,15 @@ def pick() -> Run:
         st.info("There is no finished run yet.", icon=":material/info:")
         st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
         st.stop()
-    names = {other.id: run_name(other) for other in [*shown, run]}
+    names = told_apart([*shown, *([] if run in shown else [run])])
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Explore", width="content")
         picked = st.selectbox(
             "Run", list(names), index=list(names).index(run.id), format_func=lambda run_id: names[run_id],
-            label_visibility="collapsed", width=420,
+            label_visibility="collapsed", width=360,
         )  # fmt: skip
         badge(run)
-        st.markdown(headline(run), width="stretch")
+        st.markdown(headline(run), width="content")
     if picked != run.id:
         choose_run(picked)
         st.rerun()
@@ -62,7 +64,7 @@ run = pick()
 data = data_of(run)
 seen = Seen()
 with told():
-    films = [film_of(run, run_name(run), data)]
+    films = [film_of(run, run.id, data)]
     seen = lab(films, data, key=f"lab:{run.id}", stills=Stills(run, data), present=presenting())
 if presenting():
     st.stop()

@@ -13,10 +13,11 @@ from core.datasets import Dataset
 from core.explore import differences
 from core.runs import RunSpec, Status, estimate
 from pages.ui.live import live_panel, scope_words
+from pages.ui.naming import told_apart
 from pages.ui.navigation import through_app
 from pages.ui.preview import preview
 from pages.ui.settings import choose_method, settings
-from pages.ui.state import choose_run, chosen_data, chosen_run, load_data, queue, run_name, store
+from pages.ui.state import adopt_linked_run, choose_run, chosen_data, chosen_run, load_data, queue, store
 from pages.ui.text import plain
 
 SHOWN_RUNS = 50
@@ -60,7 +61,8 @@ def watch(here: list[runs.Run]) -> None:
             "Nothing has been trained on these data yet. **Launch** shows a clustering form.", icon=":material/rocket_launch:"
         )
         return
-    names = {other.id: run_name(other) for other in here[:SHOWN_RUNS]} | {run.id: run_name(run)}
+    newest = here[:SHOWN_RUNS]
+    names = told_apart(newest if run in newest else [*newest, run])
     with st.container(horizontal=True, vertical_alignment="center"):
         picked: Any = st.selectbox(
             "Run", list(names), index=list(names).index(run.id), format_func=lambda run_id: names[run_id],
@@ -75,6 +77,7 @@ def watch(here: list[runs.Run]) -> None:
 
 
 through_app()
+adopt_linked_run()
 try:
     data = load_data(chosen_data())
 except InvalidInput as problem:

@@ -84,6 +84,11 @@ class RunStore:
         self.files.folder(run_id).mkdir(parents=True, exist_ok=True)
         return self.get(run_id)
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run."""
+        with self._database.connect() as db:
+            return db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone() is not None
+
     def get(self, run_id: str) -> Run:
         """Read one run.
 

@@ -65,7 +65,7 @@ def chosen_run(runs: list[Run], newest: list[Run] | None = None) -> Run | None:
     """The run this user looks at: the one of the link, else the one chosen last, else the first of `newest`."""
     wanted = st.query_params.get("run") or st.session_state.get("run")
     found = next((run for run in runs if run.id == wanted), None)
-    if found is None and wanted:
+    if found is None and wanted and not store().has(wanted):
         st.warning(f"There is no run {plain(wanted)} to show here.", icon=":material/warning:")
         st.query_params.pop("run", None)
         st.session_state.pop("run", None)
@@ -76,8 +76,20 @@ def chosen_run(runs: list[Run], newest: list[Run] | None = None) -> Run | None:
     return found
 
 
+def adopt_linked_run() -> None:
+    """Who comes by a link to a run works on its data, with its method; once, so that other data can be chosen after that."""
+    wanted = st.query_params.get("run")
+    if not wanted or st.session_state.get("adopted") == wanted:
+        return
+    st.session_state["adopted"] = wanted
+    if store().has(wanted):
+        spec = store().get(wanted).spec
+        choose_data(spec.data)
+        st.session_state["method"] = spec.method
+
+
 def choose_run(run_id: str) -> None:
-    st.session_state["run"] = run_id
+    st.session_state["run"] = st.session_state["adopted"] = run_id
     st.query_params["run"] = run_id
 
 

@@ -2,7 +2,7 @@
 // hears which samples are chosen; everything else happens here, without asking the server.
 
 const COLOURS = { cluster: "Cluster", class: "Class", hit: "Right or wrong", sure: "Sureness" }
-const SPEEDS = { 0.5: "½ ×", 1: "1 ×", 2: "2 ×", 4: "4 ×" }
+const SPEEDS = { "0.5": "½ ×", "1.0": "1 ×", "2.0": "2 ×", "4.0": "4 ×" } // keys that look whole would be put first
 const SECONDS = 8 // of a whole film at speed 1
 const LINKED = ["at", "by", "colour", "order", "sel"]
 const labs = new WeakMap()
@@ -16,7 +16,7 @@ class Lab {
     this.layout = null
     this.colour = null
     this.order = "cluster"
-    this.speed = "1"
+    this.speed = "1.0"
     this.hover = -1
     this.chosen = null
     this.rule = null
@@ -47,7 +47,7 @@ class Lab {
     this.part("rule").onchange = (event) => {
       if (event.target.value) this.choose(null, event.target.value)
     }
-    fill(this.part("speed"), SPEEDS, "1")
+    fill(this.part("speed"), SPEEDS, this.speed)
   }
 
   // What Python handed over: called again whenever that changes.
@@ -58,8 +58,8 @@ class Lab {
     this.decades = data.decades
     this.style()
     const turn = (this.turn = (this.turn ?? 0) + 1)
-    const films = await Promise.all(data.runs.map((run) => this.film(run)))
-    if (turn !== this.turn) return
+    const films = await this.loaded(data, turn)
+    if (!films || turn !== this.turn) return
     const followed = !this.films.length || this.time > 0.999
     const same = this.films.length === films.length && films.every((film, k) => film.facts.id === this.films[k].facts.id)
     this.films = films
@@ -70,6 +70,21 @@ class Lab {
     if (followed && !this.playing && !this.held) this.time = 1
     this.host.dataset.ready = films.map((film) => film.facts.id).join(" ")
     this.arrange()
+  }
+
+  // Streamlit may drop a file just when a page is made anew, and has it again a moment later.
+  async loaded(data, turn) {
+    for (let wait = 150; turn === this.turn; wait *= 2) {
+      try {
+        return await Promise.all(data.runs.map((run) => this.film(run)))
+      } catch (error) {
+        if (wait > 10000) {
+          this.part("where").textContent = `The pictures cannot be loaded: ${error.message}`
+          return null
+        }
+        await new Promise((go) => setTimeout(go, wait))
+      }
+    }
   }
 
   async film(run) {
@@ -247,7 +262,7 @@ class Lab {
     const where = facts.stage === "final" ? "the end" : `${facts.stage} ${facts.step.toLocaleString()} of ${facts.total.toLocaleString()}`
     const scores = [acc === undefined ? "" : `ACC ${acc.toFixed(3)}`, nmi === undefined ? "" : `NMI ${nmi.toFixed(3)}`].filter(Boolean)
     this.part("where").textContent = [where, ...scores].join(" · ")
-    this.host.dataset.frame = facts.place
+    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order })
     this.part("play").textContent = this.playing ? "❚❚" : "▶"
     this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
   }
@@ -420,7 +435,8 @@ class Lab {
   // What is seen goes into the address without a step of history; Streamlit keeps what it finds there.
   note() {
     if (this.playing) return
-    const place = this.time >= 1 ? null : this.time.toFixed(4)
+    const [film] = this.films
+    const place = this.time >= 1 ? null : film.frames[film.index(this.time)].facts.place
     const few = this.chosen && !this.rule && this.chosen.size <= 60 ? [...this.chosen].join(".") : null
     const values = { at: place, by: this.layout === this.first ? null : this.layout, colour: this.colour === "cluster" ? null : this.colour,
       order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few }
@@ -436,8 +452,9 @@ class Lab {
     this.restored = true
     this.first = this.layout
     const { link } = this
-    const asked = Number(link.get("at"))
-    if (link.get("at") !== null && asked >= 0 && asked < 1) [this.time, this.held] = [asked, true]
+    const [film] = this.films
+    const asked = film.frames.findLastIndex((frame) => frame.facts.place <= Number(link.get("at") ?? Infinity))
+    if (asked >= 0 && asked < film.last) [this.time, this.held] = [asked / film.last, true]
     for (const [name, key] of [["layout", "by"], ["colour", "colour"], ["order", "order"]]) {
       const value = link.get(key)
       if (value && [...this.part(name).options].some((option) => option.value === value)) {

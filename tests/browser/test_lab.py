@@ -1,0 +1,180 @@
+"""The lab in a real browser: one selection in every view, play-back, links that restore what was seen, live knobs."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from core import runs
+from core.datasets import DataSpec
+from core.runs import RunStore, Status, this_process
+from tests.browser.conftest import Server, settle
+from tests.browser.test_journeys import choose_method, lab_of, lasso, launch, own_run
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+QUICK = {"epochs": 60, "pretrain_epochs": 10}
+
+
+@pytest.fixture
+def trained(store: RunStore) -> str:
+    """A run of UDLL that was filmed."""
+    spec = runs.make_spec("udll", DataSpec("digits", per_class=20), overrides=QUICK, device="cpu")
+    return runs.execute(store, store.create(spec, owner=this_process()).id).id
+
+
+def explore(page: Page, server: Server, run: str, more: str = "") -> Locator:
+    page.goto(f"{server.url}/explore?run={run}{more}")
+    lab = lab_of(page)
+    expect(lab).to_have_attribute("data-ready", run)
+    settle(page)
+    return lab
+
+
+def chosen(lab: Locator) -> int:
+    return int(lab.get_attribute("data-chosen") or 0)
+
+
+def pixels(lab: Locator, name: str) -> Any:
+    """What a canvas shows, as one number that changes with it."""
+    return lab.get_by_role("img", name=name).first.evaluate(
+        "c => c.toDataURL().split('').reduce((h, x) => (h * 31 + x.charCodeAt(0)) | 0, 0)"
+    )
+
+
+def test_one_selection_goes_through_all_views(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained)
+    plain = {name: pixels(lab, name) for name in ("Embedding", "Affinity")}
+
+    lasso(page, within=1.0)
+    assert chosen(lab) == 200 and {name: pixels(lab, name) for name in plain} != plain
+    page.keyboard.press("Escape")
+    expect(lab).to_have_attribute("data-chosen", "0")
+
+    # a box on the matrix chooses the samples of its rows and columns, and they are marked in the embedding
+    before = pixels(lab, "Embedding")
+    box = lab.get_by_role("img", name="Affinity").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.3, steps=5)
+    page.mouse.up()
+    assert 5 < chosen(lab) < 150
+    wait_until(lambda: pixels(lab, "Embedding") != before, 10)
+
+    # a cell of the confusion chooses its samples; their pictures and their table show them
+    confusion = lab.get_by_role("img", name="Confusion").first
+    confusion.scroll_into_view_if_needed()
+    confusion.click(position={"x": 64 + 20, "y": 24 + 10})
+    expect(lab.locator(".pictures p")).to_have_text(re.compile(r"^\d+ chosen, 0 in another cluster"))
+    count = chosen(lab)
+    assert lab.locator(".sheet button").count() == count > 0
+    expect(page.get_by_text(f"Chosen samples: {count}")).to_be_visible()
+
+    # a rule
+    lab.get_by_label("Choose samples by a rule").select_option("wrong")
+    wrong = chosen(lab)
+    assert wrong == round(200 * (1 - RunStore(server.home).get(trained).result["metrics"]["acc"]))
+
+
+def test_pointing_at_a_sample_shows_its_picture(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained)
+    box = lab.get_by_role("img", name="Affinity").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
+    card = lab.locator('[data-part="card"]')
+    expect(card).to_be_visible()
+    expect(card).to_have_text(re.compile(r"sample \d+ · class \d"))
+    assert card.locator("canvas").count() >= 1
+
+
+def test_play_back_moves_everything_and_asks_the_server_for_nothing(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained)
+    lab.get_by_label("Speed").select_option("1.0")
+    names = ("Embedding", "Affinity", "Confusion")
+    end = {name: pixels(lab, name) for name in names}
+    asked: list[str] = []
+    page.on("request", lambda request: None if "/static/" in request.url else asked.append(request.url))
+    lab.get_by_role("button", name="Play").click()
+    seen: dict[str, set[int]] = {name: set() for name in names}
+    drawn, began = int(lab.get_attribute("data-drawn") or 0), time.monotonic()
+    while lab.get_by_role("button", name="Pause").count():
+        for name in names:
+            seen[name].add(pixels(lab, name))
+        assert time.monotonic() - began < 30
+    assert all(len(shown) > 3 for shown in seen.values()), {name: len(shown) for name, shown in seen.items()}
+    assert int(lab.get_attribute("data-drawn") or 0) - drawn > 20 and not asked
+    wait_until(lambda: {name: pixels(lab, name) for name in names} == end, 10)
+    lab.press("ArrowLeft")
+    assert "at=" in page.url
+    lab.press("End")
+    assert "at=" not in page.url
+
+
+def test_a_link_shows_somebody_else_the_same(browser: Browser, page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained)
+    lab.get_by_label("Colour").select_option("class")
+    lab.get_by_label("Embedding").first.select_option("points")
+    lab.get_by_label("Choose samples by a rule").select_option("cluster:3")
+    for _ in range(3):
+        lab.press("ArrowLeft")
+    page.get_by_test_id("stButtonGroup").get_by_text("Curves", exact=True).click()
+    settle(page)
+    told = ("data-ready", "data-frame", "data-layout", "data-colour", "data-chosen")
+    wanted = {name: lab.get_attribute(name) for name in told}
+    assert wanted["data-layout"] == "points" and wanted["data-colour"] == "class" and wanted["data-chosen"] != "0"
+
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(page.url)
+    there = lab_of(other)
+    for name, value in wanted.items():
+        expect(there).to_have_attribute(name, value or "")
+    expect(other.get_by_test_id("stButtonGroup").get_by_role("radio", name="Curves", exact=True)).to_be_checked()
+    context.close()
+
+    page.reload()
+    again = lab_of(page)
+    for name, value in wanted.items():
+        expect(again).to_have_attribute(name, value or "")
+
+
+def test_an_instant_method_follows_its_knobs(page: Page, server: Server, store: RunStore) -> None:
+    page.goto(f"{server.url}/train")
+    settle(page)
+    choose_method(page, "Ridge self-expression")
+    lab = lab_of(page)
+    where = lab.locator('[data-part="where"]')
+    expect(page.get_by_text("Nothing of this is kept.")).to_be_visible()
+    settle(page)
+    shown = pixels(lab, "Affinity")
+    knob = page.get_by_role("slider").first
+    for _ in range(4):
+        knob.press("ArrowLeft")
+    wait_until(lambda: pixels(lab_of(page), "Affinity") != shown, 20)
+    expect(where).to_have_text(re.compile("ACC"))
+    assert not store.runs(references=False), "nothing is recorded"
+    page.get_by_role("button", name="Launch").click()
+    wait_until(lambda: bool(store.runs(references=False)) and own_run(store).over, 60)
+    assert own_run(store).status == Status.DONE
+    expect(page.get_by_role("button", name="Explore this run")).to_be_visible()
+
+
+def test_the_film_is_shown_while_it_is_made(page: Page, server: Server, store: RunStore) -> None:
+    launch(page, server, per_class=60)
+    lab = lab_of(page)
+    frames: set[str] = set()
+    wait_until(lambda: frames.add(lab.get_attribute("data-frame") or "") or len(frames) > 3 or own_run(store).over, 120)
+    assert len(frames) > 2, "the picture moves while it trains"
+    wait_until(lambda: own_run(store).over, 120)
+
+
+def test_a_projector_shows_pictures_alone(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained, "&present=1")
+    expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+    size = lab.evaluate("e => getComputedStyle(e).fontSize")
+    assert float(size.removesuffix("px")) >= 16
