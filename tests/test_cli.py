@@ -19,7 +19,7 @@ import torch
 
 from core import cli
 from core.datasets import DataSpec, load
-from core.runs import RunStore, Status, make_spec, this_process
+from core.runs import Owner, RunStore, Status, make_spec, this_process
 from tests.conftest import last_json, wait_until
 
 pytestmark = pytest.mark.journey
@@ -341,7 +341,7 @@ def test_an_active_run_is_not_deleted_and_a_lost_one_is_shown_as_lost(
     capsys: pytest.CaptureFixture[str], store: RunStore
 ) -> None:
     spec = make_spec("kmeans", DataSpec("digits"))
-    active, lost = (store.create(spec, owner=owner).id for owner in (this_process(), (os.getpid(), 1.0)))
+    active, lost = (store.create(spec, owner=owner).id for owner in (this_process(), Owner(os.getpid(), 1.0, "")))
     code, out, err = ask(capsys, "delete", active, "--json")
     assert code == 1 and out == "" and "starting" in err and store.get(active).active
     code, out, _ = ask(capsys, "list", "--json")

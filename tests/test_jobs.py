@@ -25,7 +25,7 @@ from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
 from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
-from core.runs import Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
+from core.runs import Owner, Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.journey
@@ -315,7 +315,7 @@ def test_references_are_run_once_for_all_runs_on_the_same_data(store: RunStore, 
 
 
 def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
-    run = store.create(make_spec("kmeans", DIGITS), owner=(2**22 + 1, 1.0))
+    run = store.create(make_spec("kmeans", DIGITS), owner=Owner(2**22 + 1, 1.0, ""))
     queue = make_queue(immediate=True)  # on its start it finds that the process is gone
     assert store.get(run.id).status == Status.LOST
     queue.resume(run.id)
@@ -329,7 +329,7 @@ class _Child:
     """A worker process that is none."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        self.pid, self.started, self.alive, self.rss_mb, self.stamp, self.sent = 1, 1.0, True, 100.0, "now", []
+        self.pid, self.alive, self.rss_mb, self.stamp, self.sent = 1, True, 100.0, "now", []
         self.send = self.sent.append
 
     def dismiss(self) -> None:

@@ -19,7 +19,7 @@ from core.common import InvalidInput
 from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
-from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status
+from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status
 from pages.ui import beside, comparison
 from pages.ui.awaiting import about
 from pages.ui.text import breakable
@@ -302,7 +302,7 @@ def test_a_failed_run_shows_its_reason(visit: Callable[..., AppTest], store: Run
 
 def test_a_lost_run_can_be_resumed_from_the_page(visit: Callable[..., AppTest], store: RunStore) -> None:
     run = store.create(quick_spec("udll"))
-    store.claim(run.id, 2**22 + 1, 0.0)  # a process that is not there
+    store.claim(run.id, Owner(2**22 + 1, 0.0, ""))  # a process that is not there
     app = visit("train", run=run.id)
     assert store.get(run.id).status == Status.LOST
     app.button(key="resume_lost").click().run()

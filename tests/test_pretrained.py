@@ -17,7 +17,7 @@ from core import datasets, runs
 from core.common import UnknownName
 from core.datasets import DataSpec
 from core.runs import PretrainedStore, Run, RunHandle, RunStore, Status, claim_for_this_process, execution, this_process
-from core.runs.outcome import load_checkpoint
+from core.runs.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.journey
 
@@ -215,7 +215,7 @@ def test_a_checkpoint_remembers_the_network_that_a_run_began_with(store: RunStor
 
     def look(step: Any, _: Any) -> None:
         if step.stage == "finetune" and step.step == 2:
-            seen.append(load_checkpoint(RunHandle.open(store, run.id)))
+            seen.append(load_checkpoint(RunHandle.open(store, run.id)).saved)
 
     done = runs.execute(store, run.id, on_step=look)
     assert seen[0] is not None and seen[0]["pretrained"] == done.result["pretrained"]

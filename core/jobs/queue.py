@@ -2,7 +2,7 @@
 
 Training runs in processes of its own (``python -m core worker``): a page that renders cannot slow it, it can be killed,
 and what it did is in the store. The truth is in the store too: a queue object can be lost and made again, finds the
-workers that run by process id and start time, and several queues on one home do not start a run twice.
+workers that run by process id and start since boot, and several queues on one home do not start a run twice.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class JobQueue:
         if worker is None:
             return
         try:
-            self.store.claim(run.id, worker.pid, worker.started)
+            self.store.claim(run.id, worker.owner)
         except (RunConflict, UnknownName):
             return  # another queue took it, or it was cancelled or deleted
         self.pool.assign(worker, run.id)

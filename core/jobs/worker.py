@@ -20,7 +20,7 @@ from typing import NoReturn
 from core import datasets, methods
 from core.jobs.lastdata import LastData
 from core.jobs.lines import listen
-from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak
+from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak, this_process
 
 WARM_PAUSE = 0.5  # the next run of several is sent sooner
 
@@ -51,7 +51,7 @@ def work(store: RunStore, run_id: str) -> Run:
 
 
 def _claim(store: RunStore, run_id: str) -> None:
-    if store.get(run_id).pid != os.getpid():  # the app claims a run for the worker it sends it to
+    if store.get(run_id).owner != this_process():  # the app claims a run for the worker it sends it to
         claim_for_this_process(store, run_id)
 
 

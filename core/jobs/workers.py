@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 
-from core.runs import RunStore, process_started
+from core.runs import Owner, RunStore, process
 from core.runs.threads import thread_variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +39,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT, env=env, start_new_session=True,
             )  # fmt: skip
         self.pid = self._process.pid
-        self.started = process_started(self.pid) or time.time()
+        self.owner = process(self.pid) or Owner(self.pid, -1.0, "")  # it has ended already: nobody will take it for alive
         self.stamp = stamp(store.home)
 
     @property

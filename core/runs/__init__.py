@@ -8,8 +8,9 @@ from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_sp
 from core.runs.export import export_run
 from core.runs.handle import RunHandle
 from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.owner import Owner, process, this_process
 from core.runs.predict import fitted, label_new, to_csv
-from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
+from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
 from core.runs.spec import ACTIVE, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
@@ -23,6 +24,7 @@ __all__ = [
     "STALE_SECONDS",
     "STARTS",
     "HistoryRow",
+    "Owner",
     "Pretrained",
     "PretrainedStore",
     "Run",
@@ -43,7 +45,7 @@ __all__ = [
     "label_new",
     "make_spec",
     "prepare",
-    "process_started",
+    "process",
     "resolve_device",
     "settle_lost",
     "this_process",

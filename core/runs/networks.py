@@ -15,8 +15,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,12 +173,15 @@ class RunShelf:
     used, parts
         What the run began with: of the network, and of every other part by its name, ``key``, whether it was ``reused``,
         the ``run`` that made it and the ``seconds`` this took.
+    lenient
+        Takes a kind and words; what is not kept inside it need not end the run.
     """
 
     store: PretrainedStore
     provenance: Mapping[str, Any]
     used: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lenient: Callable[[str, str], AbstractContextManager[None]] = lambda *_: nullcontext()
     _since: float = field(default_factory=time.monotonic)
 
     def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -204,8 +207,9 @@ class RunShelf:
     ) -> None:
         key, seconds = self._key(recipe), time.monotonic() - self._since
         told = {**facts, **self.provenance, "seconds": seconds, "created": time.time()}
-        self._store_of(recipe).put(key, _plain(recipe), state, told, arrays)
-        self._note(recipe, {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds})
+        with self.lenient("shelf", "What other runs could have begun with"):
+            self._store_of(recipe).put(key, _plain(recipe), state, told, arrays)
+            self._note(recipe, {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds})
 
     def _store_of(self, recipe: Mapping[str, Any]) -> PretrainedStore:
         return PretrainedStore(self.store.root.parent, STARTS) if "part" in recipe else self.store
