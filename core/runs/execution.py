@@ -33,6 +33,7 @@ from core.training import Arrays, Stages, Step, to_host
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_PAUSE = 20.0  # at least so many times as long as the last checkpoint took to write
 REQUEST_SECONDS = 0.1
+HOLD_SECONDS = 0.05  # between two looks of a run that has paused
 MAX_SEED = 2**31 - 1
 MAX_SNAPSHOTS = 100
 DEVICES = ("auto", "cpu", "cuda")
@@ -327,7 +328,7 @@ class _Execution:
         self.run.set_status(Status.PAUSED)
         held = time.monotonic()
         while (request := self.run.asked()) == "pause":
-            time.sleep(0.05)
+            time.sleep(HOLD_SECONDS)
         self.record.leave_out(time.monotonic() - held)
         self.run.set_status(Status.RUNNING)
         return request

@@ -51,7 +51,9 @@ def conclude(
         found = looks.alarms(view, method.clusters(data.X), "final", 1)
         record.alarms([*found, *record.history_alarms(view.scores, "final", 1)])
         record.consider(view.scores, "final", 1)
-        run.save_arrays("live", picture.draw(view))
+        frame = picture.draw(view)
+        with record.lenient("picture", "The live picture"):
+            run.save_arrays("live", frame)
     run.save_arrays("final", stored)
     _save_weights(run, stages)
     record.flush()

@@ -112,8 +112,9 @@ class Recorder:
     def trouble(self, kind: str, message: str) -> None:
         """An alarm on what befell the run itself; it stays to the end."""
         stage, step = self._progress.get("stage", ""), self._progress.get("step", 0)
-        self._troubles.setdefault(kind, Alarm(kind, message, stage, step))
-        logging.getLogger(__name__).warning("%s", message)
+        if kind not in self._troubles:
+            self._troubles[kind] = Alarm(kind, message, stage, step)
+            logging.getLogger(__name__).warning("%s", message)
 
     @contextmanager
     def lenient(self, kind: str, what: str) -> Iterator[None]:
