@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import methods, runs
-from core.common import InvalidInput
+from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.methods import Clusterer
 from core.runs import RunSpec, estimate
@@ -79,7 +79,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> RunSpec | None:
     declared = {name: param for name, param in cls.declared().items() if name != "random_state"}
     with st.form(f"settings:{cls.name}"):
         with st.container(horizontal=True):
-            launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:")
+            launch = st.form_submit_button("Launch", type="primary", icon=":material/rocket_launch:", disabled=read_only())
             st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
         key = f"{cls.name}:{data.name}:{preset}:{draft.get('run', '')}"
         given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))

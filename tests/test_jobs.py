@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -95,8 +96,8 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
         return made[-1]
 
     yield make
-    for queue in made:
-        queue.close()
+    for each in made:
+        each.close()
     assert not own_workers(), "a closed queue leaves no process behind"
 
 
@@ -104,6 +105,14 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
 def no_references(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a submitted run asks for besides, where it is not what the test is about."""
     monkeypatch.setattr(Analyst, "ask", lambda *_, **__: explore.Answer(pending=True))
+
+
+def said(*words: str) -> queue.Queue[str]:
+    """What a process has heard of the app."""
+    heard: queue.Queue[str] = queue.Queue()
+    for word in words:
+        heard.put(word)
+    return heard
 
 
 def own_workers() -> list[psutil.Process]:
@@ -561,7 +570,7 @@ def test_an_analyst_ends_when_nobody_asks_and_compiles_umap_while_nobody_waits(
 ) -> None:
     question = explore.Question("matrix", {"run": "nobody"})
     compiled: list[bool] = []
-    monkeypatch.setattr("core.jobs.analyst.listen", lambda heard: heard.put(question.to_json()))
+    monkeypatch.setattr("core.jobs.analyst.lines", lambda: said(question.to_json()))
     monkeypatch.setattr("core.jobs.analyst.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("core.jobs.analyst.USUAL_IDLE_SECONDS", 0.2)
     monkeypatch.setitem(analyst.IDLE_SECONDS, "embeddings", 0.2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,14 +159,13 @@ def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypat
 
 
 def test_what_a_killed_process_left_is_swept(networks: PretrainedStore) -> None:
-    for name, age in ((".draft-old", 2 * runs.STALE_SECONDS), (".draft-new", 0.0)):
+    mine = f".draft.{os.getpid()}.abcdef.tmp"
+    for name in (f".draft.{2**22 + 1}.abcdef.tmp", mine):
         (networks.root / name).mkdir(parents=True)
         (networks.root / name / "about.json").write_text("{")
-        when = time.time() - age
-        os.utime(networks.root / name, (when, when))
     assert networks.all() == []
     networks.put("0123456789abcdef", {}, {}, TOLD, {})
-    assert sorted(path.name for path in networks.root.iterdir()) == [".draft-new", "0123456789abcdef"]
+    assert sorted(path.name for path in networks.root.iterdir()) == [mine, "0123456789abcdef"]
 
 
 @pytest.fixture

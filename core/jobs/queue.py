@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import methods
-from core.common import RunConflict, UnknownName
+from core.common import RunConflict, UnknownName, read_only
 from core.jobs.analyst import Analyst
 from core.jobs.capacity import Capacity
 from core.jobs.pool import Pool
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost, sweep
 
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
@@ -58,10 +58,13 @@ class JobQueue:
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
         self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
+        if read_only():
+            return  # whoever works here is left alone
         self.store.notices.post("queue", {"pid": os.getpid(), "token": self._token})
         settle_lost(store)
+        sweep(store)
         if not immediate:
-            self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
             self._thread.start()
 
     # ---- what a page asks for ------------------------------------------------------------------------------------
@@ -90,10 +93,12 @@ class JobQueue:
     def close(self) -> None:
         """End the supervision, and with it every child process."""
         self._closing.set()
-        if not self.immediate:
+        if self._thread.is_alive():
             self._thread.join(5)
         self.pool.close()
         self.analyst.close()
+        if not read_only():
+            self.store.trash.sweep(0.0)  # what was deleted can be had back only as long as the app is open
 
     # ---- supervision ---------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
 from core.runs.export import export_run
 from core.runs.handle import RunHandle
-from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.leftovers import sweep
+from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.owner import Owner, process, this_process
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
@@ -21,7 +22,6 @@ __all__ = [
     "MAX_SEED",
     "MAX_SNAPSHOTS",
     "OVER",
-    "STALE_SECONDS",
     "STARTS",
     "HistoryRow",
     "Owner",
@@ -48,6 +48,7 @@ __all__ = [
     "process",
     "resolve_device",
     "settle_lost",
+    "sweep",
     "this_process",
     "thread_variables",
     "to_csv",

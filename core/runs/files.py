@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,13 @@ class RunFiles:
     def folder(self, run_id: str) -> Path:
         return self._root / run_id
 
-    def delete(self, run_id: str) -> None:
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+    def checkpoints(self, run_id: str) -> list[Path]:
+        """The checkpoints there are, the newer one first."""
+        return [path for name in (CHECKPOINT, PREVIOUS) if (path := self.folder(run_id) / name).exists()]
 
     def forget_checkpoints(self, run_id: str) -> None:
-        for name in (CHECKPOINT, PREVIOUS):
-            (self.folder(run_id) / name).unlink(missing_ok=True)
+        for path in self.checkpoints(run_id):
+            path.unlink(missing_ok=True)
 
     def save_arrays(self, run_id: str, name: str, arrays: Mapping[str, NDArray]) -> None:
         """Write ``<name>.npz``; a reader sees the old file or the new one, never half of one."""

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -24,12 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import StorageError, UnknownName, stored_file
+from core.common import StorageError, UnknownName, demand_writable, stored_file, temporary_neighbour, written_by_the_dead
 
 NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
 ALWAYS_TOLD = ("dataset", "n_samples", "method", "run", "device")
-STALE_SECONDS = 3600.0
 VERSION = 2  # raise it when a recipe comes to mean another network, or its state other parts
 
 
@@ -104,8 +102,9 @@ class PretrainedStore:
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         self.root.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        draft = Path(tempfile.mkdtemp(dir=self.root, prefix=".draft-"))
+        self.sweep()
+        draft = temporary_neighbour(self.root / "draft")
+        draft.mkdir()
         try:
             (draft / STATE).write_bytes(buffer.getbuffer())
             np.savez(draft / PICTURES, allow_pickle=False, **pictures)
@@ -123,20 +122,21 @@ class PretrainedStore:
 
     def delete(self, key: str) -> None:
         """Forget a network; the runs that used it keep their own weights."""
+        demand_writable("deleting a network")
         self._known(key)
         self._bury(key)
 
     def _bury(self, key: str) -> None:
-        grave = Path(tempfile.mkdtemp(dir=self.root, prefix=".deleted-"))
+        grave = temporary_neighbour(self.root / "deleted")
+        grave.mkdir()
         os.replace(self._folder(key), grave / key)
         shutil.rmtree(grave)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Remove what a killed process left half-written or half-deleted."""
-        for rest in [*self.root.glob(".draft-*"), *self.root.glob(".deleted-*")]:
-            with suppress(FileNotFoundError):  # its owner was done, or another sweep faster
-                if time.time() - rest.stat().st_mtime > STALE_SECONDS:
-                    shutil.rmtree(rest, ignore_errors=True)
+        for rest in self.root.glob(".*.tmp"):
+            if written_by_the_dead(rest):
+                shutil.rmtree(rest, ignore_errors=True)
 
     def _folder(self, key: str) -> Path:
         return self.root / key

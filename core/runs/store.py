@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.common import InvalidInput, RunConflict, RunTaken, UnknownName
+from core.common import InvalidInput, RunConflict, RunTaken, UnknownName, demand_writable
 from core.common import home as default_home
 from core.runs.database import OWNER_COLUMNS, Database, owned_by
 from core.runs.files import RunFiles
@@ -25,12 +25,14 @@ from core.runs.owner import Owner
 from core.runs.requests import Requests
 from core.runs.rows import JSON_COLUMNS, read_run
 from core.runs.spec import ACTIVE, OVER, REQUESTS, RESUMABLE, HistoryRow, Run, RunSpec, Status
+from core.runs.trash import Trash
 
 
 class RunStore:
     """Records of runs under one home folder, and their life.
 
-    What is large is in `files`, what users ask of runs in `requests`, words between processes in `notices`.
+    What is large is in `files`, what users ask of runs in `requests`, words between processes in
+    `notices`, what was deleted a while ago in `trash`.
 
     Parameters
     ----------
@@ -49,6 +51,7 @@ class RunStore:
         self._database = Database(self.home / "runs.sqlite")
         self.requests = Requests(self._database)
         self.notices = Notices(self._database)
+        self.trash = Trash(self._database, self.files, self.home)
 
     @contextmanager
     def writing(self, run_id: str, owner: Owner | None = None) -> Iterator[sqlite3.Connection]:
@@ -67,6 +70,7 @@ class RunStore:
 
     def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: Owner | None = None) -> Run:
         """Record a new run: queued, or already claimed by the process `owner`."""
+        demand_writable("a new run")
         stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
         run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
         with self._database.connect() as db:
@@ -112,6 +116,7 @@ class RunStore:
 
     def annotate(self, run_id: str, *, tags: str | None = None, notes: str | None = None) -> None:
         """Change tags or notes, which stay open to the user when a run is over."""
+        demand_writable("a change of tags and notes")
         self.get(run_id)
         with self._database.connect() as db:
             for column, value in (("tags", tags), ("notes", notes)):
@@ -119,15 +124,14 @@ class RunStore:
                     db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value[:2000], run_id))
 
     def delete(self, run_id: str) -> None:
-        """Remove a run and all its files; refused while it is active. No process can be at work on a broken record."""
-        run = self.get(run_id)
-        busy = () if run.status == Status.BROKEN else ACTIVE
-        marks = ", ".join("?" * len(busy))
-        with self._database.connect() as db:  # one statement: a worker may claim a queued run at any moment
-            deleted = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN ({marks})", (run_id, *busy)).rowcount
-        if not deleted:
-            raise RunConflict(f"The run {run_id} is {run.status}; stop it before deleting it.")
-        self.files.delete(run_id)
+        """Remove a run and all its files, which `undelete` brings back for ten minutes; refused while it is active."""
+        demand_writable("deleting a run")
+        self.trash.put(run_id, self.get(run_id).status)
+
+    def undelete(self, run_id: str) -> None:
+        """Bring a deleted run back, if it is not gone for good yet."""
+        demand_writable("bringing a run back")
+        self.trash.take_back(run_id)
 
     # ---- life of a run -----------------------------------------------------------------------------------------
 
@@ -154,6 +158,7 @@ class RunStore:
 
     def claim(self, run_id: str, owner: Owner) -> None:
         """Take a queued run for a process; of several that try, one succeeds."""
+        demand_writable("training a run")
         columns: dict[str, Any] = dict(zip(OWNER_COLUMNS, owner, strict=True))
         self._move(run_id, [Status.QUEUED], Status.STARTING, started=time.time(), **columns)
 
@@ -181,11 +186,13 @@ class RunStore:
 
     def requeue(self, run_id: str) -> None:
         """Put a run that is lost or has failed back into the queue; it goes on from its checkpoint if it has one."""
+        demand_writable("resuming a run")
         nobody: dict[str, Any] = dict.fromkeys(OWNER_COLUMNS)
         self._move(run_id, RESUMABLE, Status.QUEUED, request=None, finished=None, error=None, result={}, **nobody)
 
     def request(self, run_id: str, what: str | None) -> None:
         """Ask the worker to ``pause``, ``step`` once, ``stop``, or (None) go on."""
+        demand_writable("a request to a run")
         if what is not None and what not in REQUESTS:
             raise RunConflict(f"A request must be one of {', '.join(REQUESTS)}. Got {what!r}.")
         if (what == "stop" and self._drop(run_id)) or self.requests.ask(run_id, what):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core import methods, runs
-from core.common import InvalidInput
+from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.plots import figures
 from core.plots.palette import heat_image
@@ -67,7 +68,8 @@ def _offer_ladder(run: Run, known: Mapping[str, Run]) -> None:
     titles = ", ".join(methods.method_class(name).title for name in missing)
     with st.container(horizontal=True, vertical_alignment="center"):
         if missing:
-            if st.button("Run the missing ones", icon=":material/stairs:", help="One after the other, with their presets."):
+            about: dict[str, Any] = {"icon": ":material/stairs:", "help": "One after the other, with their presets."}
+            if st.button("Run the missing ones", disabled=read_only(), **about):
                 _queue_missing(run, missing)
             st.caption(f"Not run here yet: {titles}.")
         if waiting:
