@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_a_run_whose_process_is_gone_is_resumed(
 ) -> None:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
-    run = store.create(make_spec("kmeans", DataSpec("digits", per_class=8)), owner=(gone.pid, time.time()))
+    run = store.create(make_spec("kmeans", DataSpec("digits", per_class=8)), owner=Owner(gone.pid, 1.0, ""))
     assert cli.main(["resume", run.id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run_id"] == run.id and store.get(run.id).status == Status.DONE
     assert cli.main(["resume", run.id]) == 1 and "is done" in capsys.readouterr().err

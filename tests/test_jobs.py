@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core import datasets, explore, jobs, runs
+from core import cli, datasets, explore, jobs, runs
 from core.common import ParameterError, RunConflict
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
@@ -302,6 +302,26 @@ def test_what_goes_wrong_in_a_worker_is_in_the_record_and_leaves_no_trace_in_its
     stopped = becomes(store, deaf, Status.STOPPED, timeout=20)
     assert stopped.error is None and stopped.result["n_samples"] == 80, "the worker itself had the last word"
     wait_until(lambda: [worker.pid for worker in own_workers()] == [failed.pid], 10)
+
+
+@pytest.mark.usefixtures("no_references")
+def test_a_worker_that_lost_its_run_ends_itself_and_another_takes_its_place(
+    store: RunStore, make_queue: Callable[..., JobQueue]
+) -> None:
+    queue = make_queue(cpu_jobs=1)
+    run = queue.submit(ENDLESS).id
+    pid = training(store, run).pid
+    (worker,) = [each.process for each in queue.pool._workers if each.process.pid == pid]
+    store.mark_lost(run)  # somebody who cannot see the worker, in another container say, has settled the run
+    before = store.get(run), store.history(run)
+    wait_until(lambda: not worker.alive, 20)
+    assert worker._process.returncode == cli.exits.EXIT_TAKEN and (store.get(run), store.history(run)) == before
+    assert "Traceback" not in (store.home / "logs" / "standby.txt").read_text()
+    queue.resume(run)
+    again = becomes(store, run, Status.RUNNING)
+    assert again.pid != pid
+    store.request(run, "stop")
+    becomes(store, run, Status.STOPPED)
 
 
 # ---- inline ----------------------------------------------------------------------------------------------------------
