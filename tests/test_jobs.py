@@ -26,7 +26,18 @@ from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
 from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
-from core.runs import Owner, Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
+from core.runs import (
+    Owner,
+    Run,
+    RunSpec,
+    RunStore,
+    Status,
+    claim_for_this_process,
+    has_worker,
+    make_spec,
+    settle_lost,
+    this_process,
+)
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.journey
@@ -435,6 +446,16 @@ def test_a_worker_that_dies_is_forgotten(pool: Pool) -> None:
     dead.alive = False
     pool.refresh({"another"})
     assert not pool.busy and not pool.ready()
+
+
+@pytest.mark.parametrize(("status", "free"), [(Status.LOST, False), (Status.DONE, True)])
+def test_a_worker_whose_run_was_taken_gets_no_other(pool: Pool, store: RunStore, status: Status, free: bool) -> None:
+    run = store.create(make_spec("kmeans", DIGITS), owner=this_process()).id
+    worker = trained(pool)
+    pool.assign(worker, run)
+    store.mark_lost(run) if status == Status.LOST else store.finish(run, status, {})
+    pool.refresh(())
+    assert worker.alive and (pool.take() is worker) == free and not pool.busy
 
 
 def test_the_stamp_changes_with_the_code(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

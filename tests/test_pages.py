@@ -345,10 +345,8 @@ def test_an_app_for_looking_says_so_and_offers_no_change(
     app = visit("train", run=lost.id)
     assert store.get(lost.id).active and "Stop" not in {each.label for each in app.button}, "it may be another machine's"
     for name in ("explore", "runs", "autoencoders", "data", "results"):
-        changing = [
-            each for each in visit(name, run=run).button if each.label.startswith(("Delete", "Launch", "Run the missing"))
-        ]
-        assert all(each.disabled for each in changing)
+        changing = ("Delete", "Launch", "Run the missing")
+        assert all(each.disabled for each in visit(name, run=run).button if each.label.startswith(changing))
 
 
 def button(app: AppTest, label: str) -> Any:

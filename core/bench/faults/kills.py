@@ -16,7 +16,8 @@ from core.bench.faults.server import Server
 from core.jobs import Analyst
 from core.runs import ACTIVE
 
-VICTIMS = ("worker", "standby", "analyst", "server", "command")
+LATEST_SECONDS = {"worker": 1.5, "standby": 1.5, "analyst": 1.5, "server": 1.5, "command": 5.0}  # of the kill
+VICTIMS = tuple(LATEST_SECONDS)
 AT_WORK = 2  # runs that wait or train at any time
 APPEAR_SECONDS = 20.0
 END_SECONDS = 600.0
@@ -39,7 +40,7 @@ class Campaign:
         if pid is None:
             self.failures[victim].append("there was none to kill")
             return
-        time.sleep(self.rng.uniform(0, 1.5))
+        time.sleep(self.rng.uniform(0, LATEST_SECONDS[victim]))
         busy = {run.pid for run in self.scene.store.runs(status=ACTIVE)}
         try:
             children = psutil.Process(pid).children(recursive=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TypeVar
 
 import psutil
 
-from core.common import AffinityLabError, RunConflict
+from core.common import RunConflict
 from core.datasets import DataSpec
 from core.runs import ACTIVE, RunSpec, RunStore, Status, make_spec, process, settle_lost, thread_variables
 
@@ -135,22 +134,7 @@ def patiently(look: Callable[[], T], seconds: float, every: float = 0.05) -> T:
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str | None:
-    """What is wrong with how a command ended: an error is a sentence; None if nothing is."""
-    if done.returncode not in (0, 1, 2, 3, 130):
-        return f"ended with {done.returncode}"
-    return "ended in a traceback" if "Traceback" in done.stderr and "error:" not in done.stderr.splitlines()[-1] else None
-
-
-def last_json(done: subprocess.CompletedProcess[str]) -> Mapping[str, object]:
-    """The JSON value on the last line.
-
-    Raises
-    ------
-    AffinityLabError
-        If there is none.
-    """
-    lines = done.stdout.strip().splitlines()
-    if not lines:
-        raise AffinityLabError(f"There was no answer: {done.stderr[-300:]}")
-    found: Mapping[str, object] = json.loads(lines[-1])
-    return found
+    """What is wrong with how a command ended, None if nothing is: what cannot be done is told in a sentence."""
+    if done.returncode == 0 or ("error: " in done.stderr and "Traceback" not in done.stderr):
+        return None
+    return f"ended with {done.returncode}: {done.stderr.strip()[-200:] or 'not a word'}"
