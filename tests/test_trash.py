@@ -86,7 +86,17 @@ def test_what_was_deleted_is_gone_for_good_after_ten_minutes_or_with_the_app(
     assert [path.name for path in (store.home / "trash").iterdir()] == [kept] and store.history(run) == []
     with pytest.raises(UnknownName):
         store.undelete(run)
-    JobQueue(store, immediate=True).close()
+    queue = JobQueue(store, immediate=True)
+    queue._forget_deleted()
+    assert store.trash.all() == [kept]
+    later(monkeypatch, UNDO_SECONDS)
+    queue._forget_deleted()
+    assert store.trash.all() == [kept], "once a minute is often enough"
+    queue._next_sweep = 0.0
+    queue._forget_deleted()
+    assert store.trash.all() == []
+    store.delete(finished(store))
+    queue.close()
     assert store.trash.all() == [] and not list((store.home / "trash").iterdir())
 
 

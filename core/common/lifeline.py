@@ -27,7 +27,7 @@ def watch() -> None:
     second = os.environ.pop(VARIABLE, "")
     if second:
         _end_with(int(second))
-    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+    if sys.stdin is not None and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         lines()
 
 

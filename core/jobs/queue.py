@@ -26,6 +26,7 @@ from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_pro
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
+SWEEP_SECONDS = 60.0
 
 
 class JobQueue:
@@ -57,6 +58,7 @@ class JobQueue:
         self.pool = Pool(store)
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
+        self._next_sweep = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
         if read_only():
@@ -114,6 +116,7 @@ class JobQueue:
 
     def _tick(self) -> None:
         settle_lost(self.store)
+        self._forget_deleted()
         self._enforce_stops()
         active = self.store.runs(status=ACTIVE)
         self.pool.refresh({run.id for run in active})
@@ -158,6 +161,12 @@ class JobQueue:
             elif waited > STOP_GRACE_SECONDS and run_id not in self._terminated:
                 self._terminated.add(run_id)  # once: a second signal would interrupt the worker's last words
                 worker.terminate()
+
+    def _forget_deleted(self) -> None:
+        """From time to time, forget for good what nobody can want back any more."""
+        if time.monotonic() > self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            self.store.trash.sweep()
 
     def _waiting(self) -> list[Run]:
         return self.store.runs(status=[Status.QUEUED], references=False)[::-1]

@@ -214,7 +214,8 @@ class RunStore:
 
     def history(self, run_id: str, *, after: int = 0) -> list[HistoryRow]:
         """Scalars of all steps with seq > `after`, in order."""
-        query = "SELECT seq, stage, step, seconds, scalars FROM history WHERE run = ? AND seq > ? ORDER BY seq"
+        known = "JOIN runs ON runs.id = history.run AND deleted IS NULL"
+        query = f"SELECT seq, stage, step, seconds, scalars FROM history {known} WHERE run = ? AND seq > ? ORDER BY seq"
         with self._database.connect() as db:
             rows = db.execute(query, (run_id, after)).fetchall()
         return [HistoryRow(r["seq"], r["stage"], r["step"], r["seconds"], json.loads(r["scalars"])) for r in rows]
