@@ -139,9 +139,9 @@ def part_words(part: str, how: Mapping[str, Any]) -> str:
 def controls(run: Run) -> None:
     """Pause, one step, stop, resume: requests in the store, which the worker obeys."""
     if run.resumable:
-        at = "from the last checkpoint" if store().files.checkpoints(run.id) else "from the beginning"
-        about: Any = {"icon": ":material/play_arrow:", "key": "resume_lost", "disabled": read_only()}
-        st.button(f"Resume {at}", on_click=_resume, args=(run.id,), **about)
+        hint = None if store().files.checkpoints(run.id) else "There is no checkpoint yet, so it begins anew."
+        about: Any = {"icon": ":material/play_arrow:", "key": "resume_lost", "disabled": read_only(), "help": hint}
+        st.button("Resume from the last checkpoint", on_click=_resume, args=(run.id,), **about)
         return
     if read_only() or not (run.active or run.status == Status.QUEUED):
         return
