@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core import methods
-from core.common import UnknownName
+from core.common import UnknownName, read_only
 from core.datasets import DataSpec
 from core.runs import STARTS, Pretrained, PretrainedStore, Run
 from pages.ui.live import PARTS, reconstruction_sheet
@@ -107,7 +107,7 @@ def show(kept: Pretrained, used: list[Run]) -> None:
             train_from(kept, method, starts[method])
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The runs that used it keep their own weights. This cannot be undone.")
-            if st.button("Delete for good", type="primary"):
+            if st.button("Delete for good", type="primary", disabled=read_only()):
                 with suppress(UnknownName):  # somebody else was faster
                     kept_networks().delete(kept.key)
                 st.rerun()
@@ -173,7 +173,7 @@ def other_starts() -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Table of what else is kept")
         with st.popover("Delete all of these", icon=":material/delete:"):
             st.markdown("The runs that used them keep their own. This cannot be undone.")
-            if st.button("Delete all for good", type="primary"):
+            if st.button("Delete all for good", type="primary", disabled=read_only()):
                 for kept in found:
                     with suppress(UnknownName):  # somebody else was faster
                         kept_starts.delete(kept.key)

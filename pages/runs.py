@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.common import AffinityLabError
+from core.common import AffinityLabError, read_only
 from core.runs import Run, Status, export_run
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
@@ -91,14 +91,14 @@ def actions(chosen: list[Run]) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-            if one.status == Status.LOST and st.button("Resume", icon=":material/play_arrow:"):
+            if one.resumable and st.button("Resume", icon=":material/play_arrow:", disabled=read_only()):
                 queue().resume(one.id)
                 st.rerun()
         count = "this run" if one is not None else f"{len(chosen)} runs"
         with st.popover(f"Delete {count}", icon=":material/delete:"):
             listed = ", ".join(f"`{run.id}`" for run in chosen[:5]) + (" …" if len(chosen) > 5 else "")
-            st.markdown(f"Delete {listed} with all files? This cannot be undone.")
-            if st.button("Delete for good", type="primary", key="delete"):
+            st.markdown(f"Delete {listed} with all files? For ten minutes, or until the app is closed, this can be undone.")
+            if st.button("Delete", type="primary", key="delete", disabled=read_only()):
                 delete(chosen)
     if one is not None:
         annotate(one)
@@ -139,20 +139,41 @@ def delete(chosen: list[Run]) -> None:
         except AffinityLabError as error:
             st.error(plain(error), icon=":material/error:")
             return
+        st.session_state.setdefault("deleted", []).append(run.id)
     st.rerun()
+
+
+def undo() -> None:
+    """Offer to bring back what was deleted last on this page."""
+    there = store().trash.all()
+    deleted = st.session_state["deleted"] = [run_id for run_id in st.session_state.get("deleted", []) if run_id in there]
+    if deleted:
+        what = f"`{deleted[0]}` is deleted." if len(deleted) == 1 else f"{len(deleted)} runs are deleted."
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(what)
+            st.button("Undo", icon=":material/undo:", on_click=bring_back, args=(deleted,))
+
+
+def bring_back(deleted: list[str]) -> None:
+    try:
+        for run_id in deleted:
+            store().undelete(run_id)
+    except AffinityLabError as error:  # its time was over between the last look and the click
+        st.toast(plain(error))
 
 
 def annotate(run: Run) -> None:
     with st.form(f"annotate:{run.id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         tags = st.text_input("Tags", run.tags, max_chars=200)
         notes = st.text_input("Notes", run.notes, max_chars=2000)
-        if st.form_submit_button("Save", icon=":material/save:"):
+        if st.form_submit_button("Save", icon=":material/save:", disabled=read_only()):
             store().annotate(run.id, tags=tags, notes=notes)
             st.rerun()
 
 
 through_app()
 st.title("Runs")
+undo()
 found = filtered()
 if not found:
     st.info("No run matches." if store().runs() else "There are no runs yet.", icon=":material/info:")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 
 from core import cli
 from core.datasets import DataSpec, load
-from core.runs import RunStore, Status, make_spec, this_process
+from core.runs import Owner, RunStore, Status, make_spec, this_process
 from tests.conftest import last_json, wait_until
 
 pytestmark = pytest.mark.journey
@@ -126,7 +125,7 @@ def test_a_run_whose_process_is_gone_is_resumed(
 ) -> None:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
-    run = store.create(make_spec("kmeans", DataSpec("digits", per_class=8)), owner=(gone.pid, time.time()))
+    run = store.create(make_spec("kmeans", DataSpec("digits", per_class=8)), owner=Owner(gone.pid, 1.0, ""))
     assert cli.main(["resume", run.id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run_id"] == run.id and store.get(run.id).status == Status.DONE
     assert cli.main(["resume", run.id]) == 1 and "is done" in capsys.readouterr().err
@@ -341,7 +340,7 @@ def test_an_active_run_is_not_deleted_and_a_lost_one_is_shown_as_lost(
     capsys: pytest.CaptureFixture[str], store: RunStore
 ) -> None:
     spec = make_spec("kmeans", DataSpec("digits"))
-    active, lost = (store.create(spec, owner=owner).id for owner in (this_process(), (os.getpid(), 1.0)))
+    active, lost = (store.create(spec, owner=owner).id for owner in (this_process(), Owner(os.getpid(), 1.0, "")))
     code, out, err = ask(capsys, "delete", active, "--json")
     assert code == 1 and out == "" and "starting" in err and store.get(active).active
     code, out, _ = ask(capsys, "list", "--json")

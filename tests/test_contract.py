@@ -22,7 +22,7 @@ from core import datasets, methods
 from core.common import Param, ParameterError, UnknownName, check_all
 from core.methods import Clusterer
 from core.runs import RunHandle, RunStore, make_spec
-from core.runs.outcome import load_checkpoint, save_checkpoint
+from core.runs.checkpoints import load_checkpoint, save_checkpoint
 from core.runs.recorder import Recorder
 from core.training import Stages, Step, to_host
 
@@ -399,7 +399,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(
     whole, whole_stages = small(name, **longer), Stages()
     expected = steps_of(whole, X, whole_stages)
 
-    saved = load_checkpoint(stop_before(store, stage, step, small(name, **longer), X))
+    saved = load_checkpoint(stop_before(store, stage, step, small(name, **longer), X)).saved
     assert saved is not None
     resumed, stages = small(name, **longer), Stages(saved["stages"])
     steps = steps_of(resumed, X, stages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core import datasets, explore, jobs, runs
+from core import cli, datasets, explore, jobs, runs
 from core.common import ParameterError, RunConflict
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
@@ -25,7 +26,18 @@ from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
 from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
-from core.runs import Run, RunSpec, RunStore, Status, claim_for_this_process, has_worker, make_spec, settle_lost
+from core.runs import (
+    Owner,
+    Run,
+    RunSpec,
+    RunStore,
+    Status,
+    claim_for_this_process,
+    has_worker,
+    make_spec,
+    settle_lost,
+    this_process,
+)
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.journey
@@ -95,8 +107,8 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
         return made[-1]
 
     yield make
-    for queue in made:
-        queue.close()
+    for each in made:
+        each.close()
     assert not own_workers(), "a closed queue leaves no process behind"
 
 
@@ -104,6 +116,14 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
 def no_references(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a submitted run asks for besides, where it is not what the test is about."""
     monkeypatch.setattr(Analyst, "ask", lambda *_, **__: explore.Answer(pending=True))
+
+
+def said(*words: str) -> queue.Queue[str]:
+    """What a process has heard of the app."""
+    heard: queue.Queue[str] = queue.Queue()
+    for word in words:
+        heard.put(word)
+    return heard
 
 
 def own_workers() -> list[psutil.Process]:
@@ -295,6 +315,26 @@ def test_what_goes_wrong_in_a_worker_is_in_the_record_and_leaves_no_trace_in_its
     wait_until(lambda: [worker.pid for worker in own_workers()] == [failed.pid], 10)
 
 
+@pytest.mark.usefixtures("no_references")
+def test_a_worker_that_lost_its_run_ends_itself_and_another_takes_its_place(
+    store: RunStore, make_queue: Callable[..., JobQueue]
+) -> None:
+    queue = make_queue(cpu_jobs=1)
+    run = queue.submit(ENDLESS).id
+    pid = training(store, run).pid
+    (worker,) = [each.process for each in queue.pool._workers if each.process.pid == pid]
+    store.mark_lost(run)  # somebody who cannot see the worker, in another container say, has settled the run
+    before = store.get(run), store.history(run)
+    wait_until(lambda: not worker.alive, 20)
+    assert worker._process.returncode == cli.exits.EXIT_TAKEN and (store.get(run), store.history(run)) == before
+    assert "Traceback" not in (store.home / "logs" / "standby.txt").read_text()
+    queue.resume(run)
+    again = becomes(store, run, Status.RUNNING)
+    assert again.pid != pid
+    store.request(run, "stop")
+    becomes(store, run, Status.STOPPED)
+
+
 # ---- inline ----------------------------------------------------------------------------------------------------------
 
 
@@ -315,7 +355,7 @@ def test_references_are_run_once_for_all_runs_on_the_same_data(store: RunStore, 
 
 
 def test_a_lost_run_is_resumed_inline_too(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
-    run = store.create(make_spec("kmeans", DIGITS), owner=(2**22 + 1, 1.0))
+    run = store.create(make_spec("kmeans", DIGITS), owner=Owner(2**22 + 1, 1.0, ""))
     queue = make_queue(immediate=True)  # on its start it finds that the process is gone
     assert store.get(run.id).status == Status.LOST
     queue.resume(run.id)
@@ -329,7 +369,7 @@ class _Child:
     """A worker process that is none."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        self.pid, self.started, self.alive, self.rss_mb, self.stamp, self.sent = 1, 1.0, True, 100.0, "now", []
+        self.pid, self.alive, self.rss_mb, self.stamp, self.sent = 1, True, 100.0, "now", []
         self.send = self.sent.append
 
     def dismiss(self) -> None:
@@ -406,6 +446,16 @@ def test_a_worker_that_dies_is_forgotten(pool: Pool) -> None:
     dead.alive = False
     pool.refresh({"another"})
     assert not pool.busy and not pool.ready()
+
+
+@pytest.mark.parametrize(("status", "free"), [(Status.LOST, False), (Status.DONE, True)])
+def test_a_worker_whose_run_was_taken_gets_no_other(pool: Pool, store: RunStore, status: Status, free: bool) -> None:
+    run = store.create(make_spec("kmeans", DIGITS), owner=this_process()).id
+    worker = trained(pool)
+    pool.assign(worker, run)
+    store.mark_lost(run) if status == Status.LOST else store.finish(run, status, {})
+    pool.refresh(())
+    assert worker.alive and (pool.take() is worker) == free and not pool.busy
 
 
 def test_the_stamp_changes_with_the_code(store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -561,7 +611,7 @@ def test_an_analyst_ends_when_nobody_asks_and_compiles_umap_while_nobody_waits(
 ) -> None:
     question = explore.Question("matrix", {"run": "nobody"})
     compiled: list[bool] = []
-    monkeypatch.setattr("core.jobs.analyst.listen", lambda heard: heard.put(question.to_json()))
+    monkeypatch.setattr("core.jobs.analyst.lines", lambda: said(question.to_json()))
     monkeypatch.setattr("core.jobs.analyst.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("core.jobs.analyst.USUAL_IDLE_SECONDS", 0.2)
     monkeypatch.setitem(analyst.IDLE_SECONDS, "embeddings", 0.2)

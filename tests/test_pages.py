@@ -20,7 +20,7 @@ from core.common import InvalidInput, unpacked
 from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
-from core.runs import STARTS, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed
+from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed, this_process
 from pages.ui import comparison
 from pages.ui.awaiting import about
 from pages.ui.naming import told_apart
@@ -310,11 +310,51 @@ def test_a_failed_run_shows_its_reason(visit: Callable[..., AppTest], store: Run
 
 def test_a_lost_run_can_be_resumed_from_the_page(visit: Callable[..., AppTest], store: RunStore) -> None:
     run = store.create(quick_spec("udll"))
-    store.claim(run.id, 2**22 + 1, 0.0)  # a process that is not there
+    store.claim(run.id, Owner(2**22 + 1, 0.0, ""))  # a process that is not there
     app = visit("train", run=run.id)
     assert store.get(run.id).status == Status.LOST
     app.button(key="resume_lost").click().run()
     assert store.get(run.id).status == Status.DONE
+
+
+def test_a_failed_run_can_be_resumed_from_the_page(visit: Callable[..., AppTest], store: RunStore) -> None:
+    run = store.create(quick_spec("udll"), owner=this_process())
+    store.finish(run.id, Status.FAILED, {}, {"message": "No space left on device", "bad_input": False})
+    app = visit("train", run=run.id)
+    assert "begins anew" in app.button(key="resume_lost").help
+    (store.files.folder(run.id) / "checkpoint.pt").write_bytes(b"half")
+    app = visit("train", run=run.id)
+    assert not app.button(key="resume_lost").help
+    app.button(key="resume_lost").click().run()
+    done = store.get(run.id)
+    assert done.status == Status.DONE and done.error is None and "starts over" in texts(visit("train", run=run.id))
+
+
+def test_what_was_deleted_can_be_had_back_with_a_click(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("kmeans")
+    store.delete(run)
+    app = visit("runs", deleted=[run, "one that is gone for good"])
+    button(app, "Undo").click().run()
+    assert store.get(run).result["metrics"] and "Undo" not in {each.label for each in healthy(app).button}
+    assert run in list(app.dataframe[0].value["Id"])
+
+
+def test_an_app_for_looking_says_so_and_offers_no_change(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished("udll")
+    lost = store.create(quick_spec("udll"), owner=Owner(2**22 + 1, 0.0, ""))
+    monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert any("AFFINITY_LAB_READONLY" in caption.value for caption in app.sidebar.caption)
+    assert button(visit("train", run=run), "Launch").disabled
+    app = visit("train", run=lost.id)
+    assert store.get(lost.id).active and "Stop" not in {each.label for each in app.button}, "it may be another machine's"
+    for name in ("explore", "compare", "runs", "autoencoders", "data", "results"):
+        changing = ("Delete", "Launch", "Run what is missing")
+        assert all(each.disabled for each in visit(name, run=run).button if each.label.startswith(changing))
 
 
 def button(app: AppTest, label: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from core import datasets, runs
 from core.common import UnknownName
 from core.datasets import DataSpec
 from core.runs import PretrainedStore, Run, RunHandle, RunStore, Status, claim_for_this_process, execution, this_process
-from core.runs.outcome import load_checkpoint
+from core.runs.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.journey
 
@@ -160,14 +159,13 @@ def test_nothing_half_written_is_ever_found(networks: PretrainedStore, monkeypat
 
 
 def test_what_a_killed_process_left_is_swept(networks: PretrainedStore) -> None:
-    for name, age in ((".draft-old", 2 * runs.STALE_SECONDS), (".draft-new", 0.0)):
+    mine = f".draft.{os.getpid()}.abcdef.tmp"
+    for name in (f".draft.{2**22 + 1}.abcdef.tmp", mine):
         (networks.root / name).mkdir(parents=True)
         (networks.root / name / "about.json").write_text("{")
-        when = time.time() - age
-        os.utime(networks.root / name, (when, when))
     assert networks.all() == []
     networks.put("0123456789abcdef", {}, {}, TOLD, {})
-    assert sorted(path.name for path in networks.root.iterdir()) == [".draft-new", "0123456789abcdef"]
+    assert sorted(path.name for path in networks.root.iterdir()) == [mine, "0123456789abcdef"]
 
 
 @pytest.fixture
@@ -215,7 +213,7 @@ def test_a_checkpoint_remembers_the_network_that_a_run_began_with(store: RunStor
 
     def look(step: Any, _: Any) -> None:
         if step.stage == "finetune" and step.step == 2:
-            seen.append(load_checkpoint(RunHandle.open(store, run.id)))
+            seen.append(load_checkpoint(RunHandle.open(store, run.id)).saved)
 
     done = runs.execute(store, run.id, on_step=look)
     assert seen[0] is not None and seen[0]["pretrained"] == done.result["pretrained"]

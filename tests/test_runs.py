@@ -25,6 +25,7 @@ from core.runs import (
     ACTIVE,
     OVER,
     HistoryRow,
+    Owner,
     RunHandle,
     RunSpec,
     RunStore,
@@ -33,8 +34,9 @@ from core.runs import (
     export_run,
     has_worker,
     settle_lost,
+    this_process,
 )
-from core.runs.spec import CHECKPOINT, STOPPING
+from core.runs.spec import CHECKPOINT, PREVIOUS, STOPPING
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = """'); DROP TABLE runs; --<script>alert(1)</script>\n"quoted", =cmd|' /C calc'!A0 \u202e \U0001f600 {{x}} $y$ %s"""
@@ -114,7 +116,7 @@ ALLOWED: dict[str, set[Status]] = {
     "set_status": set(ACTIVE),
     "finish": {*ACTIVE, Status.QUEUED},
     "mark_lost": set(ACTIVE),
-    "requeue": {Status.LOST},
+    "requeue": {Status.LOST, Status.FAILED},
     "pause": set(ACTIVE),
     "go on": set(ACTIVE),
     "stop": {*ACTIVE, Status.QUEUED},
@@ -179,12 +181,15 @@ def test_a_run_ends_only_in_an_end(store: RunStore, status: Status) -> None:
 
 def test_requests_reach_the_worker_and_unknown_ones_do_not(store: RunStore) -> None:
     run_id = bring(store, Status.RUNNING)
-    for what in ("pause", "step", "stop", None):
+    with pytest.raises(RunConflict, match="not paused yet"):
+        store.request(run_id, "step")
+    store.set_status(run_id, Status.PAUSED)
+    for what in ("pause", "step", None, "stop"):
         store.request(run_id, what)
         assert store.requests.asked(run_id) == store.get(run_id).request == what
     with pytest.raises(RunConflict, match="pause, step, stop"):
         store.request(run_id, "explode")
-    assert store.requests.asked(run_id) is None and store.requests.asked("nobody") is None
+    assert store.requests.asked(run_id) == "stop" and store.requests.asked("nobody") is None
 
 
 def test_a_queued_run_that_is_stopped_never_starts(store: RunStore) -> None:
@@ -209,7 +214,8 @@ def test_runs_whose_process_is_gone_are_settled_and_the_others_left_alone(store:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
     mine, queued = bring(store, Status.RUNNING), bring(store, Status.QUEUED)
-    owners = [(gone.pid, time.time()), (gone.pid, time.time()), (os.getpid(), 1.0)]  # the last id is somebody else's by now
+    now = this_process()
+    owners = [Owner(gone.pid, now.started, now.boot)] * 2 + [now._replace(started=1.0)]  # the last id is another's by now
     lost, stopping, reused = (store.create(spec(), owner=owner).id for owner in owners)
     store.request(stopping, "stop")
     assert sorted(settle_lost(store)) == sorted([lost, stopping, reused])
@@ -221,7 +227,7 @@ def test_runs_whose_process_is_gone_are_settled_and_the_others_left_alone(store:
 def test_a_worker_that_dies_while_it_stops_leaves_a_stopped_run(store: RunStore) -> None:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
-    run_id = store.create(spec(), owner=(gone.pid, time.time())).id
+    run_id = store.create(spec(), owner=Owner(gone.pid, this_process().started, this_process().boot)).id
     store.request(run_id, "stop")
     store.requests.accept_stop(run_id)
     assert settle_lost(store) == [run_id] and store.get(run_id).status == Status.STOPPED
@@ -229,7 +235,7 @@ def test_a_worker_that_dies_while_it_stops_leaves_a_stopped_run(store: RunStore)
 
 @pytest.mark.parametrize(("asked", "then"), [("stop", STOPPING), ("pause", "pause"), ("step", "step"), (None, None)])
 def test_only_a_stop_is_accepted_as_one(store: RunStore, asked: str | None, then: str | None) -> None:
-    mine, other = bring(store, Status.RUNNING), bring(store, Status.RUNNING)
+    mine, other = bring(store, Status.PAUSED), bring(store, Status.RUNNING)
     store.request(mine, asked)
     store.request(other, "stop")
     store.requests.accept_stop(mine)
@@ -238,20 +244,23 @@ def test_only_a_stop_is_accepted_as_one(store: RunStore, asked: str | None, then
 
 @pytest.mark.parametrize(("asked", "then"), [("step", "pause"), ("stop", "stop"), ("pause", "pause")])
 def test_one_step_is_granted_once(store: RunStore, asked: str, then: str) -> None:
-    run_id = bring(store, Status.RUNNING)
+    run_id = bring(store, Status.PAUSED)
     store.request(run_id, asked)
     store.requests.grant_step(run_id)
     assert store.requests.asked(run_id) == then
 
 
-@pytest.mark.parametrize("status", [Status.DONE, Status.STOPPED, Status.FAILED])
-def test_a_run_that_is_over_keeps_no_checkpoint_and_no_request(store: RunStore, status: Status) -> None:
+@pytest.mark.parametrize(("status", "kept"), [(Status.DONE, False), (Status.STOPPED, False), (Status.FAILED, True)])
+def test_a_run_that_is_over_keeps_no_request_and_checkpoints_only_if_it_failed(
+    store: RunStore, status: Status, kept: bool
+) -> None:
     run_id = bring(store, Status.RUNNING)
     store.request(run_id, "pause")
-    checkpoint = store.files.folder(run_id) / CHECKPOINT
-    checkpoint.write_bytes(b"half a fit")
+    checkpoints = [store.files.folder(run_id) / name for name in (CHECKPOINT, PREVIOUS)]
+    for checkpoint in checkpoints:
+        checkpoint.write_bytes(b"half a fit")
     store.finish(run_id, status, {})
-    assert not checkpoint.exists() and store.get(run_id).request is None
+    assert [checkpoint.exists() for checkpoint in checkpoints] == [kept, kept] and store.get(run_id).request is None
 
 
 # ---- records of earlier versions -------------------------------------------------------------------------------------

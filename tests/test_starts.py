@@ -11,7 +11,7 @@ import torch
 from core import runs
 from core.datasets import DataSpec
 from core.runs import STARTS, PretrainedStore, Run, RunHandle, RunStore, Status, execution, this_process
-from core.runs.outcome import load_checkpoint
+from core.runs.checkpoints import load_checkpoint
 from core.training import Stages
 from tests.test_pretrained import PowerCut
 
@@ -135,7 +135,7 @@ def test_a_resumed_run_does_not_say_that_it_took_what_it_made_itself(store: RunS
 
     with pytest.raises(PowerCut):
         runs.execute(store, run.id, on_step=die)
-    saved = load_checkpoint(RunHandle.open(store, run.id))
+    saved = load_checkpoint(RunHandle.open(store, run.id)).saved
     assert saved is not None and set(saved["start"]) == PARTS["tagnet"]
     store.mark_lost(run.id)
     store.requeue(run.id)

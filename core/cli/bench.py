@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core import methods
 from core.cli.commands import Add, check_target, parse_settings
-from core.cli.exits import EXIT_DONE
+from core.cli.exits import EXIT_DONE, EXIT_FAILED
 from core.common import ParameterError
 from core.datasets import DataSpec
 
@@ -19,15 +20,15 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table"),
+        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table", "faults"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; "
-        "how a method depends on a hyperparameter or on the data; a table of assets/results, made again",
+        "how a method depends on a hyperparameter or on the data; a table of assets/results, made again; what runs survive",
     )
     bench.add_argument(
         "tasks",
         nargs="*",
-        help="epoch: method and data, as udll-orl; around: pieces, as cut; scaling: values of n; all three all by default; "
+        help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; scaling: values of n; all by default; "
         "ablation: data sets; "
         "sensitivity: a method and a data set; table: files",
     )
@@ -43,6 +44,8 @@ def add(command: Add) -> None:
         help="sensitivity: a hyperparameter, or n_classes, n_samples or noise, and the values that it takes",
     )
     bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
+    bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
+    bench.add_argument("--quick", action="store_true", help="faults: 10 kills")
     bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
     bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
 
@@ -55,6 +58,7 @@ def _bench(options: argparse.Namespace) -> int:
         "ablation": _bench_ablation,
         "sensitivity": _bench_sensitivity,
         "table": _bench_table,
+        "faults": _bench_faults,
     }
     if options.results is not None:
         check_target(options.results, force=True)
@@ -63,7 +67,7 @@ def _bench(options: argparse.Namespace) -> int:
         print(_keep(options, rows))
     if options.json:
         print(json.dumps(rows))
-    return EXIT_DONE
+    return EXIT_FAILED if any(row.get("failures") for row in rows) else EXIT_DONE
 
 
 def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
@@ -96,6 +100,19 @@ def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
     for row in bench_around(options.tasks):
         print(f"{row['piece']}: {row['words']}", flush=True)
         rows.append(row)
+    return rows
+
+
+def _bench_faults(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.faults import bench_faults
+
+    rows = []
+    for found in bench_faults(options.tasks, kills=10 if options.quick else options.kills):
+        verdict = f"{len(found.failures)} failures" if found.failures else "ok"
+        print(f"{found.piece:6s} {found.what:58s} {found.tried:4d} tried  {verdict:12s} {found.detail}", flush=True)
+        for failure in found.failures:
+            print(f"           {failure}", flush=True)
+        rows.append(asdict(found))
     return rows
 
 

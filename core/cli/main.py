@@ -1,6 +1,7 @@
 """The command line: the same stores, specs and workers as the app, for scripts and other programs.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 bad arguments or data, 130 stopped.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 bad arguments or data, 3 the run was taken over by
+another process, 4 refused because this app only shows what is there, 130 stopped.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Sequence
 
 from core.cli import bench, listing, records, training, worker
 from core.cli.commands import Command
-from core.cli.exits import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
-from core.common import AffinityLabError, InvalidInput
+from core.cli.exits import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_READ_ONLY, EXIT_STOPPED, EXIT_TAKEN
+from core.common import AffinityLabError, InvalidInput, ReadOnlyError, RunTaken
+
+_EXITS_OF_ERRORS: dict[type[AffinityLabError], int] = {RunTaken: EXIT_TAKEN, ReadOnlyError: EXIT_READ_ONLY}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT
     except AffinityLabError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return _EXITS_OF_ERRORS.get(type(error), EXIT_FAILED)
     except KeyboardInterrupt:
         return EXIT_STOPPED
     except BrokenPipeError:  # the reader of our output has gone, as in ``... | head``

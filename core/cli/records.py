@@ -21,6 +21,7 @@ def add(command: Add) -> None:
     export.add_argument("file", type=Path)
     target_arguments(export)
     command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
+    command("undelete", _undelete, "Bring back a run that was deleted less than ten minutes ago.").add_argument("run_id")
 
 
 def result_json(run: Run) -> dict[str, Any]:
@@ -82,10 +83,14 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def settled_store() -> RunStore:
-    from core.runs import settle_lost
+    """The store, after what killed processes left in it was put in order."""
+    from core.common import read_only
+    from core.runs import settle_lost, sweep
 
     store = RunStore()
-    settle_lost(store)
+    if not read_only():
+        settle_lost(store)
+        sweep(store)
     return store
 
 
@@ -105,5 +110,12 @@ def _export(options: argparse.Namespace) -> int:
 
 def _delete(options: argparse.Namespace) -> int:
     settled_store().delete(options.run_id)
-    print(json.dumps({"deleted": options.run_id}) if options.json else f"deleted {options.run_id}")
+    back = f"deleted {options.run_id}; for ten minutes, undelete {options.run_id} brings it back"
+    print(json.dumps({"deleted": options.run_id}) if options.json else back)
+    return EXIT_DONE
+
+
+def _undelete(options: argparse.Namespace) -> int:
+    settled_store().undelete(options.run_id)
+    print(json.dumps({"undeleted": options.run_id}) if options.json else f"{options.run_id} is back")
     return EXIT_DONE

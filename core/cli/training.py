@@ -16,7 +16,7 @@ from core.cli.commands import Add, check_target, data_arguments, data_spec, pars
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
 from core.cli.records import print_run, settled_store
 from core.cli.signals import interrupted_by_sigterm
-from core.common import atomic_write
+from core.common import atomic_write, demand_writable
 from core.runs import LOOKS, RunStore
 from core.runs.execution import Prepared
 from core.training import Step
@@ -24,7 +24,7 @@ from core.training import Step
 
 def add(command: Add) -> None:
     _run_arguments(command("run", _run, "Train a method and print its scores."))
-    command("resume", _resume, "Go on with a run whose process has gone, from its last checkpoint.").add_argument("run_id")
+    command("resume", _resume, "Go on with a run that is lost or has failed, from its last checkpoint.").add_argument("run_id")
     predict = command("predict", _predict, "Label new samples by a finished run.")
     predict.add_argument("run_id")
     data_arguments(predict)
@@ -52,6 +52,7 @@ def _run(options: argparse.Namespace) -> int:
     from core import runs
     from core.runs import this_process
 
+    demand_writable("a new run")
     spec = runs.make_spec(
         options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
         overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,

@@ -10,7 +10,9 @@
     │   └── UnknownName         a method, data set, preset or run that does not exist
     ├── StorageError            the home, the database or a file in it that cannot be read or written
     ├── Diverged                a loss term stopped being finite
-    └── RunConflict             the run is not in a state that allows the request
+    ├── RunConflict             the run is not in a state that allows the request
+    │   └── RunTaken            the run is of another process by now (exit code 3)
+    └── ReadOnlyError           this app only shows what is there (exit code 4)
 """
 
 from __future__ import annotations
@@ -83,6 +85,14 @@ class Diverged(AffinityLabError):
 
 class RunConflict(AffinityLabError):
     """The run is not in a state that allows what was asked."""
+
+
+class RunTaken(RunConflict):
+    """The process that works on a run has lost it: the run was settled, or another process has it. It ends itself."""
+
+
+class ReadOnlyError(AffinityLabError):
+    """Something was to be launched, changed or deleted where ``AFFINITY_LAB_READONLY`` allows looking only."""
 
 
 class NotFitted(AffinityLabError):

@@ -12,6 +12,8 @@ from pickle import UnpicklingError
 from typing import Any
 from zipfile import BadZipFile
 
+import psutil
+
 from core.common.errors import StorageError
 
 
@@ -19,7 +21,7 @@ from core.common.errors import StorageError
 def atomic_write(path: Path) -> Iterator[Any]:
     """Open a temporary neighbour of `path` for writing; it takes the name once it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}.tmp")
+    temporary = temporary_neighbour(path)
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -28,6 +30,17 @@ def atomic_write(path: Path) -> Iterator[Any]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def written_by_the_dead(path: Path) -> bool:
+    """Whether a temporary file or folder, with the id of its writer in its name, was left behind by one that has gone."""
+    writer = path.name.rpartition(".tmp")[0].split(".")[-2:-1]
+    return bool(writer) and writer[0].isdecimal() and not psutil.pid_exists(int(writer[0]))
+
+
+def temporary_neighbour(path: Path) -> Path:
+    """A name beside `path` that nobody else writes to, and that tells by whom."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}.tmp")
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from core.common import DataError, home
+from core.common import DataError, atomic_write, demand_writable, home
 from core.datasets.npz import CLASSES_KEY
 from core.datasets.raw import MAX_BYTES, RawData
 from core.datasets.readers import check_suffix, read_file
@@ -59,6 +58,7 @@ def store_upload(filename: str, content: bytes, *, image_shape: tuple[int, ...] 
     DataError
         If the file cannot be used.
     """
+    demand_writable("an upload")
     stem, suffix = _safe_name(filename)
     if len(content) > MAX_BYTES:
         raise DataError(f"An upload may have {MAX_BYTES} bytes. Got {len(content)}.")
@@ -87,13 +87,5 @@ def _write(raw: RawData, target: Path) -> None:
         arrays |= {"labels": raw.y, CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
     for name, attribute in raw.attributes.items():
         arrays |= {f"label_{name}": attribute.y, f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_write(target) as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import evaluation, explore
-from core.jobs.lines import listen
+from core.common import lines
 from core.jobs.workers import WorkerProcess
 from core.runs import ACTIVE, RunStore, Status
 
@@ -107,16 +107,18 @@ def serve_analyst(store: RunStore, lane: str) -> None:
     with the pipe of the app, whatever it is working on, or when it was asked nothing for minutes.
     """
     os.nice(10)
-    questions: queue.LifoQueue[str] = queue.LifoQueue()
-    listen(questions)
+    heard, questions = lines(), list[str]()
     asked, to_warm = time.monotonic(), lane == "embeddings"
     while time.monotonic() - asked < IDLE_SECONDS.get(lane, USUAL_IDLE_SECONDS):
         try:
-            question = questions.get(timeout=LOOK_SECONDS)
+            if not questions:
+                questions.append(heard.get(timeout=LOOK_SECONDS))
         except queue.Empty:
             if to_warm and not store.runs(status=[*ACTIVE, Status.QUEUED]):
                 to_warm = False
                 threading.Thread(target=evaluation.warm_up, args=("umap",), daemon=True).start()  # nobody need wait for it
             continue
-        explore.answer(store, explore.Question.from_json(json.loads(question)))
+        while not heard.empty():
+            questions.append(heard.get())
+        explore.answer(store, explore.Question.from_json(json.loads(questions.pop())))
         asked = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from core.common import ParameterError
+from core.common import ParameterError, demand_writable
 from core.runs import RunStore, available_cores, training_threads
 
 VARIABLE = "AFFINITY_LAB_WORKERS"
@@ -59,6 +59,7 @@ class Capacity:
         ParameterError
             If it is out of bounds, or fixed.
         """
+        demand_writable("another number of runs at once")
         if self.fixed:
             raise ParameterError(f"{VARIABLE} says how many runs train at once, so it cannot be chosen here.")
         self._store.notices.post(_NOTICE, _checked(workers))

@@ -6,8 +6,9 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from core.common import UnknownName
 from core.jobs.workers import WorkerProcess, stamp
-from core.runs import RunStore, training_threads
+from core.runs import RunStore, Status, training_threads
 
 IDLE_SECONDS = 180.0
 SPARE_SECONDS = 60.0  # where another is free
@@ -57,8 +58,10 @@ class Pool:
         """Take note of who has died, whose run is no longer among the active ones, and who is to go."""
         self._leaving = [process for process in self._leaving if process.alive]
         self._workers = [worker for worker in self._workers if worker.process.alive]
-        for worker in self._workers:
+        for worker in list(self._workers):
             if worker.run is not None and worker.run not in active:
+                if self._lost(worker.run):  # it does not know yet, and ends itself when it does
+                    self._put_aside(worker)
                 worker.run, worker.idle_since = None, time.monotonic()
         for place, worker in enumerate(self._free()):
             idle = worker.idle_for(SPARE_SECONDS if place else IDLE_SECONDS)
@@ -108,7 +111,17 @@ class Pool:
         free = [worker for worker in self._workers if worker.run is None]
         return sorted(free, key=lambda worker: worker.idle_since or 0.0, reverse=True)
 
+    def _lost(self, run: str) -> bool:
+        """Whether a run was taken from its worker, instead of closed by it."""
+        try:
+            return self.store.get(run).status in (Status.LOST, Status.QUEUED)
+        except UnknownName:
+            return False  # closed, and deleted since
+
     def _dismiss(self, worker: _Worker) -> None:
         worker.process.dismiss()
+        self._put_aside(worker)
+
+    def _put_aside(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         self._leaving.append(worker.process)

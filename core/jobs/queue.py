@@ -2,7 +2,7 @@
 
 Training runs in processes of its own (``python -m core worker``): a page that renders cannot slow it, it can be killed,
 and what it did is in the store. The truth is in the store too: a queue object can be lost and made again, finds the
-workers that run by process id and start time, and several queues on one home do not start a run twice.
+workers that run by process id and start since boot, and several queues on one home do not start a run twice.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import methods
-from core.common import RunConflict, UnknownName
+from core.common import RunConflict, UnknownName, read_only
 from core.jobs.analyst import Analyst
 from core.jobs.capacity import Capacity
 from core.jobs.pool import Pool
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost, sweep
 
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
+SWEEP_SECONDS = 60.0
 
 
 class JobQueue:
@@ -57,11 +58,15 @@ class JobQueue:
         self.pool = Pool(store)
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
+        self._next_sweep = 0.0
         self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
+        if read_only():
+            return  # whoever works here is left alone
         self.store.notices.post("queue", {"pid": os.getpid(), "token": self._token})
         settle_lost(store)
+        sweep(store)
         if not immediate:
-            self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
             self._thread.start()
 
     # ---- what a page asks for ------------------------------------------------------------------------------------
@@ -90,10 +95,12 @@ class JobQueue:
     def close(self) -> None:
         """End the supervision, and with it every child process."""
         self._closing.set()
-        if not self.immediate:
+        if self._thread.is_alive():
             self._thread.join(5)
         self.pool.close()
         self.analyst.close()
+        if not read_only():
+            self.store.trash.sweep(0.0)  # what was deleted can be had back only as long as the app is open
 
     # ---- supervision ---------------------------------------------------------------------------------------------
 
@@ -109,6 +116,7 @@ class JobQueue:
 
     def _tick(self) -> None:
         settle_lost(self.store)
+        self._forget_deleted()
         self._enforce_stops()
         active = self.store.runs(status=ACTIVE)
         self.pool.refresh({run.id for run in active})
@@ -136,7 +144,7 @@ class JobQueue:
         if worker is None:
             return
         try:
-            self.store.claim(run.id, worker.pid, worker.started)
+            self.store.claim(run.id, worker.owner)
         except (RunConflict, UnknownName):
             return  # another queue took it, or it was cancelled or deleted
         self.pool.assign(worker, run.id)
@@ -153,6 +161,12 @@ class JobQueue:
             elif waited > STOP_GRACE_SECONDS and run_id not in self._terminated:
                 self._terminated.add(run_id)  # once: a second signal would interrupt the worker's last words
                 worker.terminate()
+
+    def _forget_deleted(self) -> None:
+        """From time to time, forget for good what nobody can want back any more."""
+        if time.monotonic() > self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            self.store.trash.sweep()
 
     def _waiting(self) -> list[Run]:
         return self.store.runs(status=[Status.QUEUED], references=False)[::-1]

@@ -11,25 +11,22 @@ import gc
 import logging
 import os
 import queue
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 from core import datasets, methods
+from core.common import lines
 from core.jobs.lastdata import LastData
-from core.jobs.lines import listen
-from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak
+from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak, this_process
 
 WARM_PAUSE = 0.5  # the next run of several is sent sooner
 
 
 def serve_standby(store: RunStore) -> NoReturn:
     """Train what the app sends until the app has gone, or has no more use for this process."""
-    sent: queue.Queue[str] = queue.Queue()
-    listen(sent)
-    data = LastData()
+    sent, data = lines(), LastData()
     to_warm = [_warm_readout, _warm_torch, _warm_training]
     while True:
         try:
@@ -43,15 +40,13 @@ def serve_standby(store: RunStore) -> NoReturn:
 
 
 def work(store: RunStore, run_id: str) -> Run:
-    """Train one run to its end, and end with the app if there is one; a terminal or a batch system has no such pipe."""
+    """Train one run to its end."""
     _claim(store, run_id)
-    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        listen(queue.Queue())
     return _train(store, run_id, LastData())
 
 
 def _claim(store: RunStore, run_id: str) -> None:
-    if store.get(run_id).pid != os.getpid():  # the app claims a run for the worker it sends it to
+    if store.get(run_id).owner != this_process():  # the app claims a run for the worker it sends it to
         claim_for_this_process(store, run_id)
 
 

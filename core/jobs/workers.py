@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 
-from core.runs import RunStore, process_started
+from core.common import Lifeline
+from core.runs import Owner, RunStore, process
 from core.runs.threads import thread_variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,21 +26,24 @@ def stamp(home: Path) -> tuple[int, ...]:
 class WorkerProcess:
     """A ``python -m core worker`` child that takes one line at a time on its standard input.
 
-    It ends itself when that pipe closes, so that no orphan outlives the server, however the server ends.
+    It ends when that pipe closes, so that no orphan outlives the server, however the server ends.
     """
 
     def __init__(self, store: RunStore, *arguments: str, threads: int) -> None:
         own = {"AFFINITY_LAB_HOME": str(store.home.resolve()), "PYTHONUNBUFFERED": "1"}
-        env = {**os.environ, **own, **thread_variables(threads)}
+        self._lifeline = Lifeline()
+        env = {**os.environ, **own, **thread_variables(threads), **self._lifeline.environment}
         log = store.home / "logs"
         log.mkdir(exist_ok=True)
         with open(log / f"{arguments[-1].strip('-')}.txt", "ab") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "core", "worker", *arguments],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT, env=env, start_new_session=True,
+                pass_fds=[self._lifeline.theirs],
             )  # fmt: skip
+        self._lifeline.handed_on()
         self.pid = self._process.pid
-        self.started = process_started(self.pid) or time.time()
+        self.owner = process(self.pid) or Owner(self.pid, -1.0, "")  # it has ended already: nobody will take it for alive
         self.stamp = stamp(store.home)
 
     @property
@@ -73,6 +76,7 @@ class WorkerProcess:
             self._process.stdin.close()
         except BrokenPipeError:
             pass  # it was gone before
+        self._lifeline.cut()
 
     def close(self, timeout: float = 5.0) -> None:
         """Let it end by closing its input; kill it if it does not."""

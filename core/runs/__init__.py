@@ -8,11 +8,13 @@ from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_sp
 from core.runs.export import export_run
 from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
+from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
-from core.runs.networks import STALE_SECONDS, STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.owner import Owner, process, this_process
 from core.runs.painter import Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
-from core.runs.processes import claim_for_this_process, has_worker, process_started, settle_lost, this_process
+from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
 from core.runs.spec import ACTIVE, LOOKS, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
@@ -24,9 +26,9 @@ __all__ = [
     "MAX_SEED",
     "MAX_SNAPSHOTS",
     "OVER",
-    "STALE_SECONDS",
     "STARTS",
     "HistoryRow",
+    "Owner",
     "Painter",
     "Pretrained",
     "PretrainedStore",
@@ -53,11 +55,12 @@ __all__ = [
     "make_spec",
     "n_groups",
     "prepare",
-    "process_started",
+    "process",
     "quantized",
     "resolve_device",
     "settle_lost",
     "shown_samples",
+    "sweep",
     "this_process",
     "thread_variables",
     "to_csv",

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.common import StorageError
+from core.runs.owner import Owner
 
-SCHEMA_VERSION = 1  # raise it when a table changes, and say in `_migrate` how an older one becomes it
+SCHEMA_VERSION = 2  # raise it when a table changes, and say in `_migrate` how an older one becomes it
+OWNER_COLUMNS = ("pid", "pid_started", "boot")  # of an `Owner`, in its order
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, spec TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL, started REAL, finished REAL,
     request TEXT, progress TEXT NOT NULL DEFAULT '{}', result TEXT NOT NULL DEFAULT '{}', error TEXT,
-    alarms TEXT NOT NULL DEFAULT '[]', pid INTEGER, pid_started REAL, tags TEXT NOT NULL DEFAULT '',
-    notes TEXT NOT NULL DEFAULT '', reference INTEGER NOT NULL DEFAULT 0
+    alarms TEXT NOT NULL DEFAULT '[]', pid INTEGER, pid_started REAL, boot TEXT, deleted REAL,
+    tags TEXT NOT NULL DEFAULT '', notes TEXT NOT NULL DEFAULT '', reference INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS runs_by_time ON runs (created);
 CREATE TABLE IF NOT EXISTS history (
@@ -66,7 +68,23 @@ class Database:
             ) from error
 
 
+def owned_by(owner: Owner | None) -> tuple[str, tuple[int | float | str, ...]]:
+    """The end of a condition that holds for runs of one process, and its values; without one it holds for all."""
+    if owner is None:
+        return "", ()
+    return " AND pid = ? AND pid_started = ? AND COALESCE(boot, '') = ?", tuple(owner)
+
+
 def _migrate(db: sqlite3.Connection) -> None:
-    """Make the tables, or take over those of before there was a version: they are the same."""
+    """Make the tables, or add to earlier ones what they lack; those of before there was a version are of version 1.
+
+    Processes of one home may come here at once: the first to get the write lock does it.
+    """
     db.executescript(_SCHEMA)
+    db.execute("BEGIN IMMEDIATE")
+    present = {row["name"] for row in db.execute("PRAGMA table_info(runs)")}
+    for column, kind in (("boot", "TEXT"), ("deleted", "REAL")):
+        if column not in present:
+            db.execute(f"ALTER TABLE runs ADD COLUMN {column} {kind}")
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute("COMMIT")

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from core import datasets, methods
-from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, check_all
+from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, RunTaken, check_all
 from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
-from core.runs import heldout, looks, outcome
+from core.runs import checkpoints, heldout, looks, outcome
 from core.runs.budget import LookingBudget
 from core.runs.filming import Filming
 from core.runs.handle import RunHandle
@@ -34,6 +34,7 @@ from core.training import Arrays, Stages, Step, to_host
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_PAUSE = 20.0  # at least so many times as long as the last checkpoint took to write
 REQUEST_SECONDS = 0.1
+HOLD_SECONDS = 0.05  # between two looks of a run that has paused
 MAX_SEED = 2**31 - 1
 MAX_SNAPSHOTS = 100
 DEVICES = ("auto", "cpu", "cuda")
@@ -152,6 +153,11 @@ def execute(
 
     Whatever happens ends in the record: done, stopped on request, or failed with the reason. Only an interrupt from
     outside (Ctrl-C, SIGTERM) is passed on, after it was recorded as a stop.
+
+    Raises
+    ------
+    RunTaken
+        If the run came to be of another process meanwhile; nothing more is written to it.
     """
     run = RunHandle.open(store, run_id)
     execution = _Execution(run, prepared, on_step, load)
@@ -161,6 +167,8 @@ def execute(
             with isolated(run.spec.seed):
                 result = execution.train()
         run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
+    except RunTaken:
+        raise
     except KeyboardInterrupt:
         execution.record.flush()
         run.finish(Status.STOPPED, execution.facts())
@@ -253,7 +261,7 @@ class _Execution:
             "run": self.run.id,
             "device": method.device.split(":")[0],
         }
-        return RunShelf(PretrainedStore(self.run.home), provenance)
+        return RunShelf(PretrainedStore(self.run.home), provenance, lenient=self.record.lenient)
 
     def _timed(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Charge the time that each step took to its stage; the time spent watching is not the method's."""
@@ -323,7 +331,7 @@ class _Execution:
         self.run.set_status(Status.PAUSED)
         held = time.monotonic()
         while (request := self.run.asked()) == "pause":
-            time.sleep(0.05)
+            time.sleep(HOLD_SECONDS)
         self.record.leave_out(time.monotonic() - held)
         self.run.set_status(Status.RUNNING)
         return request
@@ -333,12 +341,17 @@ class _Execution:
     def _checkpoint(self) -> None:
         self.record.flush()
         started = time.monotonic()
-        outcome.save_checkpoint(self.run, self.stages, self.record, self.shelf)
+        with self.record.lenient("checkpoint", "A checkpoint"):
+            checkpoints.save_checkpoint(self.run, self.stages, self.record, self.shelf)
         ended = time.monotonic()  # a large C takes seconds to write: a small share of the time is enough
         self.next_checkpoint = ended + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * (ended - started))
 
     def _restored(self, shelf: RunShelf) -> Stages:
-        saved = outcome.load_checkpoint(self.run)
+        found = checkpoints.load_checkpoint(self.run)
+        saved = found.saved
+        if found.words:
+            how = "The run starts over." if saved is None else "The run goes on from the one before."
+            self.record.trouble("unreadable", f"A checkpoint cannot be read. {how} {' '.join(found.words)}")
         if saved is None:
             self.run.rewind(0)
             return Stages(shelf=shelf)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common import atomic_write, stored_file
+from core.runs.spec import CHECKPOINT, PREVIOUS
 
 
 class RunFiles:
@@ -22,13 +23,18 @@ class RunFiles:
     def folder(self, run_id: str) -> Path:
         return self._root / run_id
 
-    def delete(self, run_id: str) -> None:
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+    def checkpoints(self, run_id: str) -> list[Path]:
+        """The checkpoints there are, the newer one first."""
+        return [path for name in (CHECKPOINT, PREVIOUS) if (path := self.folder(run_id) / name).exists()]
+
+    def forget_checkpoints(self, run_id: str) -> None:
+        for path in self.checkpoints(run_id):
+            path.unlink(missing_ok=True)
 
     def save_arrays(self, run_id: str, name: str, arrays: Mapping[str, NDArray]) -> None:
         """Write ``<name>.npz``; a reader sees the old file or the new one, never half of one."""
         with atomic_write(self.folder(run_id) / f"{name}.npz") as file:
-            np.savez(file, allow_pickle=False, **dict(arrays))
+            write_arrays(file, arrays)
 
     def arrays(self, run_id: str, name: str, keys: Iterable[str] | None = None) -> dict[str, NDArray]:
         """Read ``<name>.npz``, or only some of its arrays; empty if the file is not there.
@@ -50,3 +56,7 @@ class RunFiles:
             return []
         with stored_file(path), np.load(path, allow_pickle=False) as stored:
             return list(stored.files)
+
+
+def write_arrays(file: Any, arrays: Mapping[str, NDArray]) -> None:
+    np.savez(file, allow_pickle=False, **dict(arrays))

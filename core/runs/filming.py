@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,12 +60,12 @@ class Filming:
     def _add(self, facts: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
         if not arrays:
             return
-        try:
+        with self._record.lenient("picture", "A frame of the film"):
+            self._run.asked()  # a run that is another process's by now is not written to
             self._film.add(self._record.seq + 1, facts, arrays)
-        except OSError as error:  # a full disk must not end a training for the sake of its pictures
-            logging.getLogger(__name__).warning("A frame could not be kept: %s", error)
 
     def _keep_reconstructions(self, view: View) -> None:
         found = self._painter.reconstructions(view)
         if found:
-            self._run.save_arrays("live", found)
+            with self._record.lenient("picture", "The live picture"):
+                self._run.save_arrays("live", found)

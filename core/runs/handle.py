@@ -12,7 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.common import atomic_write
-from core.runs.spec import CHECKPOINT, HistoryRow, Run, RunSpec, Status
+from core.runs.files import write_arrays
+from core.runs.owner import Owner
+from core.runs.spec import HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 
 
@@ -25,22 +27,21 @@ class RunHandle:
     id, spec
         Of the run.
     owner
-        Id and start time of the process that claimed it; None before.
+        The process that claimed it, to which every write is bound; None before.
     home
         Where everything of the store lies.
     """
 
     id: str
     spec: RunSpec
-    owner: tuple[int, float] | None
+    owner: Owner | None
     home: Path
     _store: RunStore
 
     @classmethod
     def open(cls, store: RunStore, run_id: str) -> RunHandle:
         run = store.get(run_id)
-        owner = None if run.pid is None or run.pid_started is None else (run.pid, run.pid_started)
-        return cls(run.id, run.spec, owner, store.home, store)
+        return cls(run.id, run.spec, run.owner, store.home, store)
 
     def record(self) -> Run:
         """The record as it is now."""
@@ -49,20 +50,26 @@ class RunHandle:
     # ---- life --------------------------------------------------------------------------------------------------------
 
     def set_status(self, status: Status) -> None:
-        self._store.set_status(self.id, status)
+        self._store.set_status(self.id, status, owner=self.owner)
 
     def finish(self, status: Status, result: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> None:
-        self._store.finish(self.id, status, result, error)
+        self._store.finish(self.id, status, result, error, owner=self.owner)
 
     def asked(self) -> str | None:
-        """What the user asks for at the moment."""
-        return self._store.requests.asked(self.id)
+        """What the user asks for at the moment.
+
+        Raises
+        ------
+        RunTaken
+            If the run is of another process by now, or over.
+        """
+        return self._store.requests.asked(self.id, self.owner)
 
     def grant_step(self) -> None:
-        self._store.requests.grant_step(self.id)
+        self._store.requests.grant_step(self.id, self.owner)
 
     def accept_stop(self) -> None:
-        self._store.requests.accept_stop(self.id)
+        self._store.requests.accept_stop(self.id, self.owner)
 
     # ---- what it tells -----------------------------------------------------------------------------------------------
 
@@ -70,7 +77,7 @@ class RunHandle:
         self, progress: Mapping[str, Any], rows: Iterable[HistoryRow] = (), alarms: list[dict[str, Any]] | None = None
     ) -> None:
         """Write progress and new history in one transaction; refused once the run is over."""
-        with self._store.writing(self.id) as db:
+        with self._store.writing(self.id, self.owner) as db:
             db.execute("UPDATE runs SET progress = ? WHERE id = ?", (json.dumps(dict(progress)), self.id))
             if alarms is not None:
                 db.execute("UPDATE runs SET alarms = ? WHERE id = ?", (json.dumps(alarms), self.id))
@@ -81,24 +88,23 @@ class RunHandle:
 
     def rewind(self, seq: int) -> None:
         """Forget the history that a lost run wrote after its checkpoint."""
-        with self._store.writing(self.id) as db:
+        with self._store.writing(self.id, self.owner) as db:
             db.execute("DELETE FROM history WHERE run = ? AND seq > ?", (self.id, seq))
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
     def save_arrays(self, name: str, arrays: Mapping[str, NDArray]) -> None:
-        self._store.files.save_arrays(self.id, name, arrays)
+        with self.writing(f"{name}.npz") as file:
+            write_arrays(file, arrays)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
-        """A file of the run, which appears whole or not at all."""
+        """A file of the run, which appears whole or not at all, and not once the run is of another process."""
+        self.asked()
         with atomic_write(self.folder / name) as file:
             yield file
+            self.asked()
 
     @property
     def folder(self) -> Path:
         return self._store.files.folder(self.id)
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / CHECKPOINT

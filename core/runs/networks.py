@@ -13,10 +13,9 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import StorageError, UnknownName, stored_file
+from core.common import StorageError, UnknownName, demand_writable, stored_file, temporary_neighbour, written_by_the_dead
 
 NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
 ALWAYS_TOLD = ("dataset", "n_samples", "method", "run", "device")
-STALE_SECONDS = 3600.0
 VERSION = 2  # raise it when a recipe comes to mean another network, or its state other parts
 
 
@@ -104,8 +102,9 @@ class PretrainedStore:
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         self.root.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        draft = Path(tempfile.mkdtemp(dir=self.root, prefix=".draft-"))
+        self.sweep()
+        draft = temporary_neighbour(self.root / "draft")
+        draft.mkdir()
         try:
             (draft / STATE).write_bytes(buffer.getbuffer())
             np.savez(draft / PICTURES, allow_pickle=False, **pictures)
@@ -123,20 +122,21 @@ class PretrainedStore:
 
     def delete(self, key: str) -> None:
         """Forget a network; the runs that used it keep their own weights."""
+        demand_writable("deleting a network")
         self._known(key)
         self._bury(key)
 
     def _bury(self, key: str) -> None:
-        grave = Path(tempfile.mkdtemp(dir=self.root, prefix=".deleted-"))
+        grave = temporary_neighbour(self.root / "deleted")
+        grave.mkdir()
         os.replace(self._folder(key), grave / key)
         shutil.rmtree(grave)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Remove what a killed process left half-written or half-deleted."""
-        for rest in [*self.root.glob(".draft-*"), *self.root.glob(".deleted-*")]:
-            with suppress(FileNotFoundError):  # its owner was done, or another sweep faster
-                if time.time() - rest.stat().st_mtime > STALE_SECONDS:
-                    shutil.rmtree(rest, ignore_errors=True)
+        for rest in self.root.glob(".*.tmp"):
+            if written_by_the_dead(rest):
+                shutil.rmtree(rest, ignore_errors=True)
 
     def _folder(self, key: str) -> Path:
         return self.root / key
@@ -173,12 +173,15 @@ class RunShelf:
     used, parts
         What the run began with: of the network, and of every other part by its name, ``key``, whether it was ``reused``,
         the ``run`` that made it and the ``seconds`` this took.
+    lenient
+        Takes a kind and words; what is not kept inside it need not end the run.
     """
 
     store: PretrainedStore
     provenance: Mapping[str, Any]
     used: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lenient: Callable[[str, str], AbstractContextManager[None]] = lambda *_: nullcontext()
     _since: float = field(default_factory=time.monotonic)
 
     def get(self, recipe: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -204,8 +207,9 @@ class RunShelf:
     ) -> None:
         key, seconds = self._key(recipe), time.monotonic() - self._since
         told = {**facts, **self.provenance, "seconds": seconds, "created": time.time()}
-        self._store_of(recipe).put(key, _plain(recipe), state, told, arrays)
-        self._note(recipe, {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds})
+        with self.lenient("shelf", "What other runs could have begun with"):
+            self._store_of(recipe).put(key, _plain(recipe), state, told, arrays)
+            self._note(recipe, {"key": key, "reused": False, "run": self.provenance["run"], "seconds": seconds})
 
     def _store_of(self, recipe: Mapping[str, Any]) -> PretrainedStore:
         return PretrainedStore(self.store.root.parent, STARTS) if "part" in recipe else self.store

@@ -1,8 +1,7 @@
-"""How a run ends: its scores with their spread, its arrays and weights, and its checkpoints on the way."""
+"""How a run ends: its scores with their spread, its arrays and weights."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,13 +14,10 @@ from core.methods import Clusterer, repeated
 from core.runs import heldout, looks
 from core.runs.filming import Filming
 from core.runs.handle import RunHandle
-from core.runs.networks import RunShelf
 from core.runs.recorder import Recorder
-from core.runs.spec import CHECKPOINT
 from core.training import Stages, to_host
 
 SPREAD_SEEDS = 10
-CHECKPOINT_VERSION = 2  # raise it when a stage comes to keep other parts, or under other names
 MAX_VALUES = 20_000_000
 
 
@@ -118,30 +114,3 @@ def _save_weights(run: RunHandle, stages: Stages) -> None:
 
         with run.writing("weights.safetensors") as file:
             file.write(save(weights))
-
-
-def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, shelf: RunShelf | None = None) -> None:
-    """Write the state of the stages and of the diary, if there is anything to go on from, and what the run began with."""
-    state = stages.state_dict()
-    if not state:
-        return
-    import torch
-
-    saved = {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state()}
-    if shelf is not None:
-        saved |= {"pretrained": shelf.used, "start": shelf.parts}
-    with run.writing(CHECKPOINT) as file:
-        torch.save(saved, file)
-
-
-def load_checkpoint(run: RunHandle) -> dict[str, Any] | None:
-    """The last checkpoint, on the CPU; None if the run has none, or one of a version that names its parts otherwise."""
-    if not run.checkpoint.exists():
-        return None
-    import torch
-
-    saved: dict[str, Any] = torch.load(run.checkpoint, map_location="cpu", weights_only=True)
-    if saved.get("version") != CHECKPOINT_VERSION:
-        logging.getLogger(__name__).warning("The checkpoint is of an earlier version: the run starts over.")
-        return None
-    return saved

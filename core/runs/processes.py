@@ -1,41 +1,21 @@
-"""Which process works on a run, and what becomes of the record when that process is gone."""
+"""Whether somebody works on a run, and what becomes of the record when that process is gone."""
 
 from __future__ import annotations
 
-import os
-
-import psutil
-
 from core.common import RunConflict
+from core.runs.owner import process, this_process
 from core.runs.spec import ACTIVE, STOPPING, Run, Status
 from core.runs.store import RunStore
 
 
-def process_started(pid: int) -> float | None:
-    """Start time of a living process; None if it is gone or a zombie."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None
-
-
 def has_worker(run: Run) -> bool:
-    """Whether the process that a run names still lives; a reused process id has another start time."""
-    started = process_started(run.pid) if run.pid is not None else None
-    return started is not None and run.pid_started is not None and abs(started - run.pid_started) < 1.0
-
-
-def this_process() -> tuple[int, float]:
-    """Id and start time of the process that calls, as an owner of runs."""
-    started = process_started(os.getpid())
-    assert started is not None
-    return os.getpid(), started
+    """Whether the process that a run names still lives; one that has its number now is another."""
+    return run.owner is not None and process(run.owner.pid) == run.owner
 
 
 def claim_for_this_process(store: RunStore, run_id: str) -> None:
     """Take a queued run for the process that calls."""
-    store.claim(run_id, *this_process())
+    store.claim(run_id, this_process())
 
 
 def settle_lost(store: RunStore) -> list[str]:
@@ -46,9 +26,9 @@ def settle_lost(store: RunStore) -> list[str]:
             continue
         try:
             if run.request in ("stop", STOPPING):
-                store.finish(run.id, Status.STOPPED, run.result)
+                store.finish(run.id, Status.STOPPED, run.result, owner=run.owner)
             else:
-                store.mark_lost(run.id)
+                store.mark_lost(run.id, owner=run.owner)
         except RunConflict:
             continue  # it ended by itself, or another process settled it, between the look and the word
         settled.append(run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.common import StorageError
 from core.runs.handle import RunHandle
 from core.runs.looks import Alarm, history_alarms
 from core.runs.spec import HistoryRow
@@ -28,6 +30,7 @@ class Recorder:
         self.seconds: dict[str, float] = {}
         self._best: dict[str, Any] = {}
         self._alarms: dict[str, Alarm] = {}
+        self._troubles: dict[str, Alarm] = {}
         self._rows: list[HistoryRow] = []
         self._progress: dict[str, Any] = {}
         self._flushed = 0.0
@@ -106,11 +109,29 @@ class Recorder:
             where = {"stage": stage, "step": step, "chosen_with_labels": True}
             self._best = {**scores, **where}
 
+    def trouble(self, kind: str, message: str) -> None:
+        """An alarm on what befell the run itself; it stays to the end."""
+        stage, step = self._progress.get("stage", ""), self._progress.get("step", 0)
+        if kind not in self._troubles:
+            self._troubles[kind] = Alarm(kind, message, stage, step)
+            logging.getLogger(__name__).warning("%s", message)
+
+    @contextmanager
+    def lenient(self, kind: str, what: str) -> Iterator[None]:
+        """Let training go on where something cannot be written that the result does not need."""
+        try:
+            yield
+        except (OSError, StorageError) as error:
+            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            self.trouble(kind, f"{what} could not be written ({reason}). The run goes on; the last that was written is kept.")
+
     def flush(self) -> None:
-        alarms = [alarm.to_dict() for alarm in self._alarms.values()]
-        self._run.report(self._progress, self._rows, alarms)
-        self._rows = []
+        """Write what has been collected; what cannot be written now is tried again the next time."""
         self._flushed = time.monotonic()
+        alarms = [alarm.to_dict() for alarm in (*self._troubles.values(), *self._alarms.values())]
+        with self.lenient("record", "The record"):
+            self._run.report(self._progress, self._rows, alarms)
+            self._rows = []
 
     def facts(self) -> dict[str, Any]:
         """Timings (seconds of wall clock by stage, and of CPU in all), peak memory, and the oracle's best."""

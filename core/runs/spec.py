@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.datasets import DataSpec
+from core.runs.owner import Owner
 
 
 class Status(StrEnum):
@@ -27,9 +28,10 @@ class Status(StrEnum):
 
 ACTIVE = (Status.STARTING, Status.RUNNING, Status.PAUSED)
 OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
+RESUMABLE = (Status.LOST, Status.FAILED)
 REQUESTS = ("pause", "step", "stop")
 STOPPING = "stopping"
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 LOOKS = 20  # planned in each stage, if the time for looking allows it
 
 
@@ -77,6 +79,7 @@ class Run:
     alarms: list[dict[str, Any]] = field(default_factory=list)
     pid: int | None = None
     pid_started: float | None = None
+    boot: str | None = None
     tags: str = ""
     notes: str = ""
     reference: bool = False
@@ -88,6 +91,16 @@ class Run:
     @property
     def over(self) -> bool:
         return self.status in OVER
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be put back into the queue."""
+        return self.status in RESUMABLE
+
+    @property
+    def owner(self) -> Owner | None:
+        """The process that claimed it. A record of before boots were noted names one that never lives."""
+        return None if self.pid is None or self.pid_started is None else Owner(self.pid, self.pid_started, self.boot or "")
 
 
 @dataclass(frozen=True)

@@ -13,28 +13,26 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import methods
-from core.common import AffinityLabError, InvalidInput, RunConflict, UnknownName
+from core.common import InvalidInput, RunConflict, RunTaken, UnknownName, demand_writable
 from core.common import home as default_home
-from core.datasets import DataSpec
-from core.runs.database import Database
+from core.runs.database import OWNER_COLUMNS, Database, owned_by
 from core.runs.files import RunFiles
 from core.runs.notices import Notices
+from core.runs.owner import Owner
 from core.runs.requests import Requests
-from core.runs.spec import ACTIVE, CHECKPOINT, OVER, REQUESTS, HistoryRow, Run, RunSpec, Status
-
-LAST_SECOND = 253_402_300_800.0  # the year 10000
-_JSON = ("progress", "result", "error", "alarms")
+from core.runs.rows import JSON_COLUMNS, read_run
+from core.runs.spec import ACTIVE, OVER, REQUESTS, RESUMABLE, HistoryRow, Run, RunSpec, Status
+from core.runs.trash import Trash
 
 
 class RunStore:
     """Records of runs under one home folder, and their life.
 
-    What is large is in `files`, what users ask of runs in `requests`, words between processes in `notices`.
+    What is large is in `files`, what users ask of runs in `requests`, words between processes in
+    `notices`, what was deleted a while ago in `trash`.
 
     Parameters
     ----------
@@ -53,32 +51,35 @@ class RunStore:
         self._database = Database(self.home / "runs.sqlite")
         self.requests = Requests(self._database)
         self.notices = Notices(self._database)
+        self.trash = Trash(self._database, self.files, self.home)
 
     @contextmanager
-    def writing(self, run_id: str) -> Iterator[sqlite3.Connection]:
-        """A transaction on a run that may still change; an error in it undoes it."""
+    def writing(self, run_id: str, owner: Owner | None = None) -> Iterator[sqlite3.Connection]:
+        """A transaction on a run that may still change, and is of that process; an error in it undoes it."""
+        theirs, who = owned_by(owner)
         with self._database.connect() as db:
             db.execute("BEGIN IMMEDIATE")
-            row = db.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
+            row = db.execute(f"SELECT status FROM runs WHERE id = ?{theirs}", (run_id, *who)).fetchone()
             if row is None or row["status"] not in (*ACTIVE, Status.QUEUED):
                 db.execute("ROLLBACK")
-                raise RunConflict(f"The run {run_id} is {self.get(run_id).status}, so nothing can be written to it.")
+                raise self._refusal(run_id, owner, "nothing can be written to it")
             yield db
             db.execute("COMMIT")
 
     # ---- records -----------------------------------------------------------------------------------------------
 
-    def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: tuple[int, float] | None = None) -> Run:
-        """Record a new run: queued, or already claimed by the process `owner` (its id and start time)."""
+    def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: Owner | None = None) -> Run:
+        """Record a new run: queued, or already claimed by the process `owner`."""
+        demand_writable("a new run")
         stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
         run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
         with self._database.connect() as db:
             db.execute(
-                "INSERT INTO runs (id, spec, status, created, started, reference, tags, pid, pid_started) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO runs (id, spec, status, created, started, reference, tags, pid, pid_started, boot) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     run_id, json.dumps(spec.to_dict()), Status.STARTING if owner else Status.QUEUED, time.time(),
-                    time.time() if owner else None, int(reference), tags, *(owner or (None, None)),
+                    time.time() if owner else None, int(reference), tags, *(owner or (None,) * 3),
                 ),
             )  # fmt: skip
         self.files.folder(run_id).mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ class RunStore:
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
         with self._database.connect() as db:
-            return db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone() is not None
+            return db.execute("SELECT 1 FROM runs WHERE id = ? AND deleted IS NULL", (run_id,)).fetchone() is not None
 
     def get(self, run_id: str) -> Run:
         """Read one run.
@@ -98,19 +99,19 @@ class RunStore:
             If there is no such run.
         """
         with self._database.connect() as db:
-            row = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+            row = db.execute("SELECT * FROM runs WHERE id = ? AND deleted IS NULL", (run_id,)).fetchone()
         if row is None:
             raise UnknownName("run", run_id, [run.id for run in self.runs()[:20]])
-        return _read(row, self._known_methods)
+        return read_run(row, self._known_methods)
 
     def runs(self, *, status: Iterable[Status] | None = None, references: bool = True) -> list[Run]:
         """All runs, newest first; with `status` only those of such a status."""
         wanted = set(status) if status is not None else set(Status)
         named = [] if Status.BROKEN in wanted else [str(s) for s in wanted]  # what is broken shows only when it is read
         limit = f"status IN ({', '.join('?' * len(named))}) AND" if named else ""
-        query = f"SELECT * FROM runs WHERE {limit} reference <= ? ORDER BY created DESC, rowid DESC"
+        query = f"SELECT * FROM runs WHERE {limit} deleted IS NULL AND reference <= ? ORDER BY created DESC, rowid DESC"
         with self._database.connect() as db:
-            found = [_read(row, self._known_methods) for row in db.execute(query, (*named, int(references)))]
+            found = [read_run(row, self._known_methods) for row in db.execute(query, (*named, int(references)))]
         return [run for run in found if run.status in wanted]
 
     def raw(self, run_id: str) -> dict[str, Any]:
@@ -120,6 +121,7 @@ class RunStore:
 
     def annotate(self, run_id: str, *, tags: str | None = None, notes: str | None = None) -> None:
         """Change tags or notes, which stay open to the user when a run is over."""
+        demand_writable("a change of tags and notes")
         self.get(run_id)
         with self._database.connect() as db:
             for column, value in (("tags", tags), ("notes", notes)):
@@ -127,108 +129,98 @@ class RunStore:
                     db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value[:2000], run_id))
 
     def delete(self, run_id: str) -> None:
-        """Remove a run and all its files; refused while it is active. No process can be at work on a broken record."""
-        run = self.get(run_id)
-        busy = () if run.status == Status.BROKEN else ACTIVE
-        marks = ", ".join("?" * len(busy))
-        with self._database.connect() as db:  # one statement: a worker may claim a queued run at any moment
-            deleted = db.execute(f"DELETE FROM runs WHERE id = ? AND status NOT IN ({marks})", (run_id, *busy)).rowcount
-        if not deleted:
-            raise RunConflict(f"The run {run_id} is {run.status}; stop it before deleting it.")
-        self.files.delete(run_id)
+        """Remove a run and all its files, which `undelete` brings back for ten minutes; refused while it is active."""
+        demand_writable("deleting a run")
+        self.trash.put(run_id, self.get(run_id).status)
+
+    def undelete(self, run_id: str) -> None:
+        """Bring a deleted run back, if it is not gone for good yet."""
+        demand_writable("bringing a run back")
+        self.trash.take_back(run_id)
 
     # ---- life of a run -----------------------------------------------------------------------------------------
 
-    def _move(self, run_id: str, allowed: Iterable[Status], to: Status, **values: Any) -> None:
-        """Change the status in one statement, so that two processes cannot both do it."""
+    def _move(self, run_id: str, allowed: Iterable[Status], to: Status, owner: Owner | None = None, **values: Any) -> None:
+        """Change the status in one statement, so that two processes cannot both do it; of that process, if one is given."""
         names = [str(s) for s in allowed]
-        columns = {"status": str(to), **{k: json.dumps(v) if k in _JSON else v for k, v in values.items()}}
+        columns = {"status": str(to), **{k: json.dumps(v) if k in JSON_COLUMNS else v for k, v in values.items()}}
         sets = ", ".join(f"{name} = ?" for name in columns)
         marks = ", ".join("?" * len(names))
+        theirs, who = owned_by(owner)
         with self._database.connect() as db:
             moved = db.execute(
-                f"UPDATE runs SET {sets} WHERE id = ? AND status IN ({marks})", (*columns.values(), run_id, *names)
+                f"UPDATE runs SET {sets} WHERE id = ? AND deleted IS NULL AND status IN ({marks}){theirs}",
+                (*columns.values(), run_id, *names, *who),
             ).rowcount
         if not moved:
-            raise RunConflict(f"The run {run_id} is {self.get(run_id).status}, so it cannot become {to}.")
+            raise self._refusal(run_id, owner, f"it cannot become {to}")
 
-    def claim(self, run_id: str, pid: int, pid_started: float) -> None:
+    def _refusal(self, run_id: str, owner: Owner | None, what: str) -> RunConflict:
+        """Why something is not done: the run is not where it would have to be, or of another process by now."""
+        if owner is None:
+            return RunConflict(f"The run {run_id} is {self.get(run_id).status}, so {what}.")
+        return RunTaken(f"The run {run_id} is no longer at work in the process {owner.pid}, so {what}.")
+
+    def claim(self, run_id: str, owner: Owner) -> None:
         """Take a queued run for a process; of several that try, one succeeds."""
-        values = {"pid": pid, "pid_started": pid_started, "started": time.time()}
-        self._move(run_id, [Status.QUEUED], Status.STARTING, **values)
+        demand_writable("training a run")
+        columns: dict[str, Any] = dict(zip(OWNER_COLUMNS, owner, strict=True))
+        self._move(run_id, [Status.QUEUED], Status.STARTING, started=time.time(), **columns)
 
-    def set_status(self, run_id: str, status: Status) -> None:
+    def set_status(self, run_id: str, status: Status, *, owner: Owner | None = None) -> None:
         """Move between the active states."""
         if status not in ACTIVE:
             raise ValueError(f"Use finish, requeue or mark_lost for {status}.")
-        self._move(run_id, ACTIVE, status)
+        self._move(run_id, ACTIVE, status, owner)
 
-    def finish(self, run_id: str, status: Status, result: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> None:
-        """Close a run for good."""
+    def finish(
+        self, run_id: str, status: Status, result: Mapping[str, Any], error: Mapping[str, Any] | None = None, *,
+        owner: Owner | None = None,
+    ) -> None:  # fmt: skip
+        """Close a run; one that failed keeps its checkpoints, since it may be resumed."""
         if status not in OVER:
             raise ValueError(f"A run ends as one of {OVER}, not as {status}.")
         values = {"result": dict(result), "error": error, "finished": time.time(), "request": None}
-        self._move(run_id, [*ACTIVE, Status.QUEUED], status, **values)
-        (self.files.folder(run_id) / CHECKPOINT).unlink(missing_ok=True)
+        self._move(run_id, [*ACTIVE, Status.QUEUED], status, owner, **values)
+        if status not in RESUMABLE:
+            self.files.forget_checkpoints(run_id)
 
-    def mark_lost(self, run_id: str) -> None:
+    def mark_lost(self, run_id: str, *, owner: Owner | None = None) -> None:
         """Its process is gone without a word."""
-        self._move(run_id, ACTIVE, Status.LOST, request=None)
+        self._move(run_id, ACTIVE, Status.LOST, owner, request=None)
 
     def requeue(self, run_id: str) -> None:
-        """Put a lost run back into the queue; it goes on from its checkpoint if it has one."""
-        self._move(run_id, [Status.LOST], Status.QUEUED, request=None, pid=None, pid_started=None)
+        """Put a run that is lost or has failed back into the queue; it goes on from its checkpoint if it has one."""
+        demand_writable("resuming a run")
+        nobody: dict[str, Any] = dict.fromkeys(OWNER_COLUMNS)
+        self._move(run_id, RESUMABLE, Status.QUEUED, request=None, finished=None, error=None, result={}, **nobody)
 
     def request(self, run_id: str, what: str | None) -> None:
         """Ask the worker to ``pause``, ``step`` once, ``stop``, or (None) go on."""
+        demand_writable("a request to a run")
         if what is not None and what not in REQUESTS:
             raise RunConflict(f"A request must be one of {', '.join(REQUESTS)}. Got {what!r}.")
-        run = self.get(run_id)
-        if run.status == Status.QUEUED and what == "stop":
-            self.finish(run_id, Status.STOPPED, {})
+        if (what == "stop" and self._drop(run_id)) or self.requests.ask(run_id, what):
             return
+        run = self.get(run_id)
         if not run.active:
             raise RunConflict(f"The run {run_id} is {run.status}; there is nothing to {what or 'resume'}.")
-        with self.writing(run_id) as db:
-            db.execute("UPDATE runs SET request = ? WHERE id = ?", (what, run_id))
+        if what == "step" and run.request in (None, "pause", "step"):
+            raise RunConflict(f"The run {run_id} has not paused yet. One step can be asked for once it has.")
+
+    def _drop(self, run_id: str) -> bool:
+        """End a run that still waits; a worker may claim it at any moment, and is then asked instead."""
+        try:
+            self._move(run_id, [Status.QUEUED], Status.STOPPED, finished=time.time(), request=None, result={})
+        except RunConflict:
+            return False
+        self.files.forget_checkpoints(run_id)
+        return True
 
     def history(self, run_id: str, *, after: int = 0) -> list[HistoryRow]:
         """Scalars of all steps with seq > `after`, in order."""
-        query = "SELECT seq, stage, step, seconds, scalars FROM history WHERE run = ? AND seq > ? ORDER BY seq"
+        known = "JOIN runs ON runs.id = history.run AND deleted IS NULL"
+        query = f"SELECT seq, stage, step, seconds, scalars FROM history {known} WHERE run = ? AND seq > ? ORDER BY seq"
         with self._database.connect() as db:
             rows = db.execute(query, (run_id, after)).fetchall()
         return [HistoryRow(r["seq"], r["stage"], r["step"], r["seconds"], json.loads(r["scalars"])) for r in rows]
-
-
-def _read(row: sqlite3.Row, known_methods: bool) -> Run:
-    """A record, or one that says why it cannot be read: of all others nothing is lost."""
-    try:
-        run = _to_run(row)
-        _demand_sense(run)
-        if known_methods and run.status in (Status.DONE, Status.STOPPED, Status.LOST):
-            methods.method_class(run.spec.method)
-        return run
-    except (ValueError, TypeError, KeyError, AttributeError, AffinityLabError) as error:
-        words = f"This record cannot be read ({type(error).__name__}: {error}). It can be exported or deleted."
-        spec = RunSpec(method="unknown", data=DataSpec("unknown"), params={})
-        described = {"message": words, "bad_input": False, "traceback": ""}
-        return Run(
-            id=row["id"], spec=spec, status=Status.BROKEN, created=0.0, reference=bool(row["reference"]), error=described
-        )
-
-
-def _demand_sense(run: Run) -> None:
-    """Refuse what pages would stumble over: times beyond all calendars."""
-    for time_ in (run.created, run.started, run.finished):
-        if time_ is not None and not 0 <= time_ < LAST_SECOND:
-            raise ValueError(f"a time of {time_!r}")
-
-
-def _to_run(row: sqlite3.Row) -> Run:
-    plain = dict(row)
-    for name in _JSON:
-        plain[name] = None if plain[name] is None else json.loads(plain[name])
-    spec = RunSpec.from_dict(json.loads(plain.pop("spec")))
-    spec = replace(spec, params=methods.current(spec.method, spec.params))  # names change; what was stored is read on
-    status = Status(plain.pop("status"))
-    return Run(spec=spec, status=status, reference=bool(plain.pop("reference")), **plain)

@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import methods, runs
-from core.common import InvalidInput
+from core.common import InvalidInput, read_only
 from core.explore import by_all_but_seed, differences, moved, paired
 from core.plots.lines import lines
 from core.plots.palette import colours
@@ -117,7 +117,7 @@ def offer_ladder(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if missing:
             about = "k-means to RGRL, each adding one idea; one after the other, with their presets."
-            if st.button("Run what is missing of the ladder", icon=":material/stairs:", help=about):
+            if st.button("Run what is missing of the ladder", icon=":material/stairs:", help=about, disabled=read_only()):
                 _queue_missing(run, missing)
             st.caption(f"Not run on these data yet: {titles}.")
         if waiting:

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import methods
-from core.common import AffinityLabError, UnknownName
+from core.common import AffinityLabError, UnknownName, read_only
 from core.plots.lines import line
 from core.plots.montage import grey_levels, montage
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
@@ -135,12 +135,12 @@ def part_words(part: str, how: Mapping[str, Any]) -> str:
 
 def controls(run: Run) -> None:
     """Pause, one step, stop, resume: requests in the store, which the worker obeys."""
-    if run.status == Status.LOST:
-        st.button(
-            "Resume from the last checkpoint", icon=":material/play_arrow:", key="resume_lost", on_click=_resume, args=(run.id,)
-        )
+    if run.resumable:
+        hint = None if store().files.checkpoints(run.id) else "There is no checkpoint yet, so it begins anew."
+        about: Any = {"icon": ":material/play_arrow:", "key": "resume_lost", "disabled": read_only(), "help": hint}
+        st.button("Resume from the last checkpoint", on_click=_resume, args=(run.id,), **about)
         return
-    if not (run.active or run.status == Status.QUEUED):
+    if read_only() or not (run.active or run.status == Status.QUEUED):
         return
     with st.container(horizontal=True, width="content"):
         if run.active:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core import methods, runs
-from core.common import InvalidInput
+from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.methods import Clusterer
 from core.runs import RunSpec
@@ -69,7 +69,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
     place = st.container() if follow else st.form(f"settings:{cls.name}")
     with place:
         with st.container(horizontal=True):
-            about: dict[str, Any] = {"type": "primary", "icon": ":material/rocket_launch:"}
+            about: dict[str, Any] = {"type": "primary", "icon": ":material/rocket_launch:", "disabled": read_only()}
             launch = st.button("Launch", **about) if follow else st.form_submit_button("Launch", **about)
             if not follow:
                 st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")

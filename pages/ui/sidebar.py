@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.common import READ_ONLY, read_only
 from core.runs import ACTIVE, Status, training_threads
 from pages.ui.state import queue, store
 
@@ -12,6 +13,8 @@ def sidebar() -> None:
     """Queue and machine at a glance, on every page."""
     queue()  # wakes the supervision on the first visit
     with st.sidebar:
+        if read_only():
+            st.caption(f":material/lock: Only for looking: `{READ_ONLY}` is set, so nothing is launched, changed or deleted.")
         _activity()
         _at_once()
         machine = store().notices.read("machine")
@@ -44,7 +47,7 @@ def _at_once() -> None:
         1,
         max(now, capacity.most),
         now,
-        disabled=capacity.fixed,
+        disabled=capacity.fixed or read_only(),
         help=f"How many runs train at the same time, each with {training_threads()} of the cores. The others wait. "
         "The environment variable `AFFINITY_LAB_WORKERS` fixes it.",
     )

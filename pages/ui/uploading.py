@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import datasets
-from core.common import InvalidInput
+from core.common import InvalidInput, ReadOnlyError
 
 MISSING = "There is no file yet. Choose one, and wait until all of it has arrived."
 
@@ -18,6 +18,6 @@ def stored_upload(file_key: str, problem_key: str, image_shape: tuple[int, ...] 
         return None
     try:
         return datasets.store_upload(file.name, file.getvalue(), image_shape=image_shape).stem
-    except InvalidInput as error:
+    except (InvalidInput, ReadOnlyError) as error:
         st.session_state[problem_key] = str(error)
         return None
