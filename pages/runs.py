@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.common import AffinityLabError, read_only
 from core.runs import Run, Status, export_run
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
+from pages.ui.runtable import groups, table
 from pages.ui.state import choose_data, choose_run, queue, store
 from pages.ui.text import plain
 
-
-def row(run: Run) -> dict[str, Any]:
-    metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
-    return {
-        "Status": str(run.status),
-        "Method": run.spec.method,
-        "Data": run.spec.data.label,
-        "n": run.result.get("n_samples"),
-        "K": run.result.get("n_clusters"),
-        "ACC": metrics.get("acc"),
-        "± seeds": spread.get("acc", {}).get("std"),
-        "NMI": metrics.get("nmi_geometric"),
-        "Silhouette": metrics.get("silhouette"),
-        "Seconds": run.result.get("seconds", {}).get("total"),
-        "Tags": run.tags,
-        "Notes": run.notes,
-        "Preset": run.spec.preset + (" (modified)" if run.spec.modified else ""),
-        "Seed": run.spec.seed,
-        "Alarms": len(run.alarms),
-        "Created": pd.Timestamp(run.created, unit="s"),
-        "Id": run.id,
-    }
+MOST_COMPARED = 8
 
 
 def filtered() -> list[Run]:
@@ -53,24 +31,6 @@ def filtered() -> list[Run]:
 
 def _haystack(run: Run) -> str:
     return " ".join([run.id, run.spec.method, run.spec.data.label, run.spec.preset, run.tags, run.notes, run.status]).lower()
-
-
-def table(runs: list[Run]) -> list[Run]:
-    """Show the runs and return those that are ticked."""
-    number = st.column_config.NumberColumn
-    columns = {name: number(format="%.4f") for name in ("ACC", "± seeds", "NMI", "Silhouette")}
-    columns |= {"Seconds": number(format="%.1f"), "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")}
-    event: Any = st.dataframe(
-        pd.DataFrame([row(run) for run in runs]),
-        column_config=columns,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        key=f"table:{hash(tuple(run.id for run in runs))}",  # another list, another selection: rows are positions
-        placeholder="–",
-        alt="Table of runs",
-    )
-    return [runs[i] for i in event.selection.rows if i < len(runs)]
 
 
 def actions(chosen: list[Run]) -> None:
@@ -94,6 +54,9 @@ def actions(chosen: list[Run]) -> None:
             if one.resumable and st.button("Resume", icon=":material/play_arrow:", disabled=read_only()):
                 queue().resume(one.id)
                 st.rerun()
+        elif st.button("Compare", icon=":material/compare:", type="primary", disabled=not comparable(chosen), help=WHICH):
+            st.session_state["compare"] = [run.id for run in chosen]
+            st.switch_page("pages/compare.py", query_params={"runs": ",".join(run.id for run in chosen)})
         count = "this run" if one is not None else f"{len(chosen)} runs"
         with st.popover(f"Delete {count}", icon=":material/delete:"):
             listed = ", ".join(f"`{run.id}`" for run in chosen[:5]) + (" …" if len(chosen) > 5 else "")
@@ -102,6 +65,15 @@ def actions(chosen: list[Run]) -> None:
                 delete(chosen)
     if one is not None:
         annotate(one)
+
+
+WHICH = "Two to eight finished runs on the same data."
+
+
+def comparable(chosen: list[Run]) -> bool:
+    """Whether runs can stand side by side."""
+    finished = all(run.over and run.result.get("metrics") for run in chosen)
+    return finished and len(chosen) <= MOST_COMPARED and len({run.result["fingerprint"] for run in chosen}) == 1
 
 
 def duplicate(run: Run) -> None:
@@ -178,6 +150,9 @@ found = filtered()
 if not found:
     st.info("No run matches." if store().runs() else "There are no runs yet.", icon=":material/info:")
     st.page_link("pages/train.py", label="Train one", icon=":material/play_circle:")
+    st.stop()
+if st.toggle("Group by all but the seed", key="runs_grouped", persist_state="session"):
+    groups(found)
     st.stop()
 ticked = table(found)
 if ticked:

@@ -1025,6 +1025,45 @@ def test_runs_are_filtered_and_references_hidden(visit: Callable[..., AppTest], 
     assert "No run matches" in texts(app)
 
 
+def test_runs_can_be_grouped_and_named_by_what_differs(visit: Callable[..., AppTest], store: RunStore) -> None:
+    accuracies = [store.get(finished_with(store, "ridge", seed)).result["metrics"]["acc"] for seed in (0, 1, 2)]
+    finished_with(store, "lsc", 0)
+    app = visit("runs")
+    names = list(app.dataframe[0].value["Run"])
+    assert len(set(names)) == 4 and sum("seed 1" in name for name in names) == 1
+    grouped = healthy(app.toggle(key="runs_grouped").set_value(True).run()).dataframe[0].value
+    ridge = grouped[grouped["training seeds"] == 3].iloc[0]
+    assert ridge["ACC"] == pytest.approx(np.mean(accuracies)) and ridge["± ACC"] == pytest.approx(np.std(accuracies))
+    assert len(grouped) == 2
+
+
+def test_a_sample_has_a_card_with_its_largest_affinities(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    for method in ("udll", "spectral", "kmeans"):
+        run = finished(method)
+        found, facts = explore.joined(store, run=run, sample=5) if method != "kmeans" else ({"nearest": []}, {})
+        app = AppTest.from_string(CARD.format(run=run), default_timeout=60).run()
+        assert "**Sample 5**: class 0" in texts(healthy(app))
+        assert (f"Row {facts['place'] + 1} of 48" in texts(app)) if facts else "Row" not in texts(app)
+        if facts:
+            A = explore.tasks._square(store, run, "affinity")
+            row = np.abs(np.asarray(A.toarray() if hasattr(A, "toarray") else A)[5])
+            row[5] = 0
+            np.testing.assert_allclose(np.sort(row)[::-1][: len(found["weights"])], found["weights"], rtol=1e-5)
+            assert 0 < len(found["nearest"]) <= 12
+
+
+CARD = """
+import streamlit as st
+from pages.ui.selection import selection
+from pages.ui.lab import Seen
+from pages.ui.state import load_data, store
+run = store().get("{run}")
+selection(run, load_data(run.spec.data), Seen([1, 5, 7], 5))
+"""
+
+
 def test_the_sidebar_says_how_many_runs_train_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def script() -> None:
         from pages.ui.sidebar import sidebar

@@ -220,6 +220,46 @@ def _picture(A: Any, groups: NDArray, pixels: int, chosen: list[int] | None) -> 
     return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
 
 
+def joined(store: RunStore, *, run: str, sample: int) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The samples that one sample has the largest affinity with.
+
+    Returns
+    -------
+    arrays
+        ``nearest`` (k,), by falling ``weights`` (k,); fewer than 12 where it is joined to fewer.
+    facts
+        ``place``, the position of the sample in the matrix ordered by cluster, and its ``size``; None outside the subset.
+
+    Raises
+    ------
+    DataError
+        If the run has no affinity.
+    """
+    final = store.files.arrays(run, "final", ("labels", "y", "rows"))
+    labels = numbered_labels(store, run, final["labels"], final.get("y"))
+    rows = final["rows"].astype(np.int64) if "rows" in final else np.arange(len(labels))
+    where = np.flatnonzero(rows == sample)
+    if not where.size:
+        return {"nearest": np.zeros(0, dtype=np.int64), "weights": np.zeros(0, dtype=np.float32)}, {"place": None, "size": 0}
+    weights = _affinities_of(store, run, int(where[0]))
+    weights[where[0]] = 0
+    best = np.argsort(-weights, kind="stable")[:NEIGHBORS_SHOWN]
+    best = best[weights[best] > 0]
+    order, _ = cluster_order(labels[rows])
+    facts = {"place": int(np.flatnonzero(order == where[0])[0]), "size": len(rows)}
+    return {"nearest": rows[best], "weights": weights[best].astype(np.float32)}, facts
+
+
+def _affinities_of(store: RunStore, run: str, row: int) -> NDArray:
+    """One row of the affinity, dense."""
+    W, C = _stored(store, run, "W"), _stored(store, run, "C")
+    if W is not None or (C is not None and affinity.form(C) == "anchors"):
+        B: Any = _anchor_factor(str(store.home), run)
+        return np.asarray((B @ B[[row]].T).toarray()).ravel()
+    A = _square(store, run, "affinity")
+    return np.abs(A[[row]].toarray()).ravel() if issparse(A) else np.abs(np.asarray(A[row], dtype=np.float64))
+
+
 def still(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """The last frame of a run that kept none: runs of an earlier version have no film."""
     record = store.get(run)
@@ -410,7 +450,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
-    "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview,
+    "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
 }  # fmt: skip
 _TELLING = frozenset({"embedding"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -69,7 +69,7 @@ def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, st
     # re-cluster the stored C without training
     page.get_by_text("Workbench", exact=True).click()
     expect(page.get_by_text("Worked out in")).to_be_visible()
-    clusters = page.get_by_label("clusters", exact=False).last
+    clusters = page.get_by_role("spinbutton", name=re.compile("clusters")).last
     clusters.fill("5")
     clusters.press("Enter")
     wait_until(lambda: len(list((server.home / "cache").glob("recluster-*.npz"))) == 2, 60)

@@ -5,6 +5,6 @@ a run that is over.
 """
 
 from pages.ui.lab.panel import Film, Seen, film_of, lab, pictures_of, single_frame
-from pages.ui.lab.stills import Stills
+from pages.ui.lab.stills import Stills, has_affinity
 
-__all__ = ["Film", "Seen", "Stills", "film_of", "lab", "pictures_of", "single_frame"]
+__all__ = ["Film", "Seen", "Stills", "film_of", "has_affinity", "lab", "pictures_of", "single_frame"]

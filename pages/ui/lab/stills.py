@@ -90,3 +90,8 @@ def matrix_of(run: Run, data: Dataset, stored: set[str]) -> str | None:
     if {"A", "A.row"} & stored or scope in ("full", "subset", "neighbors"):
         return "affinity"
     return "graph" if "W.row" in stored or scope == "anchors" else None
+
+
+def has_affinity(run: Run, data: Dataset) -> bool:
+    """Whether samples of a run are joined by weights."""
+    return matrix_of(run, data, set(store().files.array_names(run.id, "final"))) is not None
