@@ -365,7 +365,7 @@ def button(app: AppTest, label: str) -> Any:
 
 VIEWS = (
     "Scores", "Embedding", "Affinity", "Workbench", "Confusion", "Reconstructions", "Curves", "Retrieval", "Anchors", "Codes",
-    "New samples", "Record",
+    "New samples", "Figures", "Record",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Uses `core.runs` and every room below.
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, settings_of
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
+from core.explore.report import run_report
 from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
 from core.explore.tasks import (
     ANCHORS_SHOWN,
@@ -60,6 +61,7 @@ __all__ = [
     "recluster",
     "reference_runs",
     "retrieval",
+    "run_report",
     "run_scene",
     "scene",
     "settings_of",

@@ -257,7 +257,7 @@ def _affinities_of(store: RunStore, run: str, row: int) -> NDArray:
         B: Any = _anchor_factor(str(store.home), run)
         return np.asarray((B @ B[[row]].T).toarray()).ravel()
     A = _square(store, run, "affinity")
-    return np.abs(A[[row]].toarray()).ravel() if issparse(A) else np.abs(np.asarray(A[row], dtype=np.float64))
+    return np.abs(A[row]).astype(np.float64) if isinstance(A, np.ndarray) else np.abs(A[[row]].toarray()).ravel()
 
 
 def still(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:

@@ -16,6 +16,7 @@ from core.runs.painter import Painter, framed, n_groups, quantized, shown_sample
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
+from core.runs.reproduce import as_command, as_script
 from core.runs.spec import ACTIVE, LOOKS, OVER, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import available_cores, thread_variables, training_threads
@@ -39,6 +40,8 @@ __all__ = [
     "RunStore",
     "Status",
     "View",
+    "as_command",
+    "as_script",
     "available_cores",
     "check",
     "claim_for_this_process",

@@ -13,6 +13,7 @@ from pages.ui.anchors import anchors_view
 from pages.ui.atoms import codes_view
 from pages.ui.confusion import confusion_view
 from pages.ui.newsamples import new_samples_view
+from pages.ui.papers import papers_view
 from pages.ui.retrieval import retrieval_view
 from pages.ui.scorecard import scores_view
 
@@ -53,6 +54,7 @@ VIEWS: Sequence[View] = (
     View("Anchors", anchors_view, needs=frozenset({"S"})),
     View("Codes", codes_view, needs=frozenset({"D", "Z1"})),
     View("New samples", new_samples_view, title="New"),
+    View("Figures", papers_view),
     View("Record", views.record_view, title="Spec"),
 )
 
