@@ -24,6 +24,7 @@ from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, St
 from pages.ui import comparison
 from pages.ui.awaiting import about
 from pages.ui.naming import told_apart
+from pages.ui.symbols import plain_symbol
 from pages.ui.text import breakable
 from tests.conftest import ROOT
 
@@ -227,8 +228,8 @@ def test_the_form_has_one_widget_for_each_declared_parameter(visit: Callable[...
         ours = [key for key in keys if key.startswith(f"{method}:") and key.endswith(f":{name}")]
         assert len(ours) == (0 if name == "random_state" else 1), name
         if ours:
-            label = next(e.label for kind in kinds for e in getattr(app, kind) if e.key == ours[0])
-            assert f"${param.symbol}$" in label
+            shown = next(e for kind in kinds for e in getattr(app, kind) if e.key == ours[0])
+            assert f"${param.symbol}$" in shown.help and "$" not in shown.label and name.strip("_").split("_")[0] in shown.label
 
 
 def test_bounds_are_checked_on_the_server(visit: Callable[..., AppTest], store: RunStore) -> None:
@@ -359,6 +360,18 @@ def test_an_app_for_looking_says_so_and_offers_no_change(
 
 def button(app: AppTest, label: str) -> Any:
     return next(b for b in app.button if b.label == label)
+
+
+@pytest.mark.parametrize(
+    ("tex", "plainly"),
+    [
+        (r"\lambda_1", "λ₁"), ("K", "K"), (r"\lVert x \rVert", "‖x ‖"),
+        ("C^{(0)}", "C⁽⁰⁾"), ("C_{ii}=0", "Cᵢᵢ=0"), (r"\hat y", "y\u0302"),
+        (r"\mathrm{cut}", "cut"), (r"\eta(t)", "η(t)"), ("T_A", None), (r"f_\theta", None), (r"\unknown", None),
+    ],
+)  # fmt: skip
+def test_symbols_are_plain_characters_or_left_out(tex: str, plainly: str | None) -> None:
+    assert plain_symbol(tex) == plainly
 
 
 # ---- explore ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core.common import Param
+from pages.ui.symbols import plain_symbol
+from pages.ui.text import plain
 
 _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200
@@ -45,8 +47,10 @@ def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
 
 def widget(param: Param, value: Any, *, key: str) -> Any:
     """The widget of one parameter, holding `value` at first."""
-    label = f"${param.symbol}$ {param.name.replace('_', ' ')}" + (f" ({param.unit})" if param.unit else "")
-    meaning = f"{param.help} Allowed: {param.allowed}."
+    words, symbol = param.name.strip("_").replace("_", " "), plain_symbol(param.symbol)
+    label = f"{symbol} {words}" if symbol else words
+    label = plain(f"{label} ({param.unit})" if param.unit else label)
+    meaning = f"${param.symbol}$: {param.help} Allowed: {param.allowed}."
     about: dict[str, Any] = {"label": label, "help": meaning, "key": key, "persist_state": "session"}
     if param.kind == "flag":
         return st.toggle(value=bool(value), **about)

@@ -113,7 +113,7 @@ def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tu
 def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:
     """Seed, device, and how often to look."""
     meaning = "Seed of every random number of the run."
-    seed = st.number_input("$s$ seed", 0, runs.MAX_SEED, draft.get("seed", 0), help=meaning)
+    seed = st.number_input("seed", 0, runs.MAX_SEED, draft.get("seed", 0), help=meaning)
     devices = ["auto", "cpu", *(["cuda"] if queue().gpu_available() else [])]
     wanted = draft.get("device", "auto")
     place = devices.index(wanted) if wanted in devices else 0

@@ -223,9 +223,9 @@ def workbench_view(run: Run, data: Dataset) -> None:
         for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
             constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
-        constants["n_clusters"] = int(st.number_input("$K$ clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
+        constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
         constants["random_state"] = int(
-            st.number_input("$s$ seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
+            st.number_input("seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
         )
 
     about = _about("affinity", form, run, data)
