@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ",
+    "alpha": "α",
+    "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ",
     "mu": "μ", "nu": "ν", "rho": "ρ", "sigma": "σ", "tau": "τ", "varphi": "φ", "psi": "ψ", "omega": "ω", "Phi": "Φ", "ell": "ℓ",
 }  # fmt: skip
 _WORDS = {"lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "cdot": "·", "in": "∈", "partial": "∂"}
