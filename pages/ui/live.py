@@ -24,10 +24,10 @@ SCORES = {
     "nmi_geometric": ("NMI", "Normalised mutual information, geometric mean. Uses the labels to score."),
     "silhouette": ("Silhouette", "How well clusters are apart in the codes, -1 to 1. Needs no labels."),
     "diagonal_mass": (
-        "Diagonal",
+        "Diagonal of C",
         "Diagonal mass: share of C on its diagonal; near 1 means that samples explain only themselves.",
     ),
-    "block_diagonality": ("Blocks", "Block-diagonality: share of the affinity inside the clusters. Needs no labels."),
+    "block_diagonality": ("In clusters", "Block-diagonality: share of the affinity inside the clusters. Needs no labels."),
 }
 BADGES: dict[str, tuple[Any, str]] = {
     Status.QUEUED: ("gray", ":material/schedule:"),
@@ -195,7 +195,7 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
     with st.container(horizontal=True):
         for name, values in present.items():
             title, meaning = SCORES[name]
-            st.metric(title, f"{values[-1]:.3f}", help=meaning, width=96)
+            st.metric(title, f"{values[-1]:.3f}", help=meaning, width=118)
 
 
 def pictures(records: RunStore, run: Run) -> None:

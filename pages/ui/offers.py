@@ -53,9 +53,9 @@ VIEWS: Sequence[View] = (
     View("Retrieval", retrieval_view),
     View("Anchors", anchors_view, needs=frozenset({"S"})),
     View("Codes", codes_view, needs=frozenset({"D", "Z1"})),
-    View("New samples", new_samples_view, title="New"),
+    View("New samples", new_samples_view),
     View("Figures", papers_view),
-    View("Record", views.record_view, title="Spec"),
+    View("Record", views.record_view),
 )
 
 

@@ -61,7 +61,7 @@ def _row_of(run: Run, shown: Mapping[str, tuple[str, str]]) -> None:
     with st.container(horizontal=True):
         for name, (title, meaning) in shown.items():
             if name in metrics:
-                with st.container(width=150 if name in REST else 98):
+                with st.container(width=150 if name in REST else 118):
                     st.metric(title, f"{metrics[name]:.3f}", help=meaning)
                     if name in spread:
                         st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")

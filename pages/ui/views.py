@@ -232,7 +232,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
 
     def draw(answer: Answer) -> None:
         scores, before = answer.facts["scores"], run.result["metrics"]
-        wanted = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "block_diagonality": "Blocks"}
+        wanted = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "block_diagonality": "In clusters"}
         present = {name: title for name, title in wanted.items() if name in scores}
         for column, (name, title) in zip(st.columns(len(present)), present.items(), strict=True):
             change = scores[name] - before[name]

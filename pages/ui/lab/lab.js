@@ -215,7 +215,7 @@ class Lab {
       scatter.resize(each, height)
       matrix.resize(each, beside ? height : Math.min(each, height))
     }
-    this.timeline.resize(width - this.part("buttons").offsetWidth - 12, 56)
+    this.timeline.resize(narrow ? width : width - this.part("buttons").offsetWidth - 12, 56)
     const lower = narrow ? width : width * 0.46
     this.confusion.resize(lower, this.confusionHeight(lower))
     this.draw()
