@@ -17,7 +17,9 @@ import pytest
 
 from core import datasets
 from core.common import DataError
-from core.datasets import load, raw
+from core.datasets import checks, load
+
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
 
 RANDOM = np.random.default_rng(0)
 GOOD = RANDOM.normal(size=(12, 5))
@@ -322,7 +324,7 @@ def test_zip_bomb_is_not_expanded(tmp_path: Path) -> None:
     packed = deflated(header, 3 * 2**10)
     (tmp_path / "bomb.npz").write_bytes(zip_of("X.npy", packed, len(header) + 3 * 2**30))
     assert (tmp_path / "bomb.npz").stat().st_size < 5_000_000
-    cheaply(tmp_path / "bomb.npz", "3.0 GiB once expanded; at most 2 GiB")
+    cheaply(tmp_path / "bomb.npz", "3.0 GiB once expanded; at most 0.75 GiB")
 
 
 def test_zip_bomb_that_lies_in_its_directory(tmp_path: Path) -> None:
@@ -334,17 +336,17 @@ def test_zip_bomb_that_lies_in_its_directory(tmp_path: Path) -> None:
 
 def test_zip_that_holds_more_than_its_header_says(tmp_path: Path) -> None:
     header = npy_header((12, 5))
-    packed = deflated(header, 1000)
-    (tmp_path / "more.npz").write_bytes(zip_of("X.npy", packed, len(header) + 1000 * 2**20))
+    packed = deflated(header, 700)
+    (tmp_path / "more.npz").write_bytes(zip_of("X.npy", packed, len(header) + 700 * 2**20))
     cheaply(tmp_path / "more.npz", "takes .* bytes where its header asks for")
     (tmp_path / "tail.npz").write_bytes(zip_of("X.npy", packed, len(header) + 480))
     cheaply(tmp_path / "tail.npz")
 
 
 def test_eight_bit_arrays_count_as_float32(tmp_path: Path) -> None:
-    header = npy_header((2**10, 2**20), "|u1")
-    (tmp_path / "bytes.npz").write_bytes(zip_of("X.npy", deflated(header, 2**10), len(header) + 2**30))
-    cheaply(tmp_path / "bytes.npz", "4.0 GiB once expanded")
+    header = npy_header((2**9, 2**20), "|u1")
+    (tmp_path / "bytes.npz").write_bytes(zip_of("X.npy", deflated(header, 2**9), len(header) + 2**29))
+    cheaply(tmp_path / "bytes.npz", "2.0 GiB once expanded")
 
 
 @pytest.mark.parametrize("shape", [(10**12, 10**12), (-4, 5), (0, 5), (12, 0)])
@@ -386,10 +388,8 @@ def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
 
 
 def test_keys_that_say_nothing(tmp_path: Path) -> None:
-    np.savez(tmp_path / "keys.npz", a=GOOD, b=LABELS)
-    refused(tmp_path / "keys.npz", "under one of images, fea, X, img. It holds 'a', 'b'")
-    np.savez(tmp_path / "both.npz", X=GOOD, fea=GOOD)
-    refused(tmp_path / "both.npz", "one array of samples")
+    np.savez(tmp_path / "keys.npz", a=GOOD, b=GOOD)
+    refused(tmp_path / "keys.npz", "under one of images, .* two or more axes. It holds 'a', 'b'")
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ def test_parquet_with_too_many_columns(tmp_path: Path) -> None:
 def test_parquet_of_run_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "runs.parquet", np.zeros((1_000_000, 2), np.int8))
     assert path.stat().st_size < 50_000
-    monkeypatch.setattr(raw, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(checks, "MAX_BYTES", 2**20)
     cheaply(path, "GiB once expanded")
 
 
@@ -434,10 +434,10 @@ def test_parquet_of_one_long_label(tmp_path: Path) -> None:
 def test_parquet_of_lists(tmp_path: Path) -> None:
     import pandas as pd
 
-    pd.DataFrame({"a": [[1, 2]] * 6, "label": [0, 1] * 3}).to_parquet(tmp_path / "lists.parquet")
-    refused(tmp_path / "lists.parquet", "Column 'a' holds list")
+    pd.DataFrame({"a": [[1, 2], [1]] * 3, "label": [0, 1] * 3}).to_parquet(tmp_path / "lists.parquet")
+    refused(tmp_path / "lists.parquet", "'a': holds lists of different lengths")
     pd.DataFrame({"a": range(6), "label": [[1, 2]] * 6}).to_parquet(tmp_path / "labels.parquet")
-    refused(tmp_path / "labels.parquet", "labels must be whole numbers or text. Column 'label' holds list")
+    refused(tmp_path / "labels.parquet", "labels must be whole numbers or text.* Column 'label' holds lists")
 
 
 @pytest.mark.parametrize(
@@ -447,10 +447,8 @@ def test_parquet_of_lists(tmp_path: Path) -> None:
         ("a,b\n1,2\n3,4\n5,6,7\n8,9\n", "fields"),
         ("a,b\n1,2,3\n4,5,6\n7,8,9\n1,1,1\n", "as many fields as its first row, 2"),
         ("a,b\n1,2\n3\n4,5\n6,7\n", "1 of 8 are not; the first is nan at sample 2, feature 2"),
-        (",a,b\n0,1,2\n1,3,4\n2,5,6\n3,7,8\n", "column 1 has no name"),
-        ("a,label,class\n1,2,3\n1,2,3\n1,2,3\n1,2,3\n", "It has 'label', 'class'"),
         ("label\n1\n2\n1\n2\n", "no column of features"),
-        ("a,b\n1,x\n2,y\n3,z\n4,w\n", "Column 'b' holds 'x' at sample 1"),
+        ("a,b\nu,x\nv,y\nw,z\nq,w\n", "no column of features .* 'a': text. 'b': text"),
         ("a,b\n1,2\n2,3\n3,<b>\n4,5\n", "Column 'b' holds '<b>' at sample 3"),
         ("a,b\n", "at least 4 samples"),
         ("\n\n\n", "Its first row is empty"),
@@ -462,18 +460,6 @@ def test_parquet_of_lists(tmp_path: Path) -> None:
 def test_broken_tables(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(text)
     refused(tmp_path / "table.csv", message)
-
-
-def test_a_pandas_index_in_parquet(tmp_path: Path) -> None:
-    import pandas as pd
-
-    pd.DataFrame({"a": range(6)}, index=list(range(1, 7))).to_parquet(tmp_path / "index.parquet")
-    refused(tmp_path / "index.parquet", "has no name; if it is a pandas index")
-
-
-def test_text_that_is_no_utf8(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes("größe,b\n1,2\n3,4\n5,6\n7,8\n".encode("latin-1"))
-    refused(tmp_path / "latin.csv", "cannot be read as a CSV table")
 
 
 # --- .mat ------------------------------------------------------------------------------------------------------------
@@ -501,7 +487,7 @@ def test_sparse_mat(tmp_path: Path) -> None:
     from scipy.sparse import csc_array
 
     savemat(tmp_path / "sparse.mat", {"fea": csc_array((10**5, 10**5))})
-    cheaply(tmp_path / "sparse.mat", "in a full array, not 'sparse'")
+    cheaply(tmp_path / "sparse.mat", "which is sparse, of shape .100000, 100000. would take")
 
 
 def element(kind: int, content: bytes) -> bytes:
@@ -521,7 +507,7 @@ def mat_of(shape: tuple[int, int], data: bytes, zeros: int = 0) -> bytes:
 def test_mat_bomb(tmp_path: Path) -> None:
     (tmp_path / "bomb.mat").write_bytes(mat_of((2**17, 3 * 2**10), struct.pack("<II", 9, 3 * 2**30), 3 * 2**10))
     assert (tmp_path / "bomb.mat").stat().st_size < 5_000_000
-    cheaply(tmp_path / "bomb.mat", "'fea' of shape .131072, 3072. would take 3.0 GiB")
+    cheaply(tmp_path / "bomb.mat", "'fea' of shape .131072, 3072. would take 4.5 GiB")
 
 
 @pytest.mark.parametrize(
@@ -553,13 +539,6 @@ def test_mat_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     content[place : place + 8] = struct.pack("<II", 9, 2**32 - 8)
     (tmp_path / "liar.mat").write_bytes(content)
     cheaply(tmp_path / "liar.mat")
-
-
-def test_old_mat(tmp_path: Path) -> None:
-    from scipy.io import savemat
-
-    savemat(tmp_path / "old.mat", {"fea": GOOD}, format="4")
-    refused(tmp_path / "old.mat", "version 5 or later")
 
 
 def test_hdf5_with_other_classes(tmp_path: Path) -> None:
@@ -646,7 +625,7 @@ def test_upload_names_cannot_leave_the_folder(filename: str, app_home: Path, tmp
     content = write(tmp_path / "good.npz", GOOD, LABELS).read_bytes()
     path = datasets.store_upload(filename, content)
     assert stored(app_home) == [path] and path.parent == app_home / "data" / "uploads"
-    assert len(path.name) <= 60 and path.stem.replace("-", "").replace("_", "").isalnum() and path.name.isascii()
+    assert len(path.name) <= 60 and path.stem.replace("-", "").replace("_", "").isalnum()
     assert load(path.stem).n_samples == 12
 
 
@@ -656,7 +635,7 @@ def test_uploads_of_other_kinds(filename: str, app_home: Path, tmp_path: Path) -
     if filename == "data.npz/":
         assert datasets.store_upload(filename, content).stem.startswith("data-")
         return
-    with pytest.raises(DataError, match=r"must end in one of .npz, .csv, .parquet, .mat"):
+    with pytest.raises(DataError, match=r"must end in one of .npz, .npy, .csv"):
         datasets.store_upload(filename, content)
     assert stored(app_home) == []
 
