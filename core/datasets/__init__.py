@@ -120,12 +120,12 @@ def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
     learnt, title = _read(model.name, Choices())
     if spec.name == model.name:
         return prepare_like(learnt, spec, title, learnt, model)
-    raw, title = _read(spec.name, Choices(new=True, columns=learnt.columns), of_files=learnt.image_shape)
+    raw, title = _read(spec.name, Choices(new=True, columns=learnt.columns), of_pictures=learnt.image_shape)
     return prepare_like(raw, spec, title, learnt, model)
 
 
-def _read(name: str, choices: Choices, of_files: tuple[int, ...] | None = None) -> tuple[RawData, str]:
-    """The content behind a name, and its title; what the app did not check before is read apart, with images of a shape."""
+def _read(name: str, choices: Choices, of_pictures: tuple[int, ...] | None = None) -> tuple[RawData, str]:
+    """The content behind a name, and its title; what the app has not checked before is read apart, and pictures brought to a size."""
     known = {listed.name: listed for listed in entries()}
     if name in known:
         if choices.image_shape not in (None, known[name].shape):
@@ -135,8 +135,8 @@ def _read(name: str, choices: Choices, of_files: tuple[int, ...] | None = None) 
     if upload is not None:
         return read_here(upload, replace(choices, columns=())), upload.stem
     if "\0" not in name and (is_data_file(name) or len(Path(name).parts) > 1):
-        chosen = choices if of_files is None else replace(choices, image_shape=of_files)
-        return read_file(name, chosen), tidy(Path(name).stem)
+        pictures = Path(name).is_dir() or Path(name).suffix.lower() == ".zip"
+        return read_file(name, replace(choices, image_shape=of_pictures) if pictures else choices), tidy(Path(name).stem)
     raise UnknownName("data set", name, dataset_names())
 
 

@@ -53,7 +53,7 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
     DataError
         If the new samples have another shape.
     """
-    raw = _in_the_order_of(raw, spec, model)
+    raw = _unfolded(_in_the_order_of(raw, spec, model), model)
     if raw.X.shape[1] != model.X.shape[1] or raw.image_shape != model.image_shape:
         raise DataError(
             f"The new samples must be {_shape(model)}, like those of {model_spec.name!r}. Got {_shape(raw)} in {spec.name!r}."
@@ -68,6 +68,14 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
         spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling, attributes=attributes, columns=raw.columns,
         notes=(*raw.notes, *([note] if note else [])),
     )  # fmt: skip
+
+
+def _unfolded(raw: RawData, model: RawData) -> RawData:
+    """Rows that are as long as a flattened picture of the model are such pictures."""
+    if raw.image_shape is not None or model.image_shape is None or raw.X.shape[1] != model.X.shape[1]:
+        return raw
+    shape = " x ".join(map(str, model.image_shape))
+    return replace(raw, image_shape=model.image_shape, notes=(*raw.notes, f"Rows are taken for flattened images of {shape}."))
 
 
 def _in_the_order_of(raw: RawData, spec: DataSpec, model: RawData) -> RawData:

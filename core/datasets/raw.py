@@ -134,13 +134,19 @@ def _features(source: str, data: NDArray[Any], choices: Choices) -> tuple[NDArra
         raise DataError(f"{source}: at least {least} samples of at least 1 feature are needed. Got {data.shape}.")
     check_size(source, "the array of samples", data.shape, data.itemsize)
     shape = _image_shape(source, data.shape, choices.image_shape)
+    _check_differing(source, data, choices)
     flat = data.reshape(len(data), -1)
     with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(flat, dtype=np.uint8 if data.dtype == np.uint8 else np.float32)
     check_finite(source, flat, X)
-    if not choices.new and X.min() == X.max():
-        raise DataError(f"{source}: every value is {X.flat[0]:g}, so there is nothing to cluster.")
+    _check_differing(source, X, choices)
     return X, shape
+
+
+def _check_differing(source: str, values: NDArray[Any], choices: Choices) -> None:
+    """Refuse one value everywhere: before a copy is made, and again as it is kept."""
+    if not choices.new and values.min() == values.max():
+        raise DataError(f"{source}: every value is {values.flat[0]:g}, so there is nothing to cluster.")
 
 
 def check_finite(source: str, stored: NDArray[Any], X: NDArray[Any]) -> None:

@@ -103,8 +103,10 @@ def roles(source: str, table: Table, choices: Choices) -> Roles:
         numbering = []
     features = [name for name in features if name not in numbering]
     if not features:
-        raise DataError(f"{source} has no column of features beside its labels: they must be real numbers. "
-            f"It has {listed(names)}.{_reasons(ignored)}")
+        raise DataError(
+            f"{source} has no column of features beside its labels: they must be real numbers. "
+            f"It has {listed(names)}.{_reasons(ignored)}"
+        )
     return Roles(label, attributes, tuple(features), tuple(numbering), ignored)
 
 
