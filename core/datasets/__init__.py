@@ -23,7 +23,7 @@ from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
 from core.datasets.table import recommends_standard
-from core.datasets.uploads import find_upload, import_file, put_down, store_upload, store_uploads, uploads
+from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
 
 __all__ = [
     "MAX_NOISE",
@@ -53,6 +53,7 @@ __all__ = [
     "put_down",
     "read_file",
     "recommends_standard",
+    "sample_shape",
     "store_upload",
     "store_uploads",
     "uploads",
@@ -125,7 +126,7 @@ def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
 
 
 def _read(name: str, choices: Choices, of_pictures: tuple[int, ...] | None = None) -> tuple[RawData, str]:
-    """The content behind a name, and its title; what the app has not checked before is read apart, and pictures brought to a size."""
+    """The content behind a name, and its title; what the app has not checked is read apart, and pictures get a size."""
     known = {listed.name: listed for listed in entries()}
     if name in known:
         if choices.image_shape not in (None, known[name].shape):

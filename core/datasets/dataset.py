@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
+from core.datasets.peculiar import peculiarities
 from core.datasets.raw import Attribute
 
 Scaling = Literal["unit", "standard", "l2", "none"]
@@ -87,6 +88,11 @@ class Dataset:
         if self.y is not None:
             digest.update(np.ascontiguousarray(self.y).data)
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def peculiarities(self) -> list[str]:
+        """Sentences on equal samples and on features that never change."""
+        return peculiarities(self.X)
 
     @cached_property
     def _range(self) -> tuple[float, float]:

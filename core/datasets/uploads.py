@@ -15,6 +15,7 @@ from core.common import DataError, home
 from core.datasets.apart import store_file
 from core.datasets.checks import MAX_FILE
 from core.datasets.choices import Choices
+from core.datasets.npz import list_npz
 from core.datasets.pictures import PICTURES
 from core.datasets.readers import check_suffix
 
@@ -39,6 +40,16 @@ def find_upload(name: str) -> Path | None:
     """The file of an upload by its name."""
     path = uploads_folder() / f"{name}.npz"
     return path if _STEM.fullmatch(name) and path.is_file() else None
+
+
+def sample_shape(path: Path) -> tuple[int, ...] | None:
+    """The shape of one sample of an upload, by its header; None where the file is broken, which is told when it is loaded."""
+    try:
+        stored = list_npz(path)
+    except DataError:
+        return None
+    samples = stored.get("images") or stored.get("X")
+    return None if samples is None else samples.shape[1:]
 
 
 def store_upload(
