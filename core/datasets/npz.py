@@ -44,7 +44,7 @@ def list_npz(path: Path) -> dict[str, Stored]:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, source)
             stored = {key: _stored(archive, path, info, source) for key, info in members.items() if key != ABOUT_KEY}
-    return _as_matrix(source, stored) if set(stored) == _SPARSE else stored
+    return _as_matrix(source, stored) if set(stored) >= _SPARSE else stored
 
 
 def read_npz(path: Path, choices: Choices) -> RawData:

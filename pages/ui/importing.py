@@ -19,8 +19,8 @@ from pages.ui.uploading import given_files, stored_upload
 FORMATS = (
     "Arrays (.npz, .npy, .mat, .h5ad, IDX), tables (.csv, .tsv, .txt, .csv.gz, .parquet) and pictures (a .zip, or several at "
     "once; folders are classes). Samples are found under names like `X`, `images`, `fea` or `data`; classes under `label`, "
-    "`y`, `class`, `target`, `gnd`, `species` and the like. Further columns of labels are named `label_<name>`: they colour and "
-    "score, nothing learns from them. Files stay on this machine."
+    "`y`, `class`, `target`, `gnd`, `species` and the like. Further columns of labels are named `label_<name>`: they colour "
+    "and score, nothing learns from them. Files stay on this machine."
 )
 GUESSED, NONE = "as found", "none"
 
