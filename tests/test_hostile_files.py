@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import time
@@ -18,6 +17,7 @@ import pytest
 from core import datasets
 from core.common import DataError
 from core.datasets import checks, load
+from tests.hostile import deflated, mat_of, npy_header, zip_of
 
 pytestmark = pytest.mark.usefixtures("read_in_this_process")
 
@@ -296,29 +296,6 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def npy_header(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": descr, "fortran_order": False, "shape": shape})
-    return stream.getvalue()
-
-
-def zip_of(name: str, packed: bytes, size: int, *, flags: int = 0) -> bytes:
-    """A zip of one deflated member, put together by hand so that it can lie."""
-    encoded = name.encode()
-    fields = struct.pack("<HHHHHIIIHH", 20, flags, 8, 0, 0, 0, len(packed), size, len(encoded), 0)
-    local = b"PK\x03\x04" + fields + encoded + packed
-    central = b"PK\x01\x02" + struct.pack("<H", 20) + fields + struct.pack("<HHHII", 0, 0, 0, 0, 0) + encoded
-    return local + central + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
-
-
-def deflated(start: bytes, zeros: int) -> bytes:
-    """`start` and then so many mebibytes of zeros, deflated: one packed mebibyte repeated, so it takes no time."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return head + block * zeros + packer.flush()
-
-
 def test_zip_bomb_is_not_expanded(tmp_path: Path) -> None:
     header = npy_header((3 * 2**17, 1024))
     packed = deflated(header, 3 * 2**10)
@@ -488,20 +465,6 @@ def test_sparse_mat(tmp_path: Path) -> None:
 
     savemat(tmp_path / "sparse.mat", {"fea": csc_array((10**5, 10**5))})
     cheaply(tmp_path / "sparse.mat", "which is sparse, of shape .100000, 100000. would take")
-
-
-def element(kind: int, content: bytes) -> bytes:
-    return struct.pack("<II", kind, len(content)) + content
-
-
-def mat_of(shape: tuple[int, int], data: bytes, zeros: int = 0) -> bytes:
-    """A deflated MATLAB file with one variable of doubles, put together by hand so that it can lie."""
-    head = element(6, struct.pack("<II", 6, 0)) + element(5, struct.pack("<ii", *shape))
-    head += struct.pack("<I", 3 << 16 | 1) + b"fea\0" + data
-    packer = zlib.compressobj(9)
-    packed = packer.compress(element(14, head)) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH) if zeros else b""
-    return b"MATLAB 5.0".ljust(124) + b"\0\1IM" + element(15, packed + block * zeros + packer.flush())
 
 
 def test_mat_bomb(tmp_path: Path) -> None:

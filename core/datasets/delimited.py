@@ -25,6 +25,7 @@ from core.datasets.table import Cells, Numbers, Table, Unusable, contents, label
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_TEXT = 2**29
 _CELLS = 2**21
 _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", "?")
 
@@ -41,6 +42,8 @@ def table_of_text(path: Path, choices: Choices) -> Table:
     """The columns of a text table."""
     source = quoted(path)
     with refusing_damage(source, "a CSV table"):
+        if path.stat().st_size > MAX_TEXT:
+            raise DataError(f"{source} holds more than {MAX_TEXT // 2**20} MB of text.")
         written = dialect(path, source)
         words = label_columns(source, written.names, choices)
         check_size(source, "the table", (written.n_lines, len(written.names)), 8)

@@ -163,14 +163,15 @@ def _check_header(source: str, names: Sequence[str], below: Sequence[list[str]])
 
 def _different(names: Sequence[str]) -> list[str]:
     """Names that stand twice get a number."""
+    taken, copies = set(names), Counter[str]()
     found: list[str] = []
-    seen: set[str] = set()
     for name in names:
-        count, title = 1, name
-        while title in seen:
-            count += 1
-            title = f"{name}.{count - 1}"
-        seen.add(title)
+        title = name
+        while copies[name] and title in taken:
+            title = f"{name}.{copies[name]}"
+            copies[name] += 1
+        copies[name] += not copies[name]
+        taken.add(title)
         found.append(title)
     return found
 

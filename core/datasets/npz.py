@@ -26,11 +26,10 @@ from core.datasets.choices import Choices, check_range
 from core.datasets.names import simple
 from core.datasets.raw import RawData, assemble
 from core.datasets.sparse import full
+from core.datasets.zips import check_directory
 
 MAX_MEMBERS = 100
-_MAX_DIRECTORY = 2**20
 _MAX_ABOUT, _MAX_NOTES = 2**22, 30
-_END, _END_SIZE, _LOCATOR, _LOCATOR_SIZE = b"PK\x05\x06", 22, b"PK\x06\x07", 20
 ABOUT_KEY = "about_this_import"
 _SPARSE = {"format", "shape", "data", "indices", "indptr"}
 _TYPES = {"b": "yes or no", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "U": "text", "S": "text"}
@@ -40,7 +39,7 @@ def list_npz(path: Path) -> dict[str, Stored]:
     """The arrays of an archive by their headers."""
     source = quoted(path)
     with refusing_damage(source, "an .npz archive", TokenError):
-        _check_directory(path, source)
+        check_directory(path, source, MAX_MEMBERS)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, source)
             stored = {key: _stored(archive, path, info, source) for key, info in members.items() if key != ABOUT_KEY}
@@ -129,22 +128,6 @@ def from_about(raw: RawData, said: dict[str, Any]) -> RawData:
         test=None if start is None else np.arange(start, len(raw.X)),
         notes=tuple(tidy_sentence(str(note)) for note in said["notes"][:_MAX_NOTES]),
     )
-
-
-def _check_directory(path: Path, source: str) -> None:
-    """Refuse a zip whose directory alone would fill the memory; `zipfile` reads all of it."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - 2**16 - _END_SIZE - _LOCATOR_SIZE))
-        tail = stream.read()
-    place = tail.rfind(_END)
-    if place < 0 or len(tail) - place < _END_SIZE:
-        raise DataError(f"{source} is not an .npz archive: it has no zip directory, or was cut off.")
-    n_members = int.from_bytes(tail[place + 10 : place + 12], "little")
-    directory = int.from_bytes(tail[place + 12 : place + 16], "little")
-    zip64 = tail[max(0, place - _LOCATOR_SIZE) : place].startswith(_LOCATOR)
-    if n_members > MAX_MEMBERS or directory > _MAX_DIRECTORY or zip64:
-        raise DataError(f"{source} lists {n_members} members in {directory} bytes; at most {MAX_MEMBERS} are allowed.")
 
 
 def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:

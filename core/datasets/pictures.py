@@ -23,15 +23,18 @@ from core.datasets.choices import NO_LABEL, Choices
 from core.datasets.labels import Coded
 from core.datasets.raw import Contents, RawData, assemble
 from core.datasets.words import coded_words
+from core.datasets.zips import check_directory
 
 if TYPE_CHECKING:
     from PIL import Image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-MAX_PICTURES, MAX_PIXELS, MAX_ALL_PIXELS = 100_000, 2**26, 2**31
+MAX_PICTURES, MAX_PIXELS, MAX_ALL_PIXELS = 65_000, 2**26, 2**30
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+_ORIENTATION, _SIDEWAYS = 0x0112, 5
 _LARGEST_KEPT, _SIDE = 128, 64
-_MAX_DIRECTORY, _MAX_PACKED = 2**26, 2**26
+_MAX_PACKED = 2**26
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def read_pictures(path: Path, choices: Choices) -> RawData:
     with refusing_damage(source, "pictures"):
         if path.is_dir():
             return _read(source, _Folder(path), choices)
+        check_directory(path, source, MAX_PICTURES)
         with zipfile.ZipFile(path) as archive:
             return _read(source, _Zip(archive, source), choices)
 
@@ -66,6 +70,7 @@ def list_pictures(path: Path) -> list[str]:
     with refusing_damage(source, "pictures"):
         if path.is_dir():
             return [str(picture.name) for picture in _usable(source, _Folder(path))]
+        check_directory(path, source, MAX_PICTURES)
         with zipfile.ZipFile(path) as archive:
             return [str(picture.name) for picture in _usable(source, _Zip(archive, source))]
 
@@ -150,13 +155,14 @@ def _declared(source: str, album: Album, chosen: Sequence[Picture]) -> tuple[Cou
     for picture in chosen:
         with _opened(source, album, picture) as image:
             width, height = image.size
-            turned = image.getexif().get(0x0112, 1) >= 5
-            colour |= image.mode not in ("1", "L", "LA", "I", "I;16", "F")
-        total += width * height
-        if width * height > MAX_PIXELS or total > MAX_ALL_PIXELS:
-            raise DataError(
-                f"{source}: the picture {tidy(picture.name.name)!r} of {width} x {height} pixels is too large, or all are."
-            )
+            total += width * height
+            if width * height > MAX_PIXELS or total > MAX_ALL_PIXELS:
+                raise DataError(
+                    f"{source}: the picture {tidy(picture.name.name)!r} has {width} x {height} pixels; at most {MAX_PIXELS} "
+                    f"are allowed, and {MAX_ALL_PIXELS} of all pictures."
+                )
+            turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION, 1) >= _SIDEWAYS  # others would be decoded
+            colour |= image.mode not in _GREY
         sizes[(width, height) if turned else (height, width)] += 1
     return sizes, colour
 

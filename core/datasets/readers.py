@@ -11,7 +11,7 @@ from pathlib import Path
 from core.common import DataError
 from core.datasets.checks import MAX_FILE, quoted, refusing_damage
 from core.datasets.choices import Choices
-from core.datasets.delimited import read_text
+from core.datasets.delimited import MAX_TEXT, read_text
 from core.datasets.h5ad import read_h5ad
 from core.datasets.idx import is_idx_name, read_idx
 from core.datasets.mat import read_mat
@@ -21,7 +21,6 @@ from core.datasets.pictures import read_pictures
 from core.datasets.raw import RawData
 
 Reader = Callable[[Path, Choices], RawData]
-MAX_TEXT = 2**29
 _PIECE = 2**20
 _TEXTS = (".csv", ".tsv", ".txt")
 _READERS: dict[str, Reader] = {
