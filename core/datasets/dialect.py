@@ -69,6 +69,8 @@ def _first_line(path: Path, source: str, encoding: str) -> str:
         line = stream.readline(_MAX_HEADER + 1)
     n_columns = max(line.count(mark.encode()) for mark in _SEPARATORS[:-1]) + 1
     if n_columns > MAX_COLUMNS or len(line) > _MAX_HEADER:
+        if n_columns <= MAX_COLUMNS:
+            raise DataError(f"{source} must begin with a row of column names. Its first row has more than {_MAX_HEADER} bytes.")
         more = "more than " if len(line) > _MAX_HEADER else ""
         raise DataError(f"{source} has {more}{n_columns} columns; at most {MAX_COLUMNS} are allowed.")
     return line.decode(encoding, errors="ignore")
