@@ -267,6 +267,7 @@ CASES = [
     ),
     Case("text.csv", text(rows(header="p,q,r,s,t,u,kind", y=WORDS)), X, Y, words="'kind' is the label"),
     Case("two.csv", text(rows(header="p,q,r,s,t,class,label")), X[:, :5], Y, words="'class' (another column of labels)"),
+    Case("twins.csv", text(rows(header="p,p,r,r,r,u,label")), X, Y),
     Case("kept.csv", text(rows(header="p,q,r,s,t,class,label")), X, Y, choices={"keep": ("class",)}),
     Case("coordinates.csv", text(rows(header="x,y,r,s,t,u,label")), X, Y),
     Case("points.csv", text("x,y\n" + "\n".join(f"{a},{b}" for a, b in X[:, :2])), X[:, :2]),
@@ -343,6 +344,22 @@ def test_a_file_is_read_to_what_it_says_or_refused_in_words(case: Case, tmp_path
         np.testing.assert_array_equal(raw.y, case.y)
     assert case.words in " ".join(raw.notes) or re.search(case.words, " ".join(raw.notes)), raw.notes
     assert look(path, choices)["parts"], "what was found can be shown"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.refused], ids=lambda case: case.name)
+def test_a_file_that_is_cut_or_changed_anywhere_raises_nothing_else(case: Case, tmp_path: Path) -> None:
+    path, random = tmp_path / case.name, np.random.default_rng(11)
+    case.write(path)
+    good = path.read_bytes()
+    for _ in range(3):
+        changed = bytearray(good[: random.integers(1, len(good) + 1)])
+        changed[random.integers(len(changed))] = int(random.integers(256))
+        path.write_bytes(changed)
+        for read in (read_here, look):
+            try:
+                read(path, Choices(**case.choices))
+            except DataError:
+                continue
 
 
 def test_the_cases_are_many_and_all_different() -> None:

@@ -39,8 +39,9 @@ def read_idx(path: Path, choices: Choices) -> RawData:
 
 def list_idx(path: Path) -> dict[str, Stored]:
     """The one array of an IDX file."""
-    with _open(path) as stream:
-        shape, dtype = _declared(stream, quoted(path))
+    source = quoted(path)
+    with refusing_damage(source, "an IDX file"), _open(path) as stream:
+        shape, dtype = _declared(stream, source)
     return {"images": Stored(shape, str(dtype), lambda: idx_array(path))}
 
 
