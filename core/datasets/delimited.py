@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MIN_SAMPLES, check_size, quoted, refusing_damage, tidy
 from core.datasets.choices import Choices
+from core.datasets.columns import Cells, Numbers, Table, Unusable
 from core.datasets.dialect import Dialect, dialect
 from core.datasets.labels import Coded, check_classes
 from core.datasets.raw import RawData, assemble
-from core.datasets.table import Cells, Numbers, Table, Unusable, contents, label_columns
+from core.datasets.roles import label_columns
+from core.datasets.table import contents
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.common import DataError
 from core.datasets.checks import MAX_COLUMNS, tidy
-from core.datasets.table import is_number
+from core.datasets.columns import is_number
 
 _MAX_HEADER, _CHUNK, _LINES, _HEAD = 2**22, 2**24, 20, 2**23
 _SEPARATORS = (",", ";", "\t", "|", " ")

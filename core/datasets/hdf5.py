@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.arrays import Stored
 from core.datasets.checks import MAX_BYTES, check_size, tidy
-from core.datasets.mat5 import NUMERIC
+from core.datasets.elements import NUMERIC
 from core.datasets.sparse import full
 from core.datasets.words import coded_words, rows_of_text
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.datasets.arrays import Stored
 from core.datasets.checks import listed, quoted, tidy
 from core.datasets.choices import Choices
+from core.datasets.columns import Cells, Numbers, Unusable, is_yes_no
 from core.datasets.delimited import table_of_text
 from core.datasets.h5ad import list_h5ad
 from core.datasets.idx import list_idx
@@ -21,7 +22,7 @@ from core.datasets.npz import list_npy, list_npz
 from core.datasets.parquet import table_of_parquet
 from core.datasets.pictures import list_pictures
 from core.datasets.readers import check_file, check_suffix, unpacked
-from core.datasets.table import Cells, Numbers, Roles, Unusable, is_yes_no, roles
+from core.datasets.roles import Roles, roles
 
 MOST = 500
 _SHOWN = 5

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MAX_COLUMNS, check_size, quoted, refusing_damage, tidy
 from core.datasets.choices import Choices
+from core.datasets.columns import Cells, Numbers, Table, Unusable
 from core.datasets.labels import Coded, check_classes
 from core.datasets.raw import RawData, assemble
-from core.datasets.table import Cells, Numbers, Table, Unusable, contents, label_columns
+from core.datasets.roles import label_columns
+from core.datasets.table import contents
 
 if TYPE_CHECKING:
     import pyarrow as pa
