@@ -240,6 +240,17 @@ def test_what_is_wrong_with_an_import_is_told_at_once_and_goes_with_the_file(vis
     assert not healthy(app).error and datasets.load(app.session_state["data"]["name"]).image_shape == (1, 2)
 
 
+def test_arrays_that_no_name_tells_of_are_chosen(visit: Callable[..., AppTest], tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    np.savez(tmp_path / "two.npz", first=X, second=X + 1, third=np.arange(12) % 2)
+    app = bring(visit("data"), "two.npz", (tmp_path / "two.npz").read_bytes())
+    for label, chosen in (("Samples", "second"), ("Classes", "third")):
+        next(box for box in app.selectbox if box.label == label).set_value(chosen)
+    button(app, "Read the file").click().run()
+    assert "Not used: 'first'." in unescaped(healthy(app))
+    np.testing.assert_allclose(datasets.load(app.session_state["data"]["name"], scaling="none").X, X + 1, rtol=1e-6)
+
+
 # ---- train -----------------------------------------------------------------------------------------------------------
 
 

@@ -91,4 +91,6 @@ def _why(code: int | None, words: str) -> str:
         return f"it took more than {SECONDS} seconds, or was ended from outside."
     if "MemoryError" in words or "bad_alloc" in words or "allocate" in words:
         return f"it takes more than the {MEMORY / 2**30:g} GiB of memory that a file may take while it is read."
+    if code < 0:
+        return f"it is damaged or made to do harm, for the process that read it crashed (signal {-code})."
     return f"the process that read it ended with {code} ({tidy(words) or 'no words'})."

@@ -72,6 +72,21 @@ def choose(source: str, stored: Mapping[str, Stored], choices: Choices) -> Conte
     return turned(found, choices)
 
 
+def roles_of(source: str, stored: Mapping[str, Stored], choices: Choices) -> dict[str, str]:
+    """What each array is taken for, in a word; nothing where nothing tells which one holds the samples."""
+    in_parts = _parts(stored)
+    if in_parts:
+        said = {"data": "samples", "labels": "label"}
+        return {key: f"{said[role]}, {part}" for part, keys in in_parts.items() for role, key in keys.items()}
+    try:
+        data_key = _data_key(source, stored, choices)
+    except DataError:
+        return {}
+    label_key = label_of(source, [name for name in stored if name != data_key], choices)
+    further = dict.fromkeys(attribute_keys(source, stored).values(), "further label")
+    return {**further, **({} if label_key is None else {label_key: "label"}), data_key: "samples"}
+
+
 def _roles(data_key: str, label_key: str | None) -> str:
     return f"Samples from {tidy(data_key)!r}, " + (f"classes from {tidy(label_key)!r}." if label_key else "without classes.")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.datasets.arrays import Stored
+from core.datasets.arrays import Stored, roles_of
 from core.datasets.checks import listed, quoted, tidy
 from core.datasets.choices import Choices
 from core.datasets.columns import Cells, Numbers, Unusable, is_yes_no
@@ -51,13 +51,14 @@ def look(path: Path, choices: Choices) -> dict[str, Any]:
             "parts": [{"name": f"{len(names)} pictures", "type": "pictures", "preview": listed(names, _SHOWN)}],
         }
     if suffix in _LISTS:
-        return {"kind": "arrays", "parts": _arrays(_LISTS[suffix](path))}
+        return {"kind": "arrays", "parts": _arrays(quoted(path), _LISTS[suffix](path), choices)}
     return {"kind": "table", "parts": _columns(path, suffix, choices)}
 
 
-def _arrays(stored: Mapping[str, Stored]) -> list[dict[str, Any]]:
+def _arrays(source: str, stored: Mapping[str, Stored], choices: Choices) -> list[dict[str, Any]]:
+    found = roles_of(source, stored, choices)
     return [
-        {"name": tidy(name), "type": array.type, "shape": " x ".join(map(str, array.shape))}
+        {"name": name, "role": found.get(name, "not used"), "type": array.type, "shape": " x ".join(map(str, array.shape))}
         for name, array in list(stored.items())[:MOST]
     ]
 

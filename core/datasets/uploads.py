@@ -143,7 +143,7 @@ def import_file(path: Path, choices: Choices | None = None, name: str | None = N
 def _safe_name(filename: str) -> tuple[str, str]:
     name = PureWindowsPath(filename).name  # drops folders written with / and with \
     suffix = check_suffix(name)
-    return _safe_stem(name[: -len(suffix)]), suffix
+    return _safe_stem(name[: -len(suffix)] if name.lower().endswith(suffix) else Path(name).stem), suffix
 
 
 def _safe_stem(name: str) -> str:

@@ -76,7 +76,9 @@ def _what_it_is(found: dict[str, Any]) -> None:
         return
     names = [part["name"] for part in found["parts"]]
     key = ",".join(found["mark"])
-    st.session_state["upload_keys"] = label_key, drop_key = f"label:{key}", f"drop:{key}"
+    st.session_state["upload_keys"] = label_key, drop_key, data_key = f"label:{key}", f"drop:{key}", f"data:{key}"
+    if found["kind"] == "arrays":
+        st.selectbox("Samples", [GUESSED, *names], key=data_key)
     st.selectbox("Classes", [GUESSED, NONE, *names], key=label_key)
     st.multiselect(
         "Leave out", names, [part["name"] for part in found["parts"] if part.get("role") == "numbering"], key=drop_key,
@@ -95,9 +97,11 @@ def choices() -> Choices:
     state, roles = st.session_state, {}
     found = state.get("upload_found") or {}
     if "parts" in found and found["kind"] != "pictures" and "upload_keys" in state:
-        label_key, drop_key = state["upload_keys"]
+        label_key, drop_key, data_key = state["upload_keys"]
         label, dropped = state.get(label_key, GUESSED), tuple(state.get(drop_key, ()))
         kept = tuple(p["name"] for p in found["parts"] if p.get("role") == "numbering" and p["name"] not in dropped)
+        samples = state.get(data_key, GUESSED)
+        kept = kept if samples == GUESSED else (samples,)
         roles = {"label": {GUESSED: None, NONE: ""}.get(label, label), "drop": dropped, "keep": kept}
     return Choices(
         **roles,
