@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core import datasets
@@ -12,7 +13,7 @@ from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.plots import figures
 from core.plots.montage import montage
-from pages.ui.importing import bring_data, provenance
+from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
 from pages.ui.text import plain, plain_names
@@ -95,7 +96,8 @@ def show(data: Dataset) -> None:
         _contact_sheet(data)
     else:
         st.subheader("First rows")
-        st.dataframe(data.X[:20, :50], alt="First rows of the data")
+        names = list(data.columns[:50]) or None
+        st.dataframe(pd.DataFrame(data.X[:20, :50], columns=names), alt="First rows of the data")
     counts = data.class_counts()
     if counts:
         st.subheader("Samples per class")
@@ -132,8 +134,10 @@ left, right = st.columns([1, 2.4], gap="large")
 with left:
     spec = choose()
     onwards = st.container()
-    bring_data()
+    found = bring_data()
 with right:
+    if found is not None:
+        what_was_found(found)
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
     if entry is not None and not datasets.available(spec.name):
         st.info(f"**{entry.title} is not on this machine.**\n\n{entry.how_to_get}", icon=":material/download:")

@@ -25,8 +25,8 @@ FORMATS = (
 GUESSED, NONE = "as found", "none"
 
 
-def bring_data() -> None:
-    """Take a file; it is read completely before anything is kept."""
+def bring_data() -> dict[str, Any] | None:
+    """Take a file, which is read completely before anything is kept; returns what was found in one that is not kept yet."""
     problem = st.session_state.pop("upload_problem", None)
     with st.expander("Bring your own data", icon=":material/upload:", expanded=problem is not None):
         st.markdown(FORMATS)
@@ -42,6 +42,13 @@ def bring_data() -> None:
         st.button("Read the file", on_click=_take)
         if problem is not None:
             st.error(plain(problem), icon=":material/error:")
+    return None if found is None or found.get("kept") else found
+
+
+def what_was_found(found: dict[str, Any]) -> None:
+    """The parts of a file with type, range, missing cells, the first values, and what each is taken for."""
+    st.subheader("What was found in the file")
+    st.dataframe(found["parts"], hide_index=True, alt="What was found")
 
 
 def _found() -> dict[str, Any] | None:
@@ -70,8 +77,7 @@ def _look(given: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
 
 
 def _what_it_is(found: dict[str, Any]) -> None:
-    """The parts and their roles; the label and what is left out can be changed."""
-    st.dataframe(found["parts"], hide_index=True, height="content" if len(found["parts"]) < 8 else 300, alt="What was found")
+    """What can be changed: the samples of an archive, the label, and what is left out."""
     if found["kind"] == "pictures":
         return
     names = [part["name"] for part in found["parts"]]
@@ -120,6 +126,7 @@ def _take() -> None:
         return
     name = stored_upload("upload_file", "upload_problem", chosen, st.session_state["upload_title"].strip() or None)
     if name is not None:
+        st.session_state.get("upload_found", {})["kept"] = True
         st.session_state["data_name"] = name
         choose_data(DataSpec(name))
 
