@@ -13,9 +13,7 @@ LABEL_NAMES = (
     *("species", "category", "categories", "target_name", "outcome", "cluster", "clusters", "cell_type"),
 )
 """Names of the array or column of classes; the first that a file has is taken."""
-DATA_NAMES = (
-    *("images", "image", "imgs", "img", "x", "fea", "feat", "features", "data", "samples", "pixels"),
-)  # fmt: skip
+DATA_NAMES = ("images", "image", "imgs", "img", "x", "fea", "feat", "features", "data", "samples", "pixels")
 """Names of the array of samples, in the same way."""
 ID_NAMES = (
     "id",
@@ -51,9 +49,8 @@ def first_named(names: Sequence[str], wanted: Sequence[str]) -> str | None:
 
 
 def label_like(names: Iterable[str]) -> list[str]:
-    """The names that stand for classes; a coordinate y beside an x does not."""
-    found = [name for name in names if simple(name) in LABEL_NAMES]
-    return found
+    """The names that can stand for classes."""
+    return [name for name in names if simple(name) in LABEL_NAMES]
 
 
 def label_column(names: Sequence[str]) -> str | None:
