@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core import datasets
@@ -12,10 +13,10 @@ from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.plots import figures
 from core.plots.montage import montage
+from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
 from pages.ui.text import plain, plain_names
-from pages.ui.uploading import stored_upload
 
 SCALING_NAMES = {
     "unit": "0 to 1",
@@ -88,11 +89,15 @@ def show(data: Dataset) -> None:
         column.metric(label, value, border=True)
     if data.attributes:
         st.caption(f"Label columns: {label_columns(data)}.")
+    provenance(data.notes)
+    if data.peculiarities:
+        st.caption(" ".join(data.peculiarities))
     if data.image_shape:
         _contact_sheet(data)
     else:
         st.subheader("First rows")
-        st.dataframe(data.X[:20, :50], alt="First rows of the data")
+        names = list(data.columns[:50]) or None
+        st.dataframe(pd.DataFrame(data.X[:20, :50], columns=names), alt="First rows of the data")
     counts = data.class_counts()
     if counts:
         st.subheader("Samples per class")
@@ -120,37 +125,6 @@ def _contact_sheet(data: Dataset) -> None:
     st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
 
 
-def upload() -> None:
-    """Take a file; it is read completely before anything is kept."""
-    problem = st.session_state.pop("upload_problem", None)
-    with st.expander("Bring your own data", icon=":material/upload:", expanded=problem is not None):
-        st.markdown(
-            "**.npz** and **.mat** with the keys `X`/`y`, `images`/`labels`, `fea`/`gnd` or `img`/`label`; "
-            "**.csv** and **.parquet** with numeric columns and, if there are labels, a column `label`. "
-            "Further columns of labels are named `label_<name>`, say `label_pose`: they colour and score, nothing learns "
-            "from them. "
-            "Files stay on this machine."
-        )
-        with st.form("upload", border=False):
-            st.file_uploader("File", type=[suffix.strip(".") for suffix in datasets.SUFFIXES], key="upload_file")
-            height, width = st.columns(2)
-            about = "If rows are flattened images."
-            height.number_input("Image height", 2, 2048, None, placeholder="–", help=about, key="upload_height")
-            width.number_input("Image width", 2, 2048, None, placeholder="–", help=about, key="upload_width")
-            st.form_submit_button("Read the file", on_click=take_upload)
-        if problem is not None:
-            st.error(plain(problem), icon=":material/error:")
-
-
-def take_upload() -> None:
-    """Store what was uploaded and choose it; a callback, so that the select box starts from it."""
-    rows, columns = st.session_state["upload_height"], st.session_state["upload_width"]
-    name = stored_upload("upload_file", "upload_problem", (rows, columns) if rows and columns else None)
-    if name is not None:
-        st.session_state["data_name"] = name
-        choose_data(DataSpec(name))
-
-
 through_app()
 st.title("Data")
 st.caption(
@@ -160,8 +134,10 @@ left, right = st.columns([1, 2.4], gap="large")
 with left:
     spec = choose()
     onwards = st.container()
-    upload()
+    found = bring_data()
 with right:
+    if found is not None:
+        what_was_found(found)
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
     if entry is not None and not datasets.available(spec.name):
         st.info(f"**{entry.title} is not on this machine.**\n\n{entry.how_to_get}", icon=":material/download:")

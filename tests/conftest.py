@@ -67,6 +67,20 @@ def benchmark_data() -> Path:
 
 
 @pytest.fixture
+def read_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read here and not in a process of their own: hundreds of small ones, whose content is what matters."""
+    from core.datasets.choices import Choices
+    from core.datasets.handover import write_clean
+    from core.datasets.readers import read_here
+
+    def store(path: Path, target: Path, choices: Choices | None = None) -> None:
+        write_clean(read_here(path, choices), target)
+
+    monkeypatch.setattr("core.datasets.read_file", read_here)
+    monkeypatch.setattr(sys.modules["core.datasets.uploads"], "store_file", store)  # a function has the name of the module
+
+
+@pytest.fixture
 def store(lab_home: Path) -> RunStore:
     return RunStore(lab_home)
 

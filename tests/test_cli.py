@@ -221,6 +221,45 @@ def test_a_file_can_be_trained_on(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert result["metrics"]["acc"] == 1.0 and result["params"]["n_clusters"] == 2 and result["dataset"] == str(path)
 
 
+def test_a_file_is_imported_as_it_was_decided_and_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"{i},{a:.3f},{i % 2},{1000 * a:.3f},{'ab'[i % 2]}" for i, a in enumerate(rng.normal(size=30))]
+    (tmp_path / "mine.csv").write_text("\n".join(["no,a,b,c,kind", *lines]))
+    code, out, err = ask(capsys, "import", tmp_path / "mine.csv", "--look", "--json")
+    roles = {part["name"]: part["role"] for part in last_json(out)["parts"]}
+    assert code == 0 and roles == {"no": "numbering", "a": "feature", "b": "feature", "c": "feature", "kind": "label"}
+    code, out, err = ask(capsys, "import", tmp_path / "mine.csv", "--label", "b", "--drop", "kind", "--keep", "no",
+                         "--name", "Mine", "--range=-9,9", "--json")  # fmt: skip
+    kept = last_json(out)
+    assert code == 0, err
+    assert kept["name"].startswith("Mine-") and kept["columns"] == ["no", "a", "c"] and kept["classes"] == ["0", "1"]
+    assert "Chosen at import: label 'b'; dropped 'kind'; kept 'no'; range -9 to 9." in kept["notes"]
+    assert any("'standard' is recommended" in note for note in kept["notes"])
+    code, out, err = ask(capsys, "run", "kmeans", "--dataset", kept["name"], "--scaling", "standard", "--json")
+    assert code == 0 and last_json(out)["params"]["n_clusters"] == 2 and "Chosen at import" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--label", "nix"], "no column 'nix'"),
+        (["--drop", "nix"], "no column 'nix'"),
+        (["--image-shape", "5"], "HxW"),
+        (["--image-shape", "5x5"], "needs 25 features"),
+        (["--range", "2,1"], "lo,hi"),
+        (["--name", " "], "needs a letter"),
+        (["--label", "a", "--no-label"], "not allowed with"),
+    ],
+)
+def test_decisions_that_cannot_be_end_with_2_and_keep_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, lab_home: Path, options: list[str], word: str
+) -> None:
+    (tmp_path / "mine.csv").write_text("a,b\n" + "1,2\n3,5\n" * 9)
+    code, _, err = ask(capsys, "import", tmp_path / "mine.csv", *options)
+    assert code == 2 and word in err and "Traceback" not in err
+    assert not list(lab_home.rglob("*.npz"))
+
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 REFUSED = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import time
@@ -17,7 +16,10 @@ import pytest
 
 from core import datasets
 from core.common import DataError
-from core.datasets import load, raw
+from core.datasets import checks, load
+from tests.hostile import deflated, mat_of, npy_header, zip_of
+
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
 
 RANDOM = np.random.default_rng(0)
 GOOD = RANDOM.normal(size=(12, 5))
@@ -294,35 +296,12 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def npy_header(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": descr, "fortran_order": False, "shape": shape})
-    return stream.getvalue()
-
-
-def zip_of(name: str, packed: bytes, size: int, *, flags: int = 0) -> bytes:
-    """A zip of one deflated member, put together by hand so that it can lie."""
-    encoded = name.encode()
-    fields = struct.pack("<HHHHHIIIHH", 20, flags, 8, 0, 0, 0, len(packed), size, len(encoded), 0)
-    local = b"PK\x03\x04" + fields + encoded + packed
-    central = b"PK\x01\x02" + struct.pack("<H", 20) + fields + struct.pack("<HHHII", 0, 0, 0, 0, 0) + encoded
-    return local + central + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
-
-
-def deflated(start: bytes, zeros: int) -> bytes:
-    """`start` and then so many mebibytes of zeros, deflated: one packed mebibyte repeated, so it takes no time."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return head + block * zeros + packer.flush()
-
-
 def test_zip_bomb_is_not_expanded(tmp_path: Path) -> None:
     header = npy_header((3 * 2**17, 1024))
     packed = deflated(header, 3 * 2**10)
     (tmp_path / "bomb.npz").write_bytes(zip_of("X.npy", packed, len(header) + 3 * 2**30))
     assert (tmp_path / "bomb.npz").stat().st_size < 5_000_000
-    cheaply(tmp_path / "bomb.npz", "3.0 GiB once expanded; at most 2 GiB")
+    cheaply(tmp_path / "bomb.npz", "3.0 GiB once expanded; at most 0.75 GiB")
 
 
 def test_zip_bomb_that_lies_in_its_directory(tmp_path: Path) -> None:
@@ -334,17 +313,17 @@ def test_zip_bomb_that_lies_in_its_directory(tmp_path: Path) -> None:
 
 def test_zip_that_holds_more_than_its_header_says(tmp_path: Path) -> None:
     header = npy_header((12, 5))
-    packed = deflated(header, 1000)
-    (tmp_path / "more.npz").write_bytes(zip_of("X.npy", packed, len(header) + 1000 * 2**20))
+    packed = deflated(header, 700)
+    (tmp_path / "more.npz").write_bytes(zip_of("X.npy", packed, len(header) + 700 * 2**20))
     cheaply(tmp_path / "more.npz", "takes .* bytes where its header asks for")
     (tmp_path / "tail.npz").write_bytes(zip_of("X.npy", packed, len(header) + 480))
     cheaply(tmp_path / "tail.npz")
 
 
 def test_eight_bit_arrays_count_as_float32(tmp_path: Path) -> None:
-    header = npy_header((2**10, 2**20), "|u1")
-    (tmp_path / "bytes.npz").write_bytes(zip_of("X.npy", deflated(header, 2**10), len(header) + 2**30))
-    cheaply(tmp_path / "bytes.npz", "4.0 GiB once expanded")
+    header = npy_header((2**9, 2**20), "|u1")
+    (tmp_path / "bytes.npz").write_bytes(zip_of("X.npy", deflated(header, 2**9), len(header) + 2**29))
+    cheaply(tmp_path / "bytes.npz", "2.0 GiB once expanded")
 
 
 @pytest.mark.parametrize("shape", [(10**12, 10**12), (-4, 5), (0, 5), (12, 0)])
@@ -386,10 +365,8 @@ def test_changed_bytes_are_noticed(tmp_path: Path) -> None:
 
 
 def test_keys_that_say_nothing(tmp_path: Path) -> None:
-    np.savez(tmp_path / "keys.npz", a=GOOD, b=LABELS)
-    refused(tmp_path / "keys.npz", "under one of images, fea, X, img. It holds 'a', 'b'")
-    np.savez(tmp_path / "both.npz", X=GOOD, fea=GOOD)
-    refused(tmp_path / "both.npz", "one array of samples")
+    np.savez(tmp_path / "keys.npz", a=GOOD, b=GOOD)
+    refused(tmp_path / "keys.npz", "under one of images, .* two or more axes. It holds 'a', 'b'")
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -416,7 +393,7 @@ def test_parquet_with_too_many_columns(tmp_path: Path) -> None:
 def test_parquet_of_run_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "runs.parquet", np.zeros((1_000_000, 2), np.int8))
     assert path.stat().st_size < 50_000
-    monkeypatch.setattr(raw, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(checks, "MAX_BYTES", 2**20)
     cheaply(path, "GiB once expanded")
 
 
@@ -434,10 +411,10 @@ def test_parquet_of_one_long_label(tmp_path: Path) -> None:
 def test_parquet_of_lists(tmp_path: Path) -> None:
     import pandas as pd
 
-    pd.DataFrame({"a": [[1, 2]] * 6, "label": [0, 1] * 3}).to_parquet(tmp_path / "lists.parquet")
-    refused(tmp_path / "lists.parquet", "Column 'a' holds list")
+    pd.DataFrame({"a": [[1, 2], [1]] * 3, "label": [0, 1] * 3}).to_parquet(tmp_path / "lists.parquet")
+    refused(tmp_path / "lists.parquet", "'a': holds lists of different lengths")
     pd.DataFrame({"a": range(6), "label": [[1, 2]] * 6}).to_parquet(tmp_path / "labels.parquet")
-    refused(tmp_path / "labels.parquet", "labels must be whole numbers or text. Column 'label' holds list")
+    refused(tmp_path / "labels.parquet", "labels must be whole numbers or text.* Column 'label' holds lists")
 
 
 @pytest.mark.parametrize(
@@ -447,10 +424,8 @@ def test_parquet_of_lists(tmp_path: Path) -> None:
         ("a,b\n1,2\n3,4\n5,6,7\n8,9\n", "fields"),
         ("a,b\n1,2,3\n4,5,6\n7,8,9\n1,1,1\n", "as many fields as its first row, 2"),
         ("a,b\n1,2\n3\n4,5\n6,7\n", "1 of 8 are not; the first is nan at sample 2, feature 2"),
-        (",a,b\n0,1,2\n1,3,4\n2,5,6\n3,7,8\n", "column 1 has no name"),
-        ("a,label,class\n1,2,3\n1,2,3\n1,2,3\n1,2,3\n", "It has 'label', 'class'"),
         ("label\n1\n2\n1\n2\n", "no column of features"),
-        ("a,b\n1,x\n2,y\n3,z\n4,w\n", "Column 'b' holds 'x' at sample 1"),
+        ("a,b\nu,x\nv,y\nw,z\nq,w\n", "no column of features .* 'a': text. 'b': text"),
         ("a,b\n1,2\n2,3\n3,<b>\n4,5\n", "Column 'b' holds '<b>' at sample 3"),
         ("a,b\n", "at least 4 samples"),
         ("\n\n\n", "Its first row is empty"),
@@ -462,18 +437,6 @@ def test_parquet_of_lists(tmp_path: Path) -> None:
 def test_broken_tables(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(text)
     refused(tmp_path / "table.csv", message)
-
-
-def test_a_pandas_index_in_parquet(tmp_path: Path) -> None:
-    import pandas as pd
-
-    pd.DataFrame({"a": range(6)}, index=list(range(1, 7))).to_parquet(tmp_path / "index.parquet")
-    refused(tmp_path / "index.parquet", "has no name; if it is a pandas index")
-
-
-def test_text_that_is_no_utf8(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes("größe,b\n1,2\n3,4\n5,6\n7,8\n".encode("latin-1"))
-    refused(tmp_path / "latin.csv", "cannot be read as a CSV table")
 
 
 # --- .mat ------------------------------------------------------------------------------------------------------------
@@ -501,27 +464,13 @@ def test_sparse_mat(tmp_path: Path) -> None:
     from scipy.sparse import csc_array
 
     savemat(tmp_path / "sparse.mat", {"fea": csc_array((10**5, 10**5))})
-    cheaply(tmp_path / "sparse.mat", "in a full array, not 'sparse'")
-
-
-def element(kind: int, content: bytes) -> bytes:
-    return struct.pack("<II", kind, len(content)) + content
-
-
-def mat_of(shape: tuple[int, int], data: bytes, zeros: int = 0) -> bytes:
-    """A deflated MATLAB file with one variable of doubles, put together by hand so that it can lie."""
-    head = element(6, struct.pack("<II", 6, 0)) + element(5, struct.pack("<ii", *shape))
-    head += struct.pack("<I", 3 << 16 | 1) + b"fea\0" + data
-    packer = zlib.compressobj(9)
-    packed = packer.compress(element(14, head)) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH) if zeros else b""
-    return b"MATLAB 5.0".ljust(124) + b"\0\1IM" + element(15, packed + block * zeros + packer.flush())
+    cheaply(tmp_path / "sparse.mat", "which is sparse, of shape .100000, 100000. would take")
 
 
 def test_mat_bomb(tmp_path: Path) -> None:
     (tmp_path / "bomb.mat").write_bytes(mat_of((2**17, 3 * 2**10), struct.pack("<II", 9, 3 * 2**30), 3 * 2**10))
     assert (tmp_path / "bomb.mat").stat().st_size < 5_000_000
-    cheaply(tmp_path / "bomb.mat", "'fea' of shape .131072, 3072. would take 3.0 GiB")
+    cheaply(tmp_path / "bomb.mat", "'fea' of shape .131072, 3072. would take 4.5 GiB")
 
 
 @pytest.mark.parametrize(
@@ -553,13 +502,6 @@ def test_mat_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     content[place : place + 8] = struct.pack("<II", 9, 2**32 - 8)
     (tmp_path / "liar.mat").write_bytes(content)
     cheaply(tmp_path / "liar.mat")
-
-
-def test_old_mat(tmp_path: Path) -> None:
-    from scipy.io import savemat
-
-    savemat(tmp_path / "old.mat", {"fea": GOOD}, format="4")
-    refused(tmp_path / "old.mat", "version 5 or later")
 
 
 def test_hdf5_with_other_classes(tmp_path: Path) -> None:
@@ -646,7 +588,7 @@ def test_upload_names_cannot_leave_the_folder(filename: str, app_home: Path, tmp
     content = write(tmp_path / "good.npz", GOOD, LABELS).read_bytes()
     path = datasets.store_upload(filename, content)
     assert stored(app_home) == [path] and path.parent == app_home / "data" / "uploads"
-    assert len(path.name) <= 60 and path.stem.replace("-", "").replace("_", "").isalnum() and path.name.isascii()
+    assert len(path.name) <= 60 and path.stem.replace("-", "").replace("_", "").isalnum()
     assert load(path.stem).n_samples == 12
 
 
@@ -656,7 +598,7 @@ def test_uploads_of_other_kinds(filename: str, app_home: Path, tmp_path: Path) -
     if filename == "data.npz/":
         assert datasets.store_upload(filename, content).stem.startswith("data-")
         return
-    with pytest.raises(DataError, match=r"must end in one of .npz, .csv, .parquet, .mat"):
+    with pytest.raises(DataError, match=r"must end in one of .npz, .npy, .csv"):
         datasets.store_upload(filename, content)
     assert stored(app_home) == []
 

@@ -19,7 +19,7 @@ Add = Callable[[str, Command, str], argparse.ArgumentParser]
 
 
 def data_arguments(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--dataset", required=True, help="name, or file (.npz, .csv, .parquet, .mat)")
+    sub.add_argument("--dataset", required=True, help="name, or a file or folder that import takes")
     sub.add_argument("--n-samples", type=int, help="random subset of that size")
     sub.add_argument("--per-class", type=int, help="that many samples of each class")
     sub.add_argument("--n-classes", type=int, help="only the first classes")
@@ -30,7 +30,7 @@ def data_arguments(sub: argparse.ArgumentParser) -> None:
 
 def data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSpec:
     name = options.dataset
-    if name not in datasets.dataset_names() and Path(name).is_file():
+    if name not in datasets.dataset_names() and Path(name).exists():
         name = str(Path(name).resolve())  # the record must find the file from anywhere
     return DataSpec(
         name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
+    _tell(prepared.data.notes)
     cls = methods.method_class(spec.method)
     words = cls.scope_words(prepared.data.n_samples, spec.params)
     if words:
@@ -93,6 +94,7 @@ def _predict(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_target(options.out, force=options.force)
     new = label_new(RunStore(), options.run_id, data_spec(options))
+    _tell(new.data.notes)
     if options.out is not None:
         with atomic_write(options.out) as file:
             file.write(to_csv(new.labels, new.nearest, new.distances).encode())
@@ -105,6 +107,12 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"    {name:18s} {value:.4f}")
     print("samples by cluster: " + ", ".join(f"{cluster}: {size}" for cluster, size in sizes.items()))
     return EXIT_DONE
+
+
+def _tell(notes: Sequence[str]) -> None:
+    """What was taken for what in a file."""
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 class _Progress:

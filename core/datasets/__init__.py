@@ -10,21 +10,27 @@ Uses `core.common`.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from core.common import DataError, UnknownName
+from core.datasets.apart import look_at, read_file
 from core.datasets.catalogue import Entry, available, checksum_matches, entries, entry, find, origin_note, read_entry
+from core.datasets.checks import tidy
+from core.datasets.choices import Choices, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.prepare import prepare, prepare_like
-from core.datasets.raw import Attribute, RawData, tidy
-from core.datasets.readers import SUFFIXES, read_file
-from core.datasets.uploads import find_upload, store_upload, uploads
+from core.datasets.raw import Attribute, RawData
+from core.datasets.readers import SUFFIXES, is_data_file, read_here
+from core.datasets.table import recommends_standard
+from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
 
 __all__ = [
     "MAX_NOISE",
     "SCALINGS",
     "SUFFIXES",
     "Attribute",
+    "Choices",
     "DataError",
     "DataSpec",
     "Dataset",
@@ -37,11 +43,19 @@ __all__ = [
     "entries",
     "entry",
     "find",
+    "import_file",
     "load",
     "load_like",
+    "look_at",
     "origin_note",
+    "parse_image_shape",
+    "parse_range",
+    "put_down",
     "read_file",
+    "recommends_standard",
+    "sample_shape",
     "store_upload",
+    "store_uploads",
     "uploads",
 ]
 
@@ -68,8 +82,8 @@ def load(
     Parameters
     ----------
     name_or_path_or_spec
-        Name in the catalogue or of an upload, path of a ``.npz``, ``.csv``, ``.parquet`` or ``.mat`` file, or a
-        `DataSpec`, which then says all the rest.
+        Name in the catalogue or of an upload, path of a file whose name ends in one of `SUFFIXES`, or a `DataSpec`,
+        which then says all the rest.
     n_samples, per_class, n_classes, n_test, seed, scaling, noise
         As in `DataSpec`.
     image_shape
@@ -89,7 +103,7 @@ def load(
         spec = name_or_path_or_spec
     else:
         spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling, noise=noise)
-    raw, title = _read(spec.name, image_shape)
+    raw, title = _read(spec.name, Choices(image_shape=image_shape))
     return prepare(raw, spec, title)
 
 
@@ -104,21 +118,26 @@ def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
     UnknownName, DataError
         As `load`; also if the shapes differ.
     """
-    raw, title = _read(spec.name, None)
-    return prepare_like(raw, spec, title, _read(model.name, None)[0], model)
+    learnt, title = _read(model.name, Choices())
+    if spec.name == model.name:
+        return prepare_like(learnt, spec, title, learnt, model)
+    raw, title = _read(spec.name, Choices(new=True, columns=learnt.columns), of_pictures=learnt.image_shape)
+    return prepare_like(raw, spec, title, learnt, model)
 
 
-def _read(name: str, image_shape: tuple[int, ...] | None) -> tuple[RawData, str]:
+def _read(name: str, choices: Choices, of_pictures: tuple[int, ...] | None = None) -> tuple[RawData, str]:
+    """The content behind a name, and its title; what the app has not checked is read apart, and pictures get a size."""
     known = {listed.name: listed for listed in entries()}
     if name in known:
-        if image_shape not in (None, known[name].shape):
-            raise DataError(f"The images of {name!r} have shape {known[name].shape}. Got image_shape {image_shape}.")
+        if choices.image_shape not in (None, known[name].shape):
+            raise DataError(f"The images of {name!r} have shape {known[name].shape}. Got image_shape {choices.image_shape}.")
         return read_entry(name), known[name].title
     upload = find_upload(name)
     if upload is not None:
-        return read_file(upload, image_shape=image_shape), upload.stem
-    if "\0" not in name and (Path(name).suffix.lower() in SUFFIXES or len(Path(name).parts) > 1):
-        return read_file(name, image_shape=image_shape), tidy(Path(name).stem)
+        return read_here(upload, replace(choices, columns=())), upload.stem
+    if "\0" not in name and (is_data_file(name) or len(Path(name).parts) > 1):
+        pictures = Path(name).is_dir() or Path(name).suffix.lower() == ".zip"
+        return read_file(name, replace(choices, image_shape=of_pictures) if pictures else choices), tidy(Path(name).stem)
     raise UnknownName("data set", name, dataset_names())
 
 

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError, UnknownName, data_folders
+from core.datasets.choices import Choices
 from core.datasets.dataset import DataSpec
-from core.datasets.raw import Attribute, RawData, assemble, class_titles, renumbered
-from core.datasets.readers import read_file
+from core.datasets.labels import class_titles, renumbered
+from core.datasets.raw import Attribute, Contents, RawData, assemble
+from core.datasets.readers import read_here
 from core.datasets.rotated import angle, with_rotated_copies
 from core.datasets.turntable import pose
 
@@ -454,7 +456,7 @@ def _read_listed(listed: Entry) -> RawData:
     path = find(listed.name)
     if path is None:
         raise missing(listed)
-    raw = read_file(path, image_shape=listed.shape if len(listed.shape) > 1 else None)
+    raw = replace(read_here(path, Choices(image_shape=listed.shape if len(listed.shape) > 1 else None)), notes=())
     if listed.file_rows is None:
         return raw
     if raw.y is None or len(raw.X) != listed.file_rows:
@@ -481,4 +483,4 @@ def _read_digits() -> RawData:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return assemble("scikit-learn's digits", bunch.images, bunch.target)
+    return assemble("scikit-learn's digits", Contents(bunch.images, bunch.target), Choices())

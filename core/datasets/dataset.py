@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
+from core.datasets.peculiar import peculiarities
 from core.datasets.raw import Attribute
 
 Scaling = Literal["unit", "standard", "l2", "none"]
@@ -43,6 +44,10 @@ class Dataset:
         Held-out samples that no method learns from, scaled as these are; None unless `DataSpec.n_test` asks for some.
     attributes
         Further columns of labels, by name. No method sees them: they colour and they score.
+    columns
+        Names of the features of a table, in their order; empty for arrays.
+    notes
+        Provenance: what was taken for what when the file was read, which range becomes 0 to 1, what is not used.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Dataset:
     scaling: str
     test: Dataset | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -83,11 +90,20 @@ class Dataset:
         return digest.hexdigest()[:16]
 
     @cached_property
+    def peculiarities(self) -> list[str]:
+        """Sentences on equal samples and on features that never change."""
+        return peculiarities(self.X)
+
+    @cached_property
     def _range(self) -> tuple[float, float]:
-        return float(self.X.min()), float(self.X.max())
+        low, high = float(self.X.min()), float(self.X.max())
+        return (min(low, 0.0), max(high, 1.0)) if self.scaling == "unit" else (low, high)
 
     def images(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """Samples as pictures, (len, h, w[, c]) in 0..255; black and white are the extremes of the whole data set.
+        """Samples as pictures, (len, h, w[, c]) in 0..255, as methods see them.
+
+        Of the scaling ``unit`` black is 0 and white is 1, as far as the values stay within; else black and white are the
+        extremes of the whole data set.
 
         Raises
         ------
@@ -133,7 +149,8 @@ class DataSpec:
     seed
         Seed of the random choices.
     scaling
-        ``unit``: 8-bit images by 255, other values outside [0, 1] by the range of the whole stored array. ``standard``:
+        ``unit``: by the range of the whole stored array that `core.datasets.ranges.used_range` finds, or that was chosen at
+        import; 8-bit images by 255. ``standard``:
         zero mean and unit variance of each feature over the chosen samples. ``l2``: ``unit``, then rows of unit length.
         ``none``: as stored.
     noise

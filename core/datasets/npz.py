@@ -1,12 +1,16 @@
-"""Read ``.npz``: the zip directory first, then the ``.npy`` headers, then only the arrays that are used.
+"""Read ``.npz`` and ``.npy``: the zip directory first, then the ``.npy`` headers, then only the arrays that are used.
 
-A 1.5 MB archive can hold a 1.6 GB array, and a pickled one can run code: both are refused by their headers.
+A 1.5 MB archive can hold a 1.6 GB array, and a pickled one can run code: both are refused by their headers. A matrix that
+SciPy has stored (``save_npz``) is made full.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -16,63 +20,114 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.common import DataError
-from core.datasets.raw import (
-    MAX_BYTES,
-    MAX_CLASSES,
-    Column,
-    RawData,
-    assemble,
-    attribute_keys,
-    check_kind,
-    check_size,
-    choose_keys,
-    quoted,
-    refusing_damage,
-    tidy,
-)
+from core.datasets.arrays import Stored, choose
+from core.datasets.checks import MAX_BYTES, check_kind, check_size, quoted, refusing_damage, tidy, tidy_sentence
+from core.datasets.choices import Choices, check_range
+from core.datasets.names import simple
+from core.datasets.raw import RawData, assemble
+from core.datasets.sparse import full
+from core.datasets.zips import check_directory
 
 MAX_MEMBERS = 100
-_MAX_DIRECTORY = 2**20
-_END, _END_SIZE, _LOCATOR, _LOCATOR_SIZE = b"PK\x05\x06", 22, b"PK\x06\x07", 20
-CLASSES_KEY = "classes"
+_MAX_ABOUT, _MAX_NOTES = 2**22, 30
+ABOUT_KEY = "about_this_import"
+_SPARSE = {"format", "shape", "data", "indices", "indptr"}
+_TYPES = {"b": "yes or no", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "U": "text", "S": "text"}
 
 
-def read_npz(path: Path, image_shape: tuple[int, ...] | None = None) -> RawData:
+def list_npz(path: Path) -> dict[str, Stored]:
+    """The arrays of an archive by their headers."""
+    source = quoted(path)
+    with refusing_damage(source, "an .npz archive", TokenError):
+        check_directory(path, source, MAX_MEMBERS)
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive, source)
+            stored = {key: _stored(archive, path, info, source) for key, info in members.items() if key != ABOUT_KEY}
+    return _as_matrix(source, stored) if set(stored) >= _SPARSE else stored
+
+
+def read_npz(path: Path, choices: Choices) -> RawData:
     """Read samples, labels and label columns, and names from ``classes`` or, of a label column, ``classes_<name>``."""
     source = quoted(path)
     with refusing_damage(source, "an .npz archive", TokenError):
-        _check_directory(path, source)
-        with zipfile.ZipFile(path) as archive:
-            members = _members(archive, source)
-            data_key, label_key = choose_keys(source, members)
-            further = attribute_keys(source, members)
-            data = _array(archive, members[data_key], source, "biuf")
-            labels = None if label_key is None else _array(archive, members[label_key], source, "biufUS")
-            names = _class_names(archive, members, source, CLASSES_KEY)
-            attributes = {
-                name: Column(
-                    _array(archive, members[key], source, "biufUS"),
-                    _class_names(archive, members, source, f"{CLASSES_KEY}_{name}"),
-                )
-                for name, key in further.items()
-            }
-    return assemble(source, data, labels, image_shape, names, attributes)
+        raw = assemble(source, choose(source, list_npz(path), choices), choices)
+        return with_about(path, raw) if choices in (Choices(), Choices(new=True)) else raw
 
 
-def _check_directory(path: Path, source: str) -> None:
-    """Refuse a zip whose directory alone would fill the memory; `zipfile` reads all of it."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - 2**16 - _END_SIZE - _LOCATOR_SIZE))
-        tail = stream.read()
-    place = tail.rfind(_END)
-    if place < 0 or len(tail) - place < _END_SIZE:
-        raise DataError(f"{source} is not an .npz archive: it has no zip directory, or was cut off.")
-    n_members = int.from_bytes(tail[place + 10 : place + 12], "little")
-    directory = int.from_bytes(tail[place + 12 : place + 16], "little")
-    zip64 = tail[max(0, place - _LOCATOR_SIZE) : place].startswith(_LOCATOR)
-    if n_members > MAX_MEMBERS or directory > _MAX_DIRECTORY or zip64:
-        raise DataError(f"{source} lists {n_members} members in {directory} bytes; at most {MAX_MEMBERS} are allowed.")
+def list_npy(path: Path) -> dict[str, Stored]:
+    """The one array of a ``.npy`` file."""
+    source = quoted(path)
+    with refusing_damage(source, "an .npy file", TokenError), path.open("rb") as stream:
+        shape, dtype = _header(stream, source, "the array")
+        expected = stream.tell() + math.prod(shape) * dtype.itemsize
+
+    def read() -> NDArray[Any]:
+        check_kind(source, "the array", dtype, "biuf")
+        check_size(source, "the array", shape, dtype.itemsize)
+        if expected != path.stat().st_size:
+            raise DataError(f"{source} has {path.stat().st_size} bytes where its header asks for {expected}.")
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        return array
+
+    return {"X": Stored(shape, type_of(dtype), read)}
+
+
+def read_npy(path: Path, choices: Choices) -> RawData:
+    """Read samples without labels."""
+    source = quoted(path)
+    with refusing_damage(source, "an .npy file", TokenError):
+        return assemble(source, choose(source, list_npy(path), choices), choices)
+
+
+def type_of(dtype: np.dtype[Any]) -> str:
+    """A type in a word."""
+    return "pictures or whole numbers" if dtype == np.uint8 else _TYPES.get(dtype.kind, "other")
+
+
+def with_about(path: Path, raw: RawData) -> RawData:
+    """Columns, range, test part and notes of an archive that the app has written; any other archive says nothing of itself."""
+    source = quoted(path)
+    with refusing_damage(source, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        name = f"{ABOUT_KEY}.npy"
+        if name not in archive.namelist():
+            return raw
+        if archive.getinfo(name).file_size > _MAX_ABOUT:
+            raise DataError(f"{source} says more about itself than {_MAX_ABOUT} bytes.")
+        with archive.open(name) as stream:
+            said = json.loads(npy.read_array(stream, allow_pickle=False).tobytes())
+        return from_about(raw, said)
+
+
+def to_about(raw: RawData) -> dict[str, Any]:
+    """What is kept of a data set beside its arrays, as plain data."""
+    return {
+        "columns": list(raw.columns),
+        "range": None if raw.range is None else list(raw.range),
+        "test": None if raw.test is None else int(raw.test[0]),
+        "notes": list(raw.notes),
+    }
+
+
+def from_about(raw: RawData, said: dict[str, Any]) -> RawData:
+    """The inverse of `to_about`; what does not fit the arrays is refused.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it is not what `to_about` makes.
+    """
+    columns, start = tuple(map(str, said["columns"])), said["test"]
+    if columns and len(columns) != raw.X.shape[1]:
+        raise ValueError(f"{len(columns)} names for {raw.X.shape[1]} columns")
+    if start is not None and not 0 < start < len(raw.X):
+        raise ValueError(f"a test part that begins at {start}")
+    return replace(
+        raw,
+        columns=columns,
+        range=None if said["range"] is None else check_range(said["range"]),
+        test=None if start is None else np.arange(start, len(raw.X)),
+        notes=tuple(tidy_sentence(str(note)) for note in said["notes"][:_MAX_NOTES]),
+    )
 
 
 def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:
@@ -89,24 +144,37 @@ def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo
     total = sum(info.file_size for info in members.values())
     if total > MAX_BYTES:
         raise DataError(
-            f"{source} would take {total / 2**30:.1f} GiB once expanded; at most {MAX_BYTES / 2**30:g} GiB are allowed."
+            f"{source} would take {total / 2**30:.1f} GiB once expanded; at most {MAX_BYTES / 2**30:.3g} GiB are allowed."
         )
     return members
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, allowed: str) -> NDArray[Any]:
+def _stored(archive: zipfile.ZipFile, path: Path, info: zipfile.ZipInfo, source: str) -> Stored:
     what = f"the array {info.filename.removesuffix('.npy')!r}"
+    if not info.filename.endswith(".npy"):
+        return Stored((), "other", lambda: _refuse(f"{source}: {what} is no .npy member."))
     with archive.open(info) as stream:
         shape, dtype = _header(stream, source, what)
-        check_kind(source, what, dtype, allowed)
-        check_size(source, what, shape, dtype.itemsize)
         expected = stream.tell() + math.prod(shape) * dtype.itemsize
-        if expected != info.file_size:
-            raise DataError(f"{source}: {what} takes {info.file_size} bytes where its header asks for {expected}.")
-    with archive.open(info) as stream:
-        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-        stream.read(1)  # reaches the end, where zipfile compares the checksum
-    return array
+
+    def reader(allowed: str) -> Callable[[], NDArray[Any]]:
+        def read() -> NDArray[Any]:
+            check_kind(source, what, dtype, allowed)
+            check_size(source, what, shape, dtype.itemsize)
+            if expected != info.file_size:
+                raise DataError(f"{source}: {what} takes {info.file_size} bytes where its header asks for {expected}.")
+            with zipfile.ZipFile(path) as opened, opened.open(info) as stream:
+                array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+                stream.read(1)  # reaches the end, where zipfile compares the checksum
+            return array
+
+        return read
+
+    return Stored(shape, type_of(dtype), reader("biuf"), reader("biufUS"))
+
+
+def _refuse(words: str) -> Any:
+    raise DataError(words)
 
 
 def _header(stream: Any, source: str, what: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -120,10 +188,9 @@ def _header(stream: Any, source: str, what: str) -> tuple[tuple[int, ...], np.dt
     return shape, dtype
 
 
-def _class_names(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: str, key: str) -> list[str] | None:
-    if key not in members:
-        return None
-    names = _array(archive, members[key], source, "U")
-    if names.ndim != 1 or names.size > MAX_CLASSES:
-        raise DataError(f"{source}: {key!r} must list at most {MAX_CLASSES} names. Got shape {names.shape}.")
-    return [str(name) for name in names.tolist()]
+def _as_matrix(source: str, stored: dict[str, Stored]) -> dict[str, Stored]:
+    kind, shape = (np.asarray(stored[key].labels()) for key in ("format", "shape"))
+    word = kind.item().decode() if kind.dtype.kind == "S" else str(kind.item())
+    sizes = tuple(int(size) for size in shape.reshape(-1).tolist())
+    parts = [stored[key] for key in ("data", "indices", "indptr")]
+    return {"X": Stored(sizes, "sparse", lambda: full(source, simple(word), sizes, *(part.read() for part in parts)))}

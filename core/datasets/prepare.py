@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
+from core.datasets.checks import MIN_SAMPLES, listed
 from core.datasets.dataset import Dataset, DataSpec, with_noise
-from core.datasets.raw import MIN_SAMPLES, Attribute, RawData, renumbered
+from core.datasets.labels import renumbered
+from core.datasets.ranges import Range, found_range, of_another_scale, range_words, used_range
+from core.datasets.raw import Attribute, RawData
 
 Rows = NDArray[np.int64]
+_FAR, _TINY = 1.0, 1e-30
 _HOLD_OUT, _NOISE, _NOISE_OF_TEST, _NOISE_OF_NEW = 1, 2, 3, 4
 """Streams of random numbers of their own, so that no draw changes another; new samples get new noise."""
 
@@ -30,9 +35,12 @@ def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
     if spec.n_test is not None:
         X_test = _noisy(scale(raw, held_out, spec.scaling, model=raw, model_rows=rows), spec, _NOISE_OF_TEST)
         apart = _sliced(attributes, slice(len(rows), None))
-        test = Dataset(spec.name, X_test, y_test, shape, f"{title}, held out", classes, spec.scaling, attributes=apart)
+        test = Dataset(
+            spec.name, X_test, y_test, shape, f"{title}, held out", classes, spec.scaling, attributes=apart, columns=raw.columns
+        )
     X, own = _noisy(scale(raw, rows, spec.scaling), spec, _NOISE), _sliced(attributes, slice(len(rows)))
-    return Dataset(spec.name, X, y_train, shape, title, classes, spec.scaling, test, own)
+    notes = (*raw.notes, range_words(raw.X, _unit_range(raw), raw.range)) if spec.scaling == "unit" else raw.notes
+    return Dataset(spec.name, X, y_train, shape, title, classes, spec.scaling, test, own, raw.columns, notes)
 
 
 def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model_spec: DataSpec) -> Dataset:
@@ -45,16 +53,65 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
     DataError
         If the new samples have another shape.
     """
+    raw = _unfolded(_in_the_order_of(raw, spec, model), model)
     if raw.X.shape[1] != model.X.shape[1] or raw.image_shape != model.image_shape:
         raise DataError(
             f"The new samples must be {_shape(model)}, like those of {model_spec.name!r}. Got {_shape(raw)} in {spec.name!r}."
         )
+    raw, note = _on_the_scale_of(raw, model, model_spec.scaling)
     rows, _ = choose_rows(raw, spec)
     X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec)[0])
     y, classes = _labels(raw, rows)
     attributes = {name: attribute.of(rows) for name, attribute in raw.attributes.items()}
     X, title = _noisy(X, spec, _NOISE_OF_NEW), with_noise(title, spec.noise)
-    return Dataset(spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling, attributes=attributes)
+    return Dataset(
+        spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling, attributes=attributes, columns=raw.columns,
+        notes=(*raw.notes, *([note] if note else [])),
+    )  # fmt: skip
+
+
+def _unfolded(raw: RawData, model: RawData) -> RawData:
+    """Rows that are as long as a flattened picture of the model are such pictures."""
+    if raw.image_shape is not None or model.image_shape is None or raw.X.shape[1] != model.X.shape[1]:
+        return raw
+    shape = " x ".join(map(str, model.image_shape))
+    return replace(raw, image_shape=model.image_shape, notes=(*raw.notes, f"Rows are taken for flattened images of {shape}."))
+
+
+def _in_the_order_of(raw: RawData, spec: DataSpec, model: RawData) -> RawData:
+    """The columns of the model by their names; what else there is does not matter."""
+    if not (raw.columns and model.columns) or raw.columns == model.columns:
+        return raw
+    place = {name: number for number, name in enumerate(raw.columns)}
+    missing = [name for name in model.columns if name not in place]
+    if missing:
+        raise DataError(
+            f"{spec.name!r} lacks the column {listed(missing)} that the run learnt from. It has {listed(raw.columns)}."
+        )
+    order = [place[name] for name in model.columns]
+    further = [name for name in raw.columns if name not in model.columns]
+    said = "Columns are matched by name." + (f" Not learnt from: {listed(further)}." if further else "")
+    return replace(raw, X=np.ascontiguousarray(raw.X[:, order]), columns=model.columns, notes=(*raw.notes, said))
+
+
+def _on_the_scale_of(raw: RawData, model: RawData, scaling: str) -> tuple[RawData, str]:
+    """New pictures in the range of those of the model, where they were stored in another one; and what to say of it."""
+    used, (low, high) = _unit_range(model), found_range(raw.X)
+    if raw.image_shape is not None and scaling != "none" and of_another_scale(raw.X, used):
+        own = _unit_range(raw)
+        stretch = (used[1] - used[0]) / (own[1] - own[0])
+        X = ((raw.X.astype(np.float64) - own[0]) * stretch + used[0]).astype(np.float32)
+        return replace(raw, X=X), (
+            f"The new pictures span {low:g} to {high:g} where those of the run span {used[0]:g} to {used[1]:g}: "
+            f"{own[0]:g} to {own[1]:g} was brought to that range."
+        )
+    span = used[1] - used[0]
+    if low < used[0] - _FAR * span or high > used[1] + _FAR * span:
+        return raw, (
+            f"The new values span {low:g} to {high:g}, far beyond the range {used[0]:g} to {used[1]:g} that the run learnt "
+            "from: check that they are measured alike."
+        )
+    return raw, ""
 
 
 def _shape(raw: RawData) -> str:
@@ -145,18 +202,15 @@ def scale(
     if scaling == "standard":
         return _standard(X, X if model_rows is None else model.X[model_rows].astype(np.float32))
     low, high = _unit_range(model)
-    if low == 0:
+    if low == 0 and high >= _TINY:
         X /= np.float32(high)
     else:
         X = ((X.astype(np.float64) - low) / (high - low)).astype(np.float32)
     return _unit_rows(X) if scaling == "l2" else X
 
 
-def _unit_range(raw: RawData) -> tuple[float, float]:
-    if raw.X.dtype == np.uint8 and raw.image_shape is not None:
-        return 0.0, 255.0
-    low, high = float(raw.X.min()), float(raw.X.max())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+def _unit_range(raw: RawData) -> Range:
+    return used_range(raw.X, images=raw.image_shape is not None, given=raw.range)
 
 
 def _standard(X: NDArray[np.float32], model: NDArray[np.float32]) -> NDArray[np.float32]:

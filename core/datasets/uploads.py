@@ -1,21 +1,26 @@
-"""Files that users upload: read fully first, then kept as a clean ``.npz`` that holds nothing but checked arrays."""
+"""Files that users bring: read fully first, then kept as a clean ``.npz`` that holds nothing but checked arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tempfile
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-import numpy as np
+from core.common import DataError, demand_writable, home
+from core.datasets.apart import store_file
+from core.datasets.checks import MAX_FILE
+from core.datasets.choices import Choices
+from core.datasets.npz import list_npz
+from core.datasets.pictures import PICTURES
+from core.datasets.readers import check_suffix
 
-from core.common import DataError, atomic_write, demand_writable, home
-from core.datasets.npz import CLASSES_KEY
-from core.datasets.raw import MAX_BYTES, RawData
-from core.datasets.readers import check_suffix, read_file
-
-_STEM = re.compile(r"[A-Za-z0-9_-]{1,49}-[0-9a-f]{8}")
+_STEM = re.compile(r"[\w-]{1,49}-[0-9a-f]{8}")
 _MAX_STEM = 40
+Given = tuple[str, bytes]
 
 
 def uploads_folder() -> Path:
@@ -36,7 +41,19 @@ def find_upload(name: str) -> Path | None:
     return path if _STEM.fullmatch(name) and path.is_file() else None
 
 
-def store_upload(filename: str, content: bytes, *, image_shape: tuple[int, ...] | None = None) -> Path:
+def sample_shape(path: Path) -> tuple[int, ...] | None:
+    """The shape of one sample of an upload, by its header; None where the file is broken, which is told when it is loaded."""
+    try:
+        stored = list_npz(path)
+    except DataError:
+        return None
+    samples = stored.get("images") or stored.get("X")
+    return None if samples is None else samples.shape[1:]
+
+
+def store_upload(
+    filename: str, content: bytes, *, image_shape: tuple[int, ...] | None = None, choices: Choices | None = None
+) -> Path:
     """Check an uploaded file and keep its content.
 
     Parameters
@@ -47,45 +64,89 @@ def store_upload(filename: str, content: bytes, *, image_shape: tuple[int, ...] 
         The bytes of the file.
     image_shape
         (h, w) or (h, w, c) of rows that are flattened images.
+    choices
+        What else is decided about it.
 
     Returns
     -------
     Path
-        ``<home>/data/uploads/<stem>-<8 digits of the content's hash>.npz``. On any error nothing is left there.
+        ``<home>/data/uploads/<stem>-<8 digits of the hash of what is kept>.npz``. On any error nothing is left there.
 
     Raises
     ------
     DataError
         If the file cannot be used.
     """
-    demand_writable("an upload")
-    stem, suffix = _safe_name(filename)
-    if len(content) > MAX_BYTES:
-        raise DataError(f"An upload may have {MAX_BYTES} bytes. Got {len(content)}.")
+    choices = choices or Choices()
+    return store_uploads([(filename, content)], choices if image_shape is None else replace(choices, image_shape=image_shape))
+
+
+def store_uploads(given: Sequence[Given], choices: Choices | None = None, name: str | None = None) -> Path:
+    """Keep one file, several pictures, or an IDX file of images with its labels; see `store_upload`."""
     with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        given = Path(folder) / f"{stem}{suffix}"
-        given.write_bytes(content)
-        raw = read_file(given, image_shape=image_shape)
-    digest = hashlib.sha256(content + repr(image_shape).encode() if image_shape else content).hexdigest()[:8]
-    target = uploads_folder() / f"{stem}-{digest}.npz"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _write(raw, target)
+        path = put_down(given, Path(folder))
+        return import_file(path, choices, name)
+
+
+def put_down(given: Sequence[Given], folder: Path) -> Path:
+    """Write what the browser gave into a folder; returns the file, or the folder, that is to be read."""
+    total = sum(len(content) for _, content in given)
+    if total > MAX_FILE:
+        raise DataError(f"An upload may have {MAX_FILE} bytes. Got {total}.")
+    pictures = bool(given) and all(PureWindowsPath(name).suffix.lower() in PICTURES for name, _ in given)
+    if not pictures and not (len(given) == 1 or _is_idx_pair(given)):
+        raise DataError(
+            f"Give one file, several pictures, or an IDX file of images and one of its labels. Got {len(given)} files."
+        )
+    inside = folder / "pictures" if pictures else folder
+    inside.mkdir(exist_ok=True)
+    paths = [inside / _file_name(name, place if pictures else None) for place, (name, _) in enumerate(given)]
+    for path, (_, content) in zip(paths, given, strict=True):
+        path.write_bytes(content)
+    return inside if pictures else next((path for path in paths if "images" in path.name), paths[0])
+
+
+def _is_idx_pair(given: Sequence[Given]) -> bool:
+    names = [PureWindowsPath(name).name for name, _ in given]
+    return len(given) == 2 and all("ubyte" in name for name in names) and sum("images" in name for name in names) == 1
+
+
+def _file_name(filename: str, place: int | None) -> str:
+    if place is not None:
+        return f"{place:06d}{PureWindowsPath(filename).suffix.lower()}"
+    stem, suffix = _safe_name(filename)
+    return f"{stem}{suffix}"
+
+
+def import_file(path: Path, choices: Choices | None = None, name: str | None = None) -> Path:
+    """Check a file or a folder of pictures, and keep its content under a name; see `store_upload`."""
+    demand_writable("an upload")
+    stem = _safe_stem(name) if name else _safe_stem(path.name) if path.is_dir() else _safe_name(path.name)[0]
+    folder = uploads_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    try:
+        store_file(path, Path(temporary), choices)
+        os.fsync(handle)
+        with Path(temporary).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:8]
+        target = folder / f"{stem}-{digest}.npz"
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
     return target
 
 
 def _safe_name(filename: str) -> tuple[str, str]:
     name = PureWindowsPath(filename).name  # drops folders written with / and with \
     suffix = check_suffix(name)
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name[: -len(suffix)])[:_MAX_STEM].strip("-")
-    return stem or "data", suffix
+    return _safe_stem(name[: -len(suffix)] if name.lower().endswith(suffix) else Path(name).stem), suffix
 
 
-def _write(raw: RawData, target: Path) -> None:
-    shape = raw.image_shape
-    arrays = {"X": raw.X} if shape is None else {"images": raw.X.reshape(len(raw.X), *shape)}
-    if raw.y is not None:
-        arrays |= {"labels": raw.y, CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
-    for name, attribute in raw.attributes.items():
-        arrays |= {f"label_{name}": attribute.y, f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
-    with atomic_write(target) as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+def _safe_stem(name: str) -> str:
+    """Letters and digits of any script, joined by dashes."""
+    stem = re.sub(r"[^\w-]+", "-", unicodedata.normalize("NFC", name))[:_MAX_STEM].strip("-")
+    return stem or "data"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core import evaluation
 from core.datasets import Dataset
-from core.datasets.raw import class_titles
+from core.datasets.labels import class_titles
 from core.plots import figures
 from core.runs import Run
 from pages.ui.forms import segments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from core import datasets
 from core.common import InvalidInput
-from core.datasets import Dataset, DataSpec
+from core.datasets import Choices, Dataset, DataSpec
 from core.explore import Answer
 from core.plots import figures
 from core.plots.montage import montage
@@ -46,6 +47,8 @@ def new_samples_view(run: Run, data: Dataset) -> None:
     except InvalidInput as problem:
         st.error(plain(problem), icon=":material/error:")
         return
+    for note in new.notes:
+        st.caption(plain(note))
 
     def draw(answer: Answer) -> None:
         _draw(run, data, new, answer)
@@ -55,11 +58,10 @@ def new_samples_view(run: Run, data: Dataset) -> None:
 
 def _choose(run: Run, data: Dataset) -> DataSpec | None:
     """Which data to label: what is here in the right shape, or an upload."""
-    with st.expander("Bring a file", icon=":material/upload:"), st.form("new_upload", border=False):
-        suffixes = ", ".join(datasets.SUFFIXES)
+    with st.expander("Bring a file", icon=":material/upload:"):
         shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
-        st.file_uploader(f"{suffixes}, each sample {shape}", [s.strip(".") for s in datasets.SUFFIXES], key="new_file")
-        st.form_submit_button("Read the file", on_click=_take_upload, args=(data.image_shape,))
+        st.file_uploader(f"A file as the Data page takes it, each sample {shape}", key="new_file")
+        st.button("Read the file", on_click=_take_upload, args=(data,))
     problem = st.session_state.pop("new_problem", None)
     if problem:
         st.error(plain(problem), icon=":material/error:")
@@ -90,12 +92,14 @@ def _same_shape(data: Dataset) -> list[str]:
     listed = {entry.name: entry.shape for entry in datasets.entries() if datasets.available(entry.name)}
     shape = data.image_shape or (data.X.shape[1],)
     named = [name for name, other in listed.items() if other == shape]
-    named += [path.stem for path in datasets.uploads()]
+    sizes = {path.stem: math.prod(datasets.sample_shape(path) or ()) for path in datasets.uploads()}
+    wanted = math.prod(shape)
+    named += [name for name, size in sizes.items() if size == wanted or (data.columns and size > wanted)]
     return sorted(named, key=lambda name: name != data.name)
 
 
-def _take_upload(image_shape: tuple[int, ...] | None) -> None:
-    name = stored_upload("new_file", "new_problem", image_shape)
+def _take_upload(data: Dataset) -> None:
+    name = stored_upload("new_file", "new_problem", Choices(new=True, columns=data.columns, image_shape=data.image_shape))
     if name is not None:
         st.session_state["new_name"] = name
 

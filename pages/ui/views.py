@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import evaluation, methods
 from core.datasets import Dataset
-from core.datasets.raw import class_titles
+from core.datasets.labels import class_titles
 from core.evaluation import PROJECTIONS
 from core.explore import Answer
 from core.plots import figures

@@ -1,0 +1,79 @@
+"""Bring data: look at a file, say what of it is what, and keep it under a name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from core import datasets
+from core.cli.commands import Add
+from core.cli.exits import EXIT_DONE
+from core.common import InvalidInput
+from core.datasets import Choices, Dataset
+
+
+def add(command: Add) -> None:
+    sub = command("import", _import, "Keep a data file, or a folder of pictures, as a data set of its own.")
+    sub.add_argument(
+        "file", type=Path, help=f"a file that ends in one of {', '.join(datasets.SUFFIXES)}, or a folder of pictures"
+    )
+    sub.add_argument("--name", help="what to call it; the name of the file by default")
+    label = sub.add_mutually_exclusive_group()
+    label.add_argument("--label", metavar="COL", help="column or array of the classes")
+    label.add_argument("--no-label", action="store_true", help="there are no classes, whatever the names say")
+    sub.add_argument("--drop", action="append", default=[], metavar="COL", help="a column that is no feature; may be repeated")
+    sub.add_argument(
+        "--keep", action="append", default=[], metavar="COL", help="a column that is one, though it looks like none"
+    )
+    sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
+    sub.add_argument("--transpose", action="store_true", help="samples are columns")
+    sub.add_argument("--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto")
+    sub.add_argument("--look", action="store_true", help="only say what is found and what it is taken for")
+
+
+def choices_of(options: argparse.Namespace) -> Choices:
+    return Choices(
+        label="" if options.no_label else options.label,
+        drop=tuple(options.drop),
+        keep=tuple(options.keep),
+        image_shape=None if options.image_shape is None else datasets.parse_image_shape(options.image_shape),
+        transpose=options.transpose,
+        range=datasets.parse_range(options.range),
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    choices = choices_of(options)
+    if options.name is not None and not options.name.strip():
+        raise InvalidInput(f"A name needs a letter or a digit. Got {options.name!r}.")
+    if options.look:
+        found = datasets.look_at(options.file, choices)
+        print(json.dumps(found) if options.json else "\n".join(_line(part) for part in found["parts"]))
+        return EXIT_DONE
+    path = datasets.import_file(options.file, choices, options.name)
+    data = datasets.load(path.stem)
+    described = describe_import(data)
+    if options.json:
+        print(json.dumps(described))
+        return EXIT_DONE
+    print(f"{data.name}: {data.n_samples} x {'x'.join(map(str, described['shape']))}, {data.n_classes or 'no'} classes")
+    for note in data.notes:
+        print(f"    {note}")
+    return EXIT_DONE
+
+
+def _line(part: dict[str, Any]) -> str:
+    order = ("name", "role", "type", "shape", "range", "preview")
+    missing = f"{part['missing']} missing" if part.get("missing") else ""
+    return "    ".join([*(str(part[key]) for key in order if part.get(key)), *([missing] if missing else [])])
+
+
+def describe_import(data: Dataset) -> dict[str, Any]:
+    """A data set that was just kept, as plain data."""
+    return {
+        "name": data.name, "n_samples": data.n_samples, "shape": list(data.image_shape or (data.X.shape[1],)),
+        "n_classes": data.n_classes, "classes": list(data.classes), "label_columns": list(data.attributes),
+        "columns": list(data.columns), "notes": list(data.notes), "fingerprint": data.fingerprint,
+    }  # fmt: skip

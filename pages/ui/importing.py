@@ -1,0 +1,142 @@
+"""Bring your own data, in three looks: what was found, what each part is, what comes out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import datasets
+from core.common import InvalidInput
+from core.datasets import Choices, DataSpec
+from pages.ui.state import choose_data
+from pages.ui.text import plain
+from pages.ui.uploading import given_files, stored_upload
+
+FORMATS = (
+    "Arrays (.npz, .npy, .mat, .h5ad, IDX), tables (.csv, .tsv, .txt, .csv.gz, .parquet) and pictures (a .zip, or several at "
+    "once; folders are classes). Samples are found under names like `X`, `images`, `fea` or `data`; classes under `label`, "
+    "`y`, `class`, `target`, `gnd`, `species` and the like. Further columns of labels are named `label_<name>`: they colour "
+    "and score, nothing learns from them. Files stay on this machine."
+)
+GUESSED, NONE = "as found", "none"
+
+
+def bring_data() -> dict[str, Any] | None:
+    """Take a file, which is read completely before anything is kept; returns what was found in one that is not kept yet."""
+    problem = st.session_state.pop("upload_problem", None)
+    with st.expander("Bring your own data", icon=":material/upload:", expanded=problem is not None):
+        st.markdown(FORMATS)
+        st.file_uploader("File, or several pictures", accept_multiple_files=True, key="upload_file")
+        found = _found()
+        if found is not None:
+            _what_it_is(found)
+        shape, span = st.columns(2)
+        shape.text_input("Image shape", key="upload_shape", placeholder="28x28, 32x32x3", help="If rows are flattened images.")
+        span.text_input("Range", key="upload_range", placeholder="auto", help="Which values become 0 and 1, as 0,255.")
+        st.checkbox("Samples are columns", key="upload_transpose")
+        st.text_input("Name", key="upload_title", placeholder="as the file", max_chars=40)
+        st.button("Read the file", on_click=_take)
+        if problem is not None:
+            st.error(plain(problem), icon=":material/error:")
+    return None if found is None or found.get("kept") else found
+
+
+def what_was_found(found: dict[str, Any]) -> None:
+    """The parts of a file with type, range, missing cells, the first values, and what each is taken for."""
+    st.subheader("What was found in the file")
+    st.dataframe(found["parts"], hide_index=True, alt="What was found")
+
+
+def _found() -> dict[str, Any] | None:
+    """What the chosen files hold; looked at once."""
+    files = st.session_state["upload_file"]
+    mark = [file.file_id for file in files]
+    if not files:
+        return None
+    known = st.session_state.get("upload_found")
+    if known is None or known["mark"] != mark:
+        known = {"mark": mark, **_look(given_files("upload_file"))}
+        st.session_state["upload_found"] = known
+    if "problem" in known:
+        st.error(plain(known["problem"]), icon=":material/error:")
+        return None
+    found: dict[str, Any] = known
+    return found
+
+
+def _look(given: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
+        try:
+            return datasets.look_at(datasets.put_down(given, Path(folder)))
+        except InvalidInput as error:
+            return {"problem": str(error)}
+
+
+def _what_it_is(found: dict[str, Any]) -> None:
+    """What can be changed: the samples of an archive, the label, and what is left out."""
+    if found["kind"] == "pictures":
+        return
+    names = [part["name"] for part in found["parts"]]
+    key = ",".join(found["mark"])
+    st.session_state["upload_keys"] = label_key, drop_key, data_key = f"label:{key}", f"drop:{key}", f"data:{key}"
+    if found["kind"] == "arrays":
+        st.selectbox("Samples", [GUESSED, *names], key=data_key)
+    st.selectbox("Classes", [GUESSED, NONE, *names], key=label_key)
+    st.multiselect(
+        "Leave out", names, [part["name"] for part in found["parts"] if part.get("role") == "numbering"], key=drop_key,
+        help="Running numbers and identifiers are ticked: they would be clustered.",
+    )  # fmt: skip
+
+
+def choices() -> Choices:
+    """What was decided about the file.
+
+    Raises
+    ------
+    InvalidInput
+        If a shape or a range is not written as one.
+    """
+    state, roles = st.session_state, {}
+    found = state.get("upload_found") or {}
+    if "parts" in found and found["kind"] != "pictures" and "upload_keys" in state:
+        label_key, drop_key, data_key = state["upload_keys"]
+        label, dropped = state.get(label_key, GUESSED), tuple(state.get(drop_key, ()))
+        kept = tuple(p["name"] for p in found["parts"] if p.get("role") == "numbering" and p["name"] not in dropped)
+        samples = state.get(data_key, GUESSED)
+        kept = kept if samples == GUESSED else (samples,)
+        roles = {"label": {GUESSED: None, NONE: ""}.get(label, label), "drop": dropped, "keep": kept}
+    return Choices(
+        **roles,
+        image_shape=datasets.parse_image_shape(state["upload_shape"]) if state["upload_shape"].strip() else None,
+        range=datasets.parse_range(state["upload_range"] or "auto"),
+        transpose=state["upload_transpose"],
+    )
+
+
+def _take() -> None:
+    """Store what was uploaded and choose it; a callback, so that the select box starts from it."""
+    try:
+        chosen = choices()
+    except InvalidInput as error:
+        st.session_state["upload_problem"] = str(error)
+        return
+    name = stored_upload("upload_file", "upload_problem", chosen, st.session_state["upload_title"].strip() or None)
+    if name is not None:
+        st.session_state.get("upload_found", {})["kept"] = True
+        st.session_state["data_name"] = name
+        choose_data(DataSpec(name))
+
+
+def provenance(notes: Sequence[str]) -> None:
+    """How a file was read: what was taken for what, and what is not used."""
+    if not notes:
+        return
+    if datasets.recommends_standard(notes):
+        st.info(plain(next(note for note in notes if datasets.recommends_standard([note]))), icon=":material/straighten:")
+    with st.expander("How it was read", icon=":material/fact_check:"):
+        for note in notes:
+            st.markdown(f"- {plain(note)}")
