@@ -7,8 +7,8 @@ from pages.ui.problems import told
 from pages.ui.sidebar import sidebar
 
 page = navigation()
-st.logo("assets/logo.svg", size="large")
 if not presenting():
+    st.logo("assets/logo.svg", size="large")
     sidebar()
 with told():
     page.run()

@@ -11,7 +11,7 @@ from core import runs
 from core.common import InvalidInput
 from core.datasets import Dataset
 from core.explore import differences
-from core.runs import RunSpec, Status, estimate
+from core.runs import RunSpec, estimate
 from pages.ui.live import live_panel, scope_words
 from pages.ui.naming import told_apart
 from pages.ui.navigation import through_app
@@ -35,12 +35,12 @@ def start(spec: RunSpec) -> None:
     st.rerun()
 
 
-def cost(spec: RunSpec, data: Dataset, *, busy: bool) -> None:
-    """Memory, parameters and time, as far as they are known before the start; folded while a run trains."""
+def cost(spec: RunSpec, data: Dataset) -> None:
+    """Memory, parameters and time, as far as they are known before the start: the sums in one line, the parts folded."""
     expected = estimate(store(), spec, data.samples.shape)
     time = "unknown" if expected.seconds is None else f"{expected.seconds:.0f} s"
     words = [f"{_megabytes(expected.cost.bytes)} of matrices", f"{expected.cost.parameters:,} parameters", f"time {time}"]
-    with st.expander("What it will need: " + ", ".join(words), expanded=False if busy else expected.seconds is None):
+    with st.expander("What it will need: " + ", ".join(words)):
         parts = [f"{name}: {_megabytes(size)}" for name, size in expected.cost.matrices.items()]
         told = "scaled from an earlier run on this data" if expected.measured_on else "known after the first run on this data"
         st.caption("; ".join([*parts, f"time: {told}"]) + ".")
@@ -101,7 +101,7 @@ if wish.launch and wish.spec is not None:
         start(wish.spec)
 with right:
     if wish.spec is not None:
-        cost(wish.spec, data, busy=any(run.active or run.status == Status.QUEUED for run in here) or wish.follow)
+        cost(wish.spec, data)
     made = next((run for run in here if wish.spec is not None and not differences([run.spec, wish.spec])), None)
     if wish.follow and wish.spec is not None and made is None:
         preview(wish.spec, data)

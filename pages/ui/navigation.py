@@ -9,6 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 _state = {"app_has_run": False}
 TIGHT = """<style>
 .stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
+.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) .stMainBlockContainer { padding-top: 4.2rem; }
 @media (max-width: 768px) { .stMainBlockContainer { padding: 4.2rem 1rem 2rem; } }
 .stMainBlockContainer h1 { padding: 0; font-size: 1.7rem; }
 </style>"""

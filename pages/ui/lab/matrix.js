@@ -1,7 +1,6 @@
 // The affinity: ordered, on a logarithmic scale, with its blocks, the colours of their clusters, and marks of what is chosen.
 
 const STRIP = 7
-const BAR = 54
 
 class Matrix extends Panel {
   constructor(host, lab, film) {
@@ -42,8 +41,9 @@ class Matrix extends Panel {
     if (!frame) return this.say(film)
     const labels = lab.order === "class" ? film.y : fine ? film.labels(film.last) : frame.labels
     this.ordered = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
-    const side = (this.side = Math.min(this.width - BAR, this.height) - STRIP - 2)
-    this.left = Math.max(STRIP + 1, (this.width - BAR - side) / 2)
+    const bar = 12 + 3.6 * lab.type
+    const side = (this.side = Math.min(this.width - bar, this.height) - STRIP - 2)
+    this.left = Math.max(STRIP + 1, (this.width - bar - side) / 2)
     this.top = STRIP + 1
     context.imageSmoothingEnabled = false
     context.drawImage(this.image(frame), this.left, this.top, side, side)
