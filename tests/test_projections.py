@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
+from core import evaluation
 from core.common import DataError, ParameterError, UnknownName
 from core.evaluation import PROJECTIONS, align, layouts, pca, project, times_longer
 
@@ -181,3 +182,18 @@ def test_more_points_are_expected_to_take_longer(kind: str, dims: int) -> None:
     sizes = [5000, 6000, 20_000, 70_000]
     longer = [times_longer(kind, dims, n, 5000) for n in sizes]
     assert longer[0] == 1 and longer == sorted(set(longer)) and longer[-1] < 200
+
+
+def test_a_faithful_picture_is_believed_and_a_scrambled_one_is_not() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((300, 2))
+    X = points @ np.linalg.qr(rng.standard_normal((9, 2)))[0].T
+    y = (points[:, 0] > 0).astype(int)
+    good = evaluation.projection_quality(X, points, y)
+    assert good["trustworthiness"] == pytest.approx(1) and good["continuity"] == pytest.approx(1)
+    assert good["class_neighbors"] > 0.9
+    bad = evaluation.projection_quality(X, points[rng.permutation(300)], y)
+    assert bad["trustworthiness"] < 0.6 and bad["continuity"] < 0.6 and 0.4 < bad["class_neighbors"] < 0.6
+    folded = evaluation.projection_quality(X, np.abs(points))
+    assert folded["trustworthiness"] < 0.99 < folded["continuity"] + 0.05 and "class_neighbors" not in folded
+    assert evaluation.projection_quality(X[:15], points[:15]) == {}

@@ -25,6 +25,7 @@ from core.evaluation.metrics import (
     summed_precisions,
 )
 from core.evaluation.projections import PROJECTIONS, align, pca, project, times_longer, warm_up
+from core.evaluation.quality import projection_quality
 
 __all__ = [
     "MAX_QUERIES",
@@ -45,6 +46,7 @@ __all__ = [
     "nearest_lists",
     "pca",
     "project",
+    "projection_quality",
     "purity",
     "reconstruction_error",
     "retrieval",

@@ -55,7 +55,8 @@ def embedding(
     arrays
         ``points`` and ``shown``, the number of the sample that each is of.
     facts
-        ``projecting``: the seconds that the projection itself took.
+        ``projecting``: the seconds that the projection itself took; ``quality``: how far it can be believed
+        (`evaluation.projection_quality`).
     """
     X, samples = _source(store, run, source)
     drawn = random_rows(len(X), min(most, MOST_POINTS), random_state)
@@ -69,7 +70,10 @@ def embedding(
     points = evaluation.project(
         flat, kind, n_components=n_components, options=options, random_state=random_state, progress=progress
     )
-    return {"points": points, "shown": shown}, {"projecting": perf_counter() - began}
+    facts: dict[str, Any] = {"projecting": perf_counter() - began}
+    y = store.files.arrays(run, "final", ["test_y" if source == "test_Z" else "y"])
+    facts["quality"] = evaluation.projection_quality(flat, points, *(classes[shown] for classes in y.values()))
+    return {"points": points, "shown": shown}, facts
 
 
 def _source(store: RunStore, run: str, source: str) -> tuple[NDArray, NDArray[np.int64]]:

@@ -20,6 +20,7 @@ from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
+from pages.ui.lab.stills import quality_words
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
 from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
@@ -82,6 +83,8 @@ def embedding_view(run: Run, data: Dataset) -> None:
         key = f"embedding:{picture}:{colouring}:{crowd.most}"
         event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
         crowd_bar(crowd, answer)
+        if words := quality_words(answer.facts.get("quality", {})):
+            st.caption(words)
         if colouring.startswith(COLUMN):
             st.caption(_against(colouring.removeprefix(COLUMN), labels, part))
         chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]

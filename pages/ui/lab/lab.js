@@ -184,7 +184,7 @@ class Lab {
     const { groups } = films[0].facts
     for (let k = 0; k < groups; k++) rules[`cluster:${k}`] = `cluster ${films[0].name(k)}`
     if (known) films[0].facts.classes.forEach((name, k) => (rules[`class:${k}`] = `class ${name}`))
-    fill(this.part("rule"), rules, "")
+    fill(this.part("rule"), rules, this.rule in rules ? this.rule : "")
     this.part("playback").hidden = films.every((film) => film.last < 1)
   }
 
@@ -361,6 +361,7 @@ class Lab {
     this.chosen = found && found.length ? new Set(found) : null
     this.host.dataset.chosen = this.chosen ? this.chosen.size : 0
     this.part("none").hidden = !this.chosen
+    this.part("rule").value = rule ?? ""
     this.pictures.draw()
     this.draw()
   }

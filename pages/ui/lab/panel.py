@@ -84,6 +84,8 @@ def lab(
         on_sample_change=_nothing,
         on_asks_change=_nothing,
     )
+    if stills is not None and stills.quality:
+        st.caption(f":material/verified: {stills.quality}")
     if stills is not None and stills.waiting:
         st.fragment(_wait, run_every=POLL_SECONDS)(stills)
     chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]

@@ -66,6 +66,12 @@ class Stills:
             return f"Working out {self.offers[self._layout]}, {layout.seconds:.0f} s{done}"
         return "Working out the affinity in full detail"
 
+    @property
+    def quality(self) -> str:
+        """How far the projection that is looked at can be believed, in words; empty without one."""
+        layout = self._projection()
+        return quality_words(layout.facts.get("quality", {})) if layout is not None else ""
+
     def _blocks(self) -> Answer | None:
         if self._matrix is None:
             return None
@@ -81,6 +87,17 @@ class Stills:
         return queue().analyst.ask(
             "embedding", run=self._run.id, source=source, kind=kind, n_components=2, options={}, random_state=0, most=most
         )
+
+
+def quality_words(quality: Mapping[str, float]) -> str:
+    """What a projection keeps of the neighbourhoods."""
+    told = {
+        "trustworthiness": "neighbours in the picture are neighbours in truth (trustworthiness)",
+        "continuity": "true neighbours stay together (continuity)",
+        "class_neighbors": "share of a point's ten neighbours in the picture that are of its class",
+    }
+    parts = [f"{meaning} {quality[name]:.2f}" for name, meaning in told.items() if name in quality]
+    return f"How far to believe it: {'; '.join(parts)}." if parts else ""
 
 
 def matrix_of(run: Run, data: Dataset, stored: set[str]) -> str | None:
