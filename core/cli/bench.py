@@ -20,10 +20,10 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table", "faults"),
+        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table", "faults", "ui"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
-        "assets/; what the parts of DSCDAN add; "
-        "how a method depends on a hyperparameter or on the data; a table of assets/results, made again; what runs survive",
+        "assets/; what the parts of DSCDAN add; how a method depends on a hyperparameter or on the data; a table of "
+        "assets/results, made again; what runs survive; what a user waits for in the browser",
     )
     bench.add_argument(
         "tasks",
@@ -59,6 +59,7 @@ def _bench(options: argparse.Namespace) -> int:
         "sensitivity": _bench_sensitivity,
         "table": _bench_table,
         "faults": _bench_faults,
+        "ui": _bench_ui,
     }
     if options.results is not None:
         check_target(options.results, force=True)
@@ -99,6 +100,17 @@ def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for row in bench_around(options.tasks):
         print(f"{row['piece']}: {row['words']}", flush=True)
+        rows.append(row)
+    return rows
+
+
+def _bench_ui(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.ui import bench_ui
+
+    rows = []
+    for row in bench_ui():
+        bound = f"at most {row['at_most']:g}" if row["at_least"] is None else f"at least {row['at_least']:g}"
+        print(f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})", flush=True)
         rows.append(row)
     return rows
 
