@@ -81,9 +81,9 @@ def packed_layout(points: NDArray, shown: NDArray) -> bytes:
     return pack({}, {"points": quantized(framed(points)), "shown": shown.astype(np.int32)})
 
 
-def packed_blocks(arrays: Mapping[str, NDArray], order: str) -> bytes:
+def packed_blocks(arrays: Mapping[str, NDArray], order: str, span: list[int] | None = None) -> bytes:
     """An ordered, shrunk matrix for the browser, as small numbers on a logarithmic scale."""
     means = np.abs(arrays["blocks"])
     level = np.rint(255 * normalized(means, log=True)).astype(np.uint8)
     top = np.array([full_brightness(means, log=True)], dtype=np.float32)
-    return pack({"order": order, "scores": {}, "place": -1}, {"blocks": level, "top": top})
+    return pack({"order": order, "span": span, "scores": {}, "place": -1}, {"blocks": level, "top": top})

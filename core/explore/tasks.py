@@ -193,19 +193,27 @@ def strongest(S: csr_array, most: int) -> tuple[NDArray[np.int32], NDArray[np.fl
 
 
 def matrix(
-    store: RunStore, *, run: str, which: str, order: str, pixels: int, clusters: list[int] | None = None
+    store: RunStore,
+    *,
+    run: str,
+    which: str,
+    order: str,
+    pixels: int,
+    clusters: list[int] | None = None,
+    span: list[int] | None = None,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """A square matrix of a run, ordered by cluster or class and shrunk.
 
     ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
-    samples of the subset, if the run learnt from one.
+    samples of the subset, if the run learnt from one. `clusters` takes only some of the groups, `span` only the positions from
+    its first number on and before its second.
     """
     final = store.files.arrays(run, "final", ("labels", "y", "rows"))
     if ("y" if order == "class" else "labels") not in final:
         raise DataError(f"The run {run} has no labels to order by {order}.")
     groups = final["y"] if order == "class" else numbered_labels(store, run, final["labels"], final.get("y"))
     groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
-    return _picture(_square(store, run, which), groups, pixels, clusters), {}
+    return _picture(_square(store, run, which), groups, pixels, clusters, span), {}
 
 
 @dataclass(frozen=True)
@@ -215,8 +223,14 @@ class _Product:
     B: csr_array
 
 
-def _picture(A: Any, groups: NDArray, pixels: int, chosen: list[int] | None) -> dict[str, NDArray]:
+def _picture(
+    A: Any, groups: NDArray, pixels: int, chosen: list[int] | None, span: list[int] | None = None
+) -> dict[str, NDArray]:
     order, _ = cluster_order(groups)
+    if span:
+        order = order[span[0] : span[1]]
+        if len(order) < 2:
+            raise DataError(f"A part of the matrix must hold at least two samples. Got the positions {span}.")
     if chosen:
         order = order[np.isin(groups[order], chosen)]
     _, borders = cluster_order(groups[order])

@@ -12,7 +12,7 @@ from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.owner import Owner, process, this_process
-from core.runs.painter import Painter, framed, n_groups, quantized, shown_samples
+from core.runs.painter import SHOWN_POINTS, Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_SEED",
     "MAX_SNAPSHOTS",
     "OVER",
+    "SHOWN_POINTS",
     "STARTS",
     "HistoryRow",
     "Owner",

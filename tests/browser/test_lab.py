@@ -173,6 +173,20 @@ def test_the_film_is_shown_while_it_is_made(page: Page, server: Server, store: R
     wait_until(lambda: own_run(store).over, 120)
 
 
+def test_a_block_is_seen_in_full_detail_by_a_double_click(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained)
+    matrix = lab.get_by_role("img", name="Affinity").first
+    before = pixels(lab, "Affinity")
+    box = matrix.bounding_box()
+    assert box is not None
+    matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
+    expect(lab).to_have_attribute("data-span", re.compile(r"^\d+-\d+$"))
+    wait_until(lambda: pixels(lab, "Affinity") != before, 20)
+    matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
+    expect(lab).to_have_attribute("data-span", "")
+    wait_until(lambda: pixels(lab, "Affinity") == before, 20)
+
+
 def test_a_projector_shows_pictures_alone(page: Page, server: Server, trained: str) -> None:
     lab = explore(page, server, trained, "&present=1")
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)

@@ -17,6 +17,7 @@ class Lab {
     this.colour = null
     this.order = "cluster"
     this.speed = "1.0"
+    this.span = null // the part of the matrix that is looked at closely
     this.hover = -1
     this.chosen = null
     this.rule = null
@@ -107,7 +108,7 @@ class Lab {
     film.fine = null
     if (run.fine) {
       const [record] = await load(run.fine)
-      film.fine = Object.assign(record, { order: record.facts.order })
+      film.fine = Object.assign(record, { order: record.facts.order, span: record.facts.span })
     }
     if (run.sprite && !film.sprite) {
       const sprite = new Image()
@@ -339,7 +340,7 @@ class Lab {
 
   onKey(event) {
     if (["SELECT", "INPUT"].includes(event.target.tagName)) return
-    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle(), Escape: () => this.choose(null), Home: () => this.go(0), End: () => this.go(1) }
+    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle(), Escape: () => (this.span ? this.zoom(null) : this.choose(null)), Home: () => this.go(0), End: () => this.go(1) }
     const action = actions[event.key]
     if (!action) return
     event.preventDefault()
@@ -473,10 +474,19 @@ class Lab {
 
   // What of that the server has to work out.
   ask() {
-    this.emit("asks", { order: this.order, layout: this.layout })
+    this.emit("asks", { order: this.order, layout: this.layout, span: this.span })
+  }
+
+  zoom(span) {
+    if (!this.data.offers) return // only where the server can be asked for more detail
+    this.span = span
+    this.host.dataset.span = span ? span.join("-") : ""
+    this.ask()
+    this.draw()
   }
 
   changed() {
+    if (this.order !== this.host.dataset.order) this.span = null
     this.ask()
     this.draw()
     this.note()

@@ -30,17 +30,28 @@ class Matrix extends Panel {
       lab.point(row, event, film, column)
     }
     this.canvas.onpointerleave = () => lab.point(-1)
+    this.canvas.title = "Drag to choose samples. Double-click a block to see it in full detail, and again to see all."
+    this.canvas.ondblclick = (event) => {
+      if (!this.ordered) return
+      if (lab.span) return lab.zoom(null)
+      const [, row] = this.cell(this.at(event))
+      const edges = [0, ...this.whole.borders, this.whole.samples.length]
+      const block = edges.findIndex((edge, k) => row >= edge && row < edges[k + 1])
+      if (block >= 0 && edges[block + 1] - edges[block] > 1) lab.zoom([edges[block], edges[block + 1]])
+    }
   }
 
   draw() {
     const { context, lab, film } = this
     this.clear()
     const i = film.index(lab.time)
-    const fine = i === film.last && film.fine && film.fine.order === lab.order ? film.fine : null
+    const wanted = JSON.stringify(lab.span)
+    const fine = i === film.last && film.fine?.order === lab.order && JSON.stringify(film.fine.span) === wanted ? film.fine : null
     const frame = fine ?? (lab.order === "cluster" ? film.latest("blocks", i) : null)
     if (!frame) return this.say(film)
     const labels = lab.order === "class" ? film.y : fine ? film.labels(film.last) : frame.labels
-    this.ordered = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
+    this.whole = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
+    this.ordered = fine?.span ? part(this.whole, fine.span, film.n) : this.whole
     const bar = 12 + 3.6 * lab.type
     const side = (this.side = Math.min(this.width - bar, this.height) - STRIP - 2)
     this.left = Math.max(STRIP + 1, (this.width - bar - side) / 2)
@@ -164,4 +175,12 @@ class Matrix extends Panel {
       : ["This method clusters samples or codes directly:", "it has no affinity."]
     words.forEach((line, k) => context.fillText(line, this.width / 2, this.height / 2 + 20 * k))
   }
+}
+
+// A part of an order, as if there were nothing else.
+function part(whole, [from, to], n) {
+  const samples = whole.samples.slice(from, to)
+  const position = new Int32Array(n).fill(-1)
+  samples.forEach((sample, place) => (position[sample] = place))
+  return { samples, position, borders: whole.borders.filter((b) => b > from && b < to).map((b) => b - from) }
 }

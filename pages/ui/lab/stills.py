@@ -8,7 +8,7 @@ from typing import Any
 from core import methods
 from core.datasets import Dataset
 from core.explore import MAX_POINTS, MOST_POINTS, Answer, packed_blocks, packed_layout
-from core.runs import Run
+from core.runs import SHOWN_POINTS, Run
 from pages.ui.beside import has_codes
 from pages.ui.lab.component import BINARY, address
 from pages.ui.state import queue, store
@@ -28,12 +28,14 @@ class Stills:
         self._matrix = matrix_of(run, data, stored)
         self._orders = ("cluster", "class") if data.y is not None else ("cluster",)
         self._order, self._layout = "cluster", ""
+        self._span: list[int] | None = None
         sources = [
             *(["spectral"] if self._matrix == "affinity" else []),
             *(["Z"] if "Z" in stored and has_codes(run) else []),
             "raw",
         ]
-        self.offers = {
+        all_points = {f"pca:{source}": f"All points: PCA of {SOURCES[source]}" for source in sources[-1:]}
+        self.offers = (all_points if data.n_samples > SHOWN_POINTS else {}) | {
             f"{kind}:{source}": f"{title} of {SOURCES[source]}" for source in sources for kind, title in KINDS.items()
         }
 
@@ -41,13 +43,14 @@ class Stills:
         """Take what the user looks at, as far as there is such a picture."""
         self._order = asks["order"] if asks.get("order") in self._orders else "cluster"
         self._layout = asks["layout"] if asks.get("layout") in self.offers else ""
+        self._span = _span(asks.get("span"), self._samples)
 
     def addresses(self, place: str) -> dict[str, Any]:
         """Where the browser finds those that are ready."""
         found: dict[str, Any] = {"layouts": {}}
         matrix, layout = self._blocks(), self._projection()
         if matrix is not None and matrix.arrays:
-            found["fine"] = address(packed_blocks(matrix.arrays, self._order), BINARY, f"{place}:fine")
+            found["fine"] = address(packed_blocks(matrix.arrays, self._order, self._span), BINARY, f"{place}:fine")
         if layout is not None and layout.arrays:
             packed = packed_layout(layout.arrays["points"], layout.arrays["shown"])
             found["layouts"][self._layout] = address(packed, BINARY, f"{place}:layout")
@@ -75,8 +78,9 @@ class Stills:
     def _blocks(self) -> Answer | None:
         if self._matrix is None:
             return None
+        part = {} if self._span is None else {"span": self._span}
         return queue().analyst.ask(
-            "matrix", run=self._run.id, which=self._matrix, order=self._order, pixels=PIXELS, clusters=None
+            "matrix", run=self._run.id, which=self._matrix, order=self._order, pixels=PIXELS, clusters=None, **part
         )
 
     def _projection(self) -> Answer | None:
@@ -87,6 +91,12 @@ class Stills:
         return queue().analyst.ask(
             "embedding", run=self._run.id, source=source, kind=kind, n_components=2, options={}, random_state=0, most=most
         )
+
+
+def _span(asked: Any, n: int) -> list[int] | None:
+    """A part of the matrix, from one position to another; None for all of it, or for what is no such part."""
+    whole = isinstance(asked, list) and len(asked) == 2 and all(isinstance(place, int) for place in asked)
+    return asked if whole and 0 <= asked[0] < asked[1] - 1 < n else None
 
 
 def quality_words(quality: Mapping[str, float]) -> str:
