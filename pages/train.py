@@ -10,7 +10,6 @@ import streamlit as st
 from core import runs
 from core.common import InvalidInput
 from core.datasets import Dataset
-from core.explore import differences
 from core.runs import RunSpec, estimate
 from pages.ui.live import live_panel, scope_words
 from pages.ui.naming import told_apart
@@ -76,6 +75,15 @@ def watch(here: list[runs.Run]) -> None:
     live_panel(run.id)
 
 
+def looks_at_run(spec: RunSpec, here: list[runs.Run]) -> bool:
+    """Whether a run was chosen, by a launch, a link or a click, and no knob has been turned since."""
+    chosen = st.session_state.get("run")
+    if not any(run.id == chosen for run in here):
+        return False
+    settings_then = st.session_state.setdefault("knobs", {})
+    return bool(settings_then.setdefault(chosen, spec) == spec)
+
+
 through_app()
 adopt_linked_run()
 try:
@@ -102,8 +110,7 @@ if wish.launch and wish.spec is not None:
 with right:
     if wish.spec is not None:
         cost(wish.spec, data)
-    made = next((run for run in here if wish.spec is not None and not differences([run.spec, wish.spec])), None)
-    if wish.follow and wish.spec is not None and made is None:
+    if wish.follow and wish.spec is not None and not looks_at_run(wish.spec, here):
         preview(wish.spec, data)
     else:
-        watch(here if made is None or not wish.follow else [made])
+        watch(here)
