@@ -25,7 +25,7 @@ from pages.ui import comparison
 from pages.ui.awaiting import about
 from pages.ui.naming import told_apart
 from pages.ui.symbols import plain_symbol
-from pages.ui.text import breakable
+from pages.ui.text import breakable, plain
 from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
@@ -252,6 +252,28 @@ def test_arrays_that_no_name_tells_of_are_chosen(visit: Callable[..., AppTest], 
     button(app, "Read the file").click().run()
     assert "Not used: 'first'." in unescaped(healthy(app))
     np.testing.assert_allclose(datasets.load(app.session_state["data"]["name"], scaling="none").X, X + 1, rtol=1e-6)
+
+
+HOSTILE = "![p](https://elsewhere.example/a.png) <img src=x> $x$ :red[r] **b** www.elsewhere.example a@b.example"
+
+
+def harmless(text: str) -> bool:
+    """Whether nothing of a hostile name is left for Markdown to work on: no sign without a backslash, no address."""
+    signs = re.search(r"(?<!\\)(!\[|!\\\[|<img|\$x|:red|\*\*b\*\*|\]\(https)", text)
+    return not signs and not re.search(r"https?\\?:|www\.|\w@\w", text)
+
+
+def test_a_name_is_text_wherever_it_stands(visit: Callable[..., AppTest], store: RunStore) -> None:
+    """A path that is given as data can be any text; while such a run is active, every page names it."""
+    run = store.create(RunSpec(method="kmeans", data=DataSpec(HOSTILE), params={}), owner=this_process())
+    store.annotate(run.id, tags=HOSTILE, notes=HOSTILE)
+    assert harmless(plain(HOSTILE)) and not harmless(HOSTILE)
+    first = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert any("elsewhere" in caption.value for caption in first.sidebar.caption), "the sidebar names what trains"
+    for app in (first, *(visit(name) for name in ("train", "explore", "compare", "autoencoders", "runs", "results"))):
+        shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.sidebar.caption, *app.sidebar.markdown]
+        told = [str(element.value) for element in shown if "elsewhere" in str(element.value)]
+        assert all(harmless(text) for text in told), told
 
 
 # ---- train -----------------------------------------------------------------------------------------------------------

@@ -161,14 +161,14 @@ def _ask(run_id: str, what: str | None) -> None:
     try:
         store().request(run_id, what)
     except AffinityLabError as error:  # it ended between the last look and the click
-        st.toast(str(error))
+        st.toast(plain(error))
 
 
 def _resume(run_id: str) -> None:
     try:
         queue().resume(run_id)
     except AffinityLabError as error:
-        st.toast(str(error))
+        st.toast(plain(error))
 
 
 def trouble(run: Run) -> None:

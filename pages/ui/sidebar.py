@@ -7,6 +7,7 @@ import streamlit as st
 from core.common import READ_ONLY, read_only
 from core.runs import ACTIVE, Status, training_threads
 from pages.ui.state import queue, store
+from pages.ui.text import plain
 
 
 def sidebar() -> None:
@@ -31,7 +32,7 @@ def _activity() -> None:
     for run in reversed(active):
         progress = run.progress
         total, step = progress.get("total") or 0, progress.get("step") or 0
-        st.caption(f"**{run.spec.method}** on {run.spec.data.label} · {run.status}")
+        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {run.status}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")
 

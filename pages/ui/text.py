@@ -5,12 +5,17 @@ from __future__ import annotations
 import html
 import re
 
+_ADDRESS = re.compile(r"(https?|ftp|www|mailto|xmpp|\w)(://|(?<=www)\.|(?<=mailto):|(?<=xmpp):|@)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_\[\]!$:<#~|])")
 
 
 def plain(text: object) -> str:
-    """Escape what Markdown, LaTeX and HTML would interpret: class names, titles and messages are shown as they are."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+    """Escape what Markdown, LaTeX and HTML would interpret: class names, titles and messages are shown as they are.
+
+    Addresses are no links either: a word joiner, which nobody sees, stands where Markdown would find them.
+    """
+    unlinked = _ADDRESS.sub("\\1\u2060\\2", " ".join(str(text).split()))
+    return _MARKDOWN.sub(r"\\\1", unlinked)
 
 
 def breakable(formula: str) -> str:

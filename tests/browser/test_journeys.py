@@ -230,7 +230,7 @@ def test_an_upload_with_hostile_names_is_what_is_trained_on(page: Page, server: 
     expect(page.get_by_text("mine.npz").first).to_be_visible()
     page.get_by_role("button", name="Read the file").click()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("60")
-    expect(page.get_by_text("![x](http://example.invalid/a.png)").first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"!\[x\]\(http.?://example.invalid")).first).to_be_visible()
     page.get_by_role("button", name="Train on this data").click()
     expect(page.get_by_text(re.compile("60 samples, 3 classes"))).to_be_visible()
 
