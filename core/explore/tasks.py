@@ -432,11 +432,13 @@ def recluster(
 
 
 def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Run k-means, spectral clustering and ridge on the data of a run, unless that has been done."""
+    """Run k-means, spectral clustering and ridge on the data of a run, unless that has been done or the run is such a one."""
     record = store.get(run)
     K = record.spec.params.get("n_clusters")
     made = {}
     for method in REFERENCES:
+        if method == record.spec.method:
+            continue
         known = reference_runs(store, record).get(method)
         if known is None:
             data = datasets.load(record.spec.data)

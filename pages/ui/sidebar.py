@@ -26,13 +26,13 @@ def sidebar() -> None:
 
 @st.fragment(run_every=3)
 def _activity() -> None:
-    active = store().runs(status=[*ACTIVE, Status.QUEUED], references=False)
+    active = store().runs(status=[*ACTIVE, Status.QUEUED], references=True)
     if not active:
         st.caption(":material/hotel: Nothing is training.")
     for run in reversed(active):
         progress = run.progress
         total, step = progress.get("total") or 0, progress.get("step") or 0
-        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {run.status}")
+        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {'reference' if run.reference else run.status}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")
 
