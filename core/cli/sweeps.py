@@ -124,7 +124,7 @@ def _sweeps(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     store = settled_store()
-    found = []
+    found: list[dict[str, Any]] = []
     for record in SweepStore(store.home).all():
         standing = dict(statuses(table(store, record)))
         found.append({"sweep_id": record.id, "title": record.title, "created": record.created, "statuses": standing})

@@ -1,0 +1,189 @@
+"""The pictures of a sweep, from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import sweeps
+from core.common import InvalidInput
+from core.plots.sweeps import Curve, curve, effects, heatmap, parallel, scatter
+from core.sweeps import LABEL_FREE, SEED, Axis, Level, Row, SweepRecord
+from pages.ui.forms import segments
+from pages.ui.results import score_title
+from pages.ui.text import plain
+
+LEFT_TO_DATA = "all"
+MOST_TICKS = 40  # of a random design, every run has values of its own
+
+
+def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
+    """One curve an axis, a heatmap for two, all axes at once, and a score without labels against one with them."""
+    known = sweeps.scored(rows)
+    if not known:
+        st.caption("No run has finished yet.")
+        return
+    score = st.selectbox("Score", known, format_func=score_title, key=f"sweep_score:{record.id}")
+    axes = [axis for axis in record.sweep.axes if axis.name != SEED]
+    places = st.columns(2)
+    for number, axis in enumerate(axes):
+        with places[number % 2]:
+            _curve(record, rows, axis, score)
+    if len(axes) > 1 and record.sweep.design != "one":
+        _two(record, rows, axes, score)
+        _all(record, rows, axes, score)
+    _against_label_free(record, rows, score)
+
+
+def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> None:
+    base = {a.name: sweeps.value_of(record.sweep.base, a.name) for a in record.sweep.axes}
+    shown = sweeps.around(rows, axis.name, base) if record.sweep.design == "one" else rows
+    found = sweeps.levels(shown, [axis.name], score)
+    if len(found) > MOST_TICKS and all(isinstance(level.at[0], int | float) for level in found):
+        points = [(level.at[0], value, run) for level in found for value, run in level.points]
+        options = scatter(points, x=_title(axis.name), y=score_title(score))
+    else:
+        options = curve(_along(found, base[axis.name]), _title(axis.name), score_title(score))
+    st.echarts_chart(
+        options, height=280, key=f"sweep_curve:{record.id}:{axis.name}", alt=f"{score_title(score)} against {axis.name}"
+    )
+
+
+def _along(found: Sequence[Level], base: Any) -> Curve:
+    values = [level.at[0] for level in found]
+    return Curve(
+        labels=[_label(value) for value in values],
+        means=[level.mean for level in found],
+        stds=[level.std for level in found],
+        points=[(place, value, run) for place, level in enumerate(found) for value, run in level.points],
+        failed=[level.failed for level in found],
+        base=values.index(base) if base in values else None,
+    )
+
+
+def _two(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
+    """Means on two axes, and beside them the spread over seeds."""
+    names = [axis.name for axis in axes]
+    x, y = names[:2]
+    if len(names) > 2:
+        with st.container(horizontal=True):
+            x = st.selectbox("Across", names, key=f"sweep_x:{record.id}")
+            y = st.selectbox("Up", [name for name in names if name != x], key=f"sweep_y:{record.id}")
+    found = sweeps.levels(rows, [x, y], score)
+    if len({level.at[0] for level in found}) > MOST_TICKS:
+        return
+    xs, ys = (
+        list(dict.fromkeys(level.at[side] for level in sweeps.levels(rows, [name], score) for side in (0,))) for name in (x, y)
+    )
+    places = [(xs.index(level.at[0]), ys.index(level.at[1])) for level in found]
+    failed = [place for place, level in zip(places, found, strict=True) if level.failed]
+    about = {"x": _title(x), "y": _title(y)}
+    labels = [_label(value) for value in xs], [_label(value) for value in ys]
+    for column, what, title in zip(st.columns(2), ("mean", "std"), ("", ": deviation over seeds"), strict=True):
+        cells = [
+            (*place, value) for place, level in zip(places, found, strict=True) if (value := getattr(level, what)) is not None
+        ]
+        if cells:
+            options = heatmap(*labels, cells, failed, title=score_title(score) + title, **about)
+            column.echarts_chart(
+                options, height=340, key=f"sweep_{what}:{record.id}", alt=f"{score_title(score)} ({what}) on two axes"
+            )
+
+
+def _all(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
+    """Parallel coordinates."""
+    columns = {axis.name: [row.setting[axis.name] for row in rows] for axis in axes}
+    words = {
+        name: []
+        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        else list(dict.fromkeys(map(_label, values)))
+        for name, values in columns.items()
+    }
+    lines = [
+        [*(_label(row.setting[name]) if labels else row.setting[name] for name, labels in words.items()), row.scores[score]]
+        for row in rows
+        if score in row.scores
+    ]
+    options = parallel({_title(name): labels for name, labels in words.items()}, lines, score_title(score))
+    st.echarts_chart(options, height=300, key=f"sweep_all:{record.id}", alt="All axes and the score of each run")
+    st.caption("Drag along an axis to keep the runs in that range.")
+
+
+def _against_label_free(record: SweepRecord, rows: Sequence[Row], score: str) -> None:
+    """A score without labels beside one with them, and what a choice by it costs."""
+    free = [name for name in LABEL_FREE if any(name in row.scores for row in rows)]
+    choices = sweeps.what_labels_buy(rows)
+    if not choices or not free:
+        return
+    st.subheader("What labels buy")
+    left, right = st.columns(2)
+    with left:
+        by = segments("Score without labels", {name: score_title(name) for name in free}, key=f"sweep_free:{record.id}")
+        points = [(row.scores[by], row.scores["acc"], row.run or "") for row in rows if {by, "acc"} <= set(row.scores)]
+        st.echarts_chart(
+            scatter(points, x=score_title(by), y="ACC"), height=280, key=f"sweep_scatter:{record.id}",
+            alt=f"ACC against {score_title(by)}",
+        )  # fmt: skip
+    with right:
+        table = [
+            {"Chosen by": "the labels (ACC)" if choice.by == "acc" else score_title(choice.by),
+             **{name: _label(value) for name, value in choice.setting.items()},
+             "ACC there": f"{choice.reached:.3f}", "costs": f"{100 * choice.cost:.1f} points"}
+            for choice in choices
+        ]  # fmt: skip
+        st.dataframe(pd.DataFrame(table), hide_index=True, alt="What the choice by a score without labels costs")
+        st.caption(
+            "ACC is the mean over seeds. A silhouette is measured in the codes of its own run, so silhouettes of runs with "
+            "different codes are not comparable: one that is larger need not mean better clusters."
+        )
+
+
+def what_matters(record: SweepRecord, rows: Sequence[Row]) -> None:
+    """The effect of each axis on a score, worked out on a click: it takes seconds."""
+    axes = [axis for axis in record.sweep.axes if axis.name != SEED]
+    if not axes or not st.toggle("What matters", key=f"sweep_matters:{record.id}", help="Fits forests; a few seconds."):
+        return
+    score = st.session_state.get(f"sweep_score:{record.id}") or sweeps.scored(rows)[0]
+    done = tuple(row.run or "" for row in rows if score in row.scores)
+    try:
+        with st.spinner("Fitting forests …"):
+            found = _importance(record.id, score, done, list(rows), axes)
+    except InvalidInput as error:
+        st.caption(plain(error))
+        return
+    bars = [(effect.effect, effect.low, effect.high) for effect in found.effects]
+    told = f"{found.evaluator}; {found.n_runs} runs"
+    options = effects(
+        [_title(e.axis) for e in found.effects], bars, found.seed_spread, score=score_title(score), evaluator=told
+    )
+    st.echarts_chart(
+        options, height=120 + 40 * len(bars), key=f"sweep_effects:{record.id}", alt=f"Effect of each axis on {score}"
+    )
+    known = "" if found.seed_spread is not None else " With one seed nothing is known of the spread over seeds."
+    st.caption(
+        "The standard deviation of the score that an axis causes, alone or with others, with the middle 90 % over bootstraps "
+        f"of the runs. It is not shared out to sum to one: an axis that stays below the line matters less than the seed.{known}"
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _importance(sweep_id: str, score: str, done: tuple[str, ...], _rows: list[Row], _axes: list[Axis]) -> Any:
+    from core.sweeps.importance import importance
+
+    return importance(_rows, _axes, score)
+
+
+def _title(name: str) -> str:
+    return name.removeprefix("data.").replace("_", " ")
+
+
+def _label(value: Any) -> str:
+    """A value as it stands at an axis."""
+    if value is None:
+        return LEFT_TO_DATA
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
