@@ -46,7 +46,7 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()
     assert "matters less than the seed" in texts(healthy(app))
     app.session_state["sweep_new"] = True  # it is folded once there is a sweep to look at
-    assert "12 of them are there already" in texts(healthy(app.run()))
+    assert "**12 runs**, 0 to be trained" in texts(healthy(app.run()))
 
 
 def test_a_failed_cell_is_a_mark_and_can_be_tried_again(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
@@ -90,6 +90,15 @@ def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], 
     began = time.perf_counter()
     healthy(app.run())
     assert time.perf_counter() - began < 2 and len(cells) == 500
+
+
+def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    sweep = Sweep(base=base, axes=(parse_axis("ridge", "power=1:10:7"),), seeds=(0, 1))
+    record = sweeps.start(store, sweep, JobQueue(store, immediate=True))
+    assert sweeps.statuses(sweeps.table(store, record)) == {sweeps.UNCUT: 14}
+    healthy(visit("sweeps").run())
+    assert sweeps.statuses(sweeps.table(store, record)) == {"done": 14} and len(store.runs()) == 2
 
 
 def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811

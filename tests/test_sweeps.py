@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import runs, sweeps
+from core import explore, runs, sweeps
 from core.common import InvalidInput, StorageError, UnknownName
 from core.datasets import DataSpec
 from core.jobs import JobQueue
@@ -169,6 +169,29 @@ def test_a_sweep_runs_all_and_takes_what_is_there(store: RunStore, queue: JobQue
     assert [known.id for known in SweepStore(store.home).all()] == sorted([again.id, record.id], reverse=True)
     more = sweeps.go_on(store, sweeps.extended(store, record, [2]), queue)
     assert more.id == record.id and len(more.runs) == 12 and set(record.runs) < set(more.runs)
+
+
+def test_settings_of_the_affinity_alone_are_read_off_one_stored_c(store: RunStore, queue: JobQueue) -> None:
+    def cut(**question: Any) -> Any:
+        return {**explore.recluster(store, **question)[1], "seconds": 0.1}
+
+    start = base().params
+    axes = (f"power={start['power']},2", f"threshold={start['threshold']},1", "assign_labels=kmeans,discretize")
+    record = sweeps.start(store, a_sweep(*axes, seeds=(0, 1)), queue)
+    assert record.cut and len(record.runs) == 2 and len(record.cells) == 16
+    assert sweeps.statuses(sweeps.table(store, record)) == {sweeps.UNCUT: 16}
+    assert sweeps.recut(store, record, cut, most=3) == 13 and sweeps.recut(store, record, lambda **_: None) == 13
+    assert sweeps.recut(store, SweepStore(store.home).get(record.id), cut) == 0
+    rows = sweeps.table(store, record)
+    assert {row.status for row in rows} == {"done"} and len({row.scores["acc"] for row in rows}) > 2
+    same = [row for row in rows if all(row.setting[name] == start[name] for name in row.setting)]
+    assert [row.scores["acc"] for row in same] == [store.get(row.run or "").result["metrics"]["acc"] for row in same] != []
+    other = sweeps.start(store, a_sweep("power=3", "strength=1"), queue)
+    assert not other.cut and not sweeps.start(store, a_sweep("n_init=2", method="kmeans"), queue).cut
+    lost = sweeps.start(store, a_sweep("power=4"), queue)
+    sweeps.recut(store, lost, lambda **_: {"error": "C is sparse"})
+    (row,) = sweeps.table(store, lost)
+    assert (row.status, row.error, row.scores) == ("failed", "C is sparse", {})
 
 
 def test_changed_data_are_trained_on_again(store: RunStore, queue: JobQueue, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
 from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
+from core.sweeps.cuts import ERROR, recut
 from core.sweeps.launch import UNDER_WAY, Engine, extended, go_on, keep, missing, start, stop
 from core.sweeps.levels import Level, around, levels
 from core.sweeps.records import SweepRecord, SweepStore
@@ -13,6 +14,7 @@ from core.sweeps.table import (
     MISSING,
     SECONDS,
     SUFFIXES,
+    UNCUT,
     Row,
     Spread,
     by_setting,
@@ -28,6 +30,7 @@ from core.sweeps.table import (
 __all__ = [
     "DATA_AXES",
     "DESIGNS",
+    "ERROR",
     "LABEL_FREE",
     "MAX_AXES",
     "MAX_RUNS",
@@ -35,6 +38,7 @@ __all__ = [
     "SECONDS",
     "SEED",
     "SUFFIXES",
+    "UNCUT",
     "UNDER_WAY",
     "Axis",
     "Cell",
@@ -58,6 +62,7 @@ __all__ = [
     "parse_axis",
     "plan",
     "proposed",
+    "recut",
     "scored",
     "seed_spread",
     "settings",

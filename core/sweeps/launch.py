@@ -15,6 +15,8 @@ from core import datasets
 from core.common import InvalidInput, RunConflict
 from core.explore import same_settings
 from core.runs import ACTIVE, Run, RunSpec, RunStore, Status
+from core.sweeps.cuts import can_be_cut, spec_of
+from core.sweeps.designs import key_of
 from core.sweeps.records import SweepRecord, SweepStore
 from core.sweeps.spec import DATA_KEPT, Cell, Load, Sweep, plan
 
@@ -51,7 +53,7 @@ def keep(store: RunStore, sweep: Sweep, load: Load = datasets.load) -> SweepReco
     InvalidInput
         If any of its runs could not be started; then nothing is kept.
     """
-    return SweepStore(store.home).create(sweep, plan(sweep, load))
+    return SweepStore(store.home).create(sweep, plan(sweep, load), cut=can_be_cut(sweep, load))
 
 
 def go_on(
@@ -63,7 +65,7 @@ def go_on(
     for cell in record.cells:
         run = there.get(cell.run) if cell.run else None
         if run is None or run.status == Status.STOPPED:
-            spec = cell.spec(record.sweep.base)
+            spec = spec_of(record.sweep, cell, cut=record.cut)
             run = known.like(spec) or known.add(engine.submit(spec, tags=f"sweep {record.id}", references=False))
         if run.status == Status.LOST or (failed and run.status == Status.FAILED):
             _again(engine, run)
@@ -93,17 +95,22 @@ def stop(store: RunStore, record: SweepRecord) -> None:
 def extended(store: RunStore, record: SweepRecord, seeds: Iterable[int], load: Load = datasets.load) -> SweepRecord:
     """The sweep with further seeds, kept under its id; `go_on` asks for what is new."""
     sweep = dataclasses.replace(record.sweep, seeds=tuple(dict.fromkeys((*record.sweep.seeds, *seeds))))
-    runs_of = {(same_settings(cell.spec(record.sweep.base))): cell.run for cell in record.cells}
-    cells = [dataclasses.replace(cell, run=runs_of.get(same_settings(cell.spec(sweep.base)))) for cell in plan(sweep, load)]
+    runs_of = {_place(cell): cell.run for cell in record.cells}
+    cells = [dataclasses.replace(cell, run=runs_of.get(_place(cell))) for cell in plan(sweep, load)]
     record = dataclasses.replace(record, sweep=sweep, cells=tuple(cells))
     SweepStore(store.home).save(record)
     return record
 
 
-def missing(store: RunStore, sweep: Sweep, cells: Iterable[Cell], load: Load = datasets.load) -> list[Cell]:
-    """The cells that the store has no run of yet."""
-    known = _Known(store, load)
-    return [cell for cell in cells if known.like(cell.spec(sweep.base)) is None]
+def _place(cell: Cell) -> tuple[str, int]:
+    return key_of(cell.setting), cell.seed
+
+
+def missing(store: RunStore, sweep: Sweep, cells: Iterable[Cell], load: Load = datasets.load) -> list[RunSpec]:
+    """The runs of a sweep that the store does not have yet."""
+    known, cut = _Known(store, load), can_be_cut(sweep, load)
+    specs = {same_settings(spec): spec for cell in cells for spec in [spec_of(sweep, cell, cut=cut)]}
+    return [spec for spec in specs.values() if known.like(spec) is None]
 
 
 class _Known:

@@ -24,6 +24,7 @@ class SweepRecord:
     created: float
     sweep: Sweep
     cells: tuple[Cell, ...]
+    cut: bool = False  # its settings are read off one C a seed, see `core.sweeps.cuts`
 
     @property
     def title(self) -> str:
@@ -49,10 +50,10 @@ class SweepStore:
     def __init__(self, home: Path) -> None:
         self._folder = home / "sweeps"
 
-    def create(self, sweep: Sweep, cells: Sequence[Cell]) -> SweepRecord:
+    def create(self, sweep: Sweep, cells: Sequence[Cell], *, cut: bool = False) -> SweepRecord:
         """Keep a sweep under a new id."""
         made = f"{time.strftime('%y%m%d-%H%M%S')}-{sweep.base.method}-{secrets.token_hex(3)}"
-        record = SweepRecord(id=made, created=time.time(), sweep=sweep, cells=tuple(cells))
+        record = SweepRecord(id=made, created=time.time(), sweep=sweep, cells=tuple(cells), cut=cut)
         self.save(record)
         return record
 
@@ -60,7 +61,7 @@ class SweepStore:
         """Keep what is known of it now."""
         demand_writable("a sweep")
         cells = [{"setting": cell.setting, "seed": cell.seed, "run": cell.run} for cell in record.cells]
-        plain = {"id": record.id, "created": record.created, "sweep": record.sweep.to_dict(), "cells": cells}
+        plain = {"id": record.id, "created": record.created, "sweep": record.sweep.to_dict(), "cells": cells, "cut": record.cut}
         with atomic_write(self._folder / f"{record.id}{SUFFIX}") as file:
             file.write(json.dumps(plain).encode())
 
@@ -88,7 +89,8 @@ class SweepStore:
         with stored_file(path):
             plain = json.loads(path.read_text())
             cells = tuple(_cell(cell) for cell in plain["cells"])
-            return SweepRecord(id=plain["id"], created=plain["created"], sweep=Sweep.from_dict(plain["sweep"]), cells=cells)
+            sweep, cut = Sweep.from_dict(plain["sweep"]), plain["cut"]
+            return SweepRecord(id=plain["id"], created=plain["created"], sweep=sweep, cells=cells, cut=cut)
 
 
 def _cell(plain: Mapping[str, Any]) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 from core.common import InvalidInput, atomic_write
 from core.runs import Run, RunStore, Status
 from core.sweeps.axes import SEED
+from core.sweeps.cuts import ERROR, Cuts
 from core.sweeps.designs import Setting, key_of
 from core.sweeps.records import SweepRecord
 
 MISSING = "missing"
+UNCUT = "to be cut"  # its run is done, but nobody has read C under this setting yet
 SECONDS = "seconds"
 SUFFIXES = (".csv", ".parquet")
 
@@ -46,7 +48,22 @@ class Row:
 def table(store: RunStore, record: SweepRecord) -> list[Row]:
     """A row for each cell, in order; scores are those of the final epoch, and the seconds of the whole run."""
     there = store.some(record.runs)
-    return [_row(cell.setting, cell.seed, there.get(cell.run or "")) for cell in record.cells]
+    rows = [_row(cell.setting, cell.seed, there.get(cell.run or "")) for cell in record.cells]
+    if not record.cut:
+        return rows
+    cuts = Cuts(store.home, record.id)
+    return [_cut(row, cuts.get(cell)) for row, cell in zip(rows, record.cells, strict=True)]
+
+
+def _cut(row: Row, found: Mapping[str, Any] | None) -> Row:
+    """A row whose scores are those of a cut of its run."""
+    if row.status != Status.DONE:
+        return row
+    if found is None:
+        return replace(row, status=UNCUT, scores={})
+    error = found.get(ERROR, "")
+    scores = {} if error else {**found["scores"], SECONDS: found[SECONDS]}
+    return replace(row, status=str(Status.FAILED if error else Status.DONE), scores=scores, error=error)
 
 
 def _row(setting: Setting, seed: int, run: Run | None) -> Row:

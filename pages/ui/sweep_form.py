@@ -118,9 +118,7 @@ def offer(sweep: Sweep) -> SweepRecord | None:
 
 def _cost(sweep: Sweep, cells: int, new: int) -> str:
     """Runs, time and disk in a line, as far as they are known."""
-    told = [
-        f"**{cells} {'run' if cells == 1 else 'runs'}**" + (f", {cells - new} of them are there already" if new < cells else "")
-    ]
+    told = [f"**{cells} {'run' if cells == 1 else 'runs'}**" + (f", {new} to be trained" if new < cells else "")]
     expected = estimate(store(), sweep.base, load_data(sweep.base.data).samples.shape)
     if expected.seconds is None or expected.measured_on is None:
         return f"{told[0]}; time is known after the first run of this method on these data"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from pages.ui.sweep_pictures import pictures, what_matters
 from pages.ui.text import plain
 
 WATCH_SECONDS = 2.0
+CUTS_AT_ONCE = 10  # asked of the analyst between two looks
 RESUMABLE = (Status.LOST, Status.STOPPED, sweeps.MISSING)
 
 
@@ -30,11 +31,13 @@ def sweep_panel(sweep_id: str) -> None:
 
 
 def _under_way(rows: Sequence[Row]) -> bool:
-    return any(row.status in UNDER_WAY for row in rows)
+    return any(row.status in (*UNDER_WAY, sweeps.UNCUT) for row in rows)
 
 
 def _panel(sweep_id: str, active: bool) -> None:
     record = SweepStore(store().home).get(sweep_id)
+    if record.cut and not read_only():
+        sweeps.recut(store(), record, _cut, most=CUTS_AT_ONCE)
     rows = sweeps.table(store(), record)
     if active and not _under_way(rows):
         st.rerun()
@@ -43,6 +46,14 @@ def _panel(sweep_id: str, active: bool) -> None:
         pictures(record, rows)
         what_matters(record, rows)
         _table(record, rows)
+
+
+def _cut(**question: Any) -> Mapping[str, Any] | None:
+    """Have a stored C read again by the analyst; None as long as it works on that."""
+    answer = queue().analyst.ask("recluster", **question)
+    if answer.pending:
+        return None
+    return {sweeps.ERROR: answer.error} if answer.error else answer.facts
 
 
 def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
