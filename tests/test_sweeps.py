@@ -146,6 +146,19 @@ def test_a_sweep_is_checked_whole_before_anything_is_kept(store: RunStore, queue
     assert store.runs() == [] and SweepStore(store.home).ids() == []
 
 
+@pytest.mark.journey
+def test_the_figures_of_the_papers_are_sweeps_that_can_be_started(benchmark_data: Path) -> None:
+    assert {name.partition("-")[0] for name in sweeps.figures()} == {"grdnn", "rgrl", "dscdan", "tagnet"}
+    for name, figure in sweeps.figures().items():
+        sweep = sweeps.figure(name).sweep()
+        cells = sweeps.plan(sweep)
+        assert 4 <= len(cells) <= 24 and sweep.name == figure.title and figure.note
+        assert figure.score == "acc" or sweep.base.data.n_test
+    assert sweeps.figure("grdnn-5a").sweep().axes[0].recommended == (0.5, 10)
+    with pytest.raises(UnknownName, match="grdnn-5a"):
+        sweeps.figure("grdnn-5d")
+
+
 # ---- runs and the store -------------------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,8 @@ class Curve:
         How many runs failed at each value.
     base
         Place of the value that the base run has.
+    recommended
+        First and last place of the range that a paper recommends.
     """
 
     labels: Sequence[str]
@@ -41,6 +43,7 @@ class Curve:
     points: Sequence[tuple[int, float, str]]
     failed: Sequence[int]
     base: int | None = None
+    recommended: tuple[int, int] | None = None
 
 
 def curve(data: Curve, axis: str, score: str) -> dict[str, Any]:
@@ -57,6 +60,10 @@ def curve(data: Curve, axis: str, score: str) -> dict[str, Any]:
     if data.base is not None:
         line = {"xAxis": data.base, "label": {"formatter": "base"}}
         mean["markLine"] = {"symbol": "none", "silent": True, "lineStyle": {"type": "dashed"}, "data": [line]}
+    if data.recommended is not None:
+        first, last = data.recommended
+        area = [{"xAxis": first, "name": "recommended"}, {"xAxis": last}]
+        mean["markArea"] = {"silent": True, "itemStyle": {"color": TEN[2], "opacity": 0.12}, "data": [area]}
     return {
         **_frame(score),
         "xAxis": {"type": "category", "data": list(data.labels), "name": axis, "nameLocation": "middle", "nameGap": 24},

@@ -6,6 +6,7 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
 from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
 from core.sweeps.cuts import ERROR, recut
+from core.sweeps.figures import Figure, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, extended, go_on, keep, missing, start, stop
 from core.sweeps.levels import Level, around, levels
 from core.sweeps.records import SweepRecord, SweepStore
@@ -44,6 +45,7 @@ __all__ = [
     "Cell",
     "Choice",
     "Engine",
+    "Figure",
     "Level",
     "Row",
     "Spread",
@@ -54,6 +56,8 @@ __all__ = [
     "by_setting",
     "export_table",
     "extended",
+    "figure",
+    "figures",
     "go_on",
     "keep",
     "levels",

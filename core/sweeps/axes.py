@@ -64,18 +64,23 @@ class Axis:
         Where a random design may draw from; it draws among `values` if there is none.
     log
         Whether that is drawn, and shown, by powers of ten.
+    recommended
+        The range that a paper recommends.
     """
 
     name: str
     values: tuple[Any, ...]
     between: tuple[float, float] | None = None
     log: bool = False
+    recommended: tuple[float, float] | None = None
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Axis:
         values = tuple(tuple(value) if isinstance(value, list) else value for value in plain["values"])
-        between = plain["between"]
-        return cls(plain["name"], values, None if between is None else (between[0], between[1]), plain["log"])
+        between, recommended = (
+            None if ends is None else (ends[0], ends[1]) for ends in map(plain.get, ("between", "recommended"))
+        )
+        return cls(plain["name"], values, between, plain["log"], recommended)
 
 
 def parse_axis(method: str, text: str) -> Axis:

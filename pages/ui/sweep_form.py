@@ -13,17 +13,27 @@ from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
 from pages.ui.awaiting import about
 from pages.ui.forms import segments
 from pages.ui.naming import told_apart
+from pages.ui.results import score_title
 from pages.ui.settings import DEFAULTS, SEEDS
 from pages.ui.state import chosen_data, load_data, queue, store
 from pages.ui.text import plain
 
 DESIGN_TITLES = {"one": "One at a time", "grid": "Grid", "random": "Random", "sobol": "Sobol"}
 MOST_BASES = 20
+OWN = "own"
 WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
 
 
 def new_sweep() -> SweepRecord | None:
     """Show the form; returns the sweep once it has been started."""
+    known = sweeps.figures()
+    wanted = st.selectbox(
+        "What", [OWN, *known], format_func=lambda name: known[name].title if name in known else "A sweep of your own",
+        key="sweep_figure", persist_state="session", help="The papers' own figures, on data that two cores manage.",
+    )  # fmt: skip
+    if wanted != OWN:
+        st.caption(f"{plain(known[wanted].note)} The figure shows {score_title(known[wanted].score)}.")
+        return offer(known[wanted].sweep())
     base = _base()
     axes = _axes(base) if base is not None else None
     with st.container(horizontal=True, vertical_alignment="bottom"):

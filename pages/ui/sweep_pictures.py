@@ -46,14 +46,15 @@ def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> 
         points = [(level.at[0], value, run) for level in found for value, run in level.points]
         options = scatter(points, x=_title(axis.name), y=score_title(score))
     else:
-        options = curve(_along(found, base[axis.name]), _title(axis.name), score_title(score))
+        options = curve(_along(found, base[axis.name], axis.recommended), _title(axis.name), score_title(score))
     st.echarts_chart(
         options, height=280, key=f"sweep_curve:{record.id}:{axis.name}", alt=f"{score_title(score)} against {axis.name}"
     )
 
 
-def _along(found: Sequence[Level], base: Any) -> Curve:
+def _along(found: Sequence[Level], base: Any, recommended: tuple[float, float] | None) -> Curve:
     values = [level.at[0] for level in found]
+    inside = [at for at, value in enumerate(values) if recommended and recommended[0] <= value <= recommended[1]]
     return Curve(
         labels=[_label(value) for value in values],
         means=[level.mean for level in found],
@@ -61,6 +62,7 @@ def _along(found: Sequence[Level], base: Any) -> Curve:
         points=[(place, value, run) for place, level in enumerate(found) for value, run in level.points],
         failed=[level.failed for level in found],
         base=values.index(base) if base in values else None,
+        recommended=(inside[0], inside[-1]) if inside else None,
     )
 
 
