@@ -74,12 +74,11 @@ def _two(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: 
         with st.container(horizontal=True):
             x = st.selectbox("Across", names, key=f"sweep_x:{record.id}")
             y = st.selectbox("Up", [name for name in names if name != x], key=f"sweep_y:{record.id}")
+        st.caption("Means over all values of the other axes.")
     found = sweeps.levels(rows, [x, y], score)
     if len({level.at[0] for level in found}) > MOST_TICKS:
         return
-    xs, ys = (
-        list(dict.fromkeys(level.at[side] for level in sweeps.levels(rows, [name], score) for side in (0,))) for name in (x, y)
-    )
+    xs, ys = ([level.at[0] for level in sweeps.levels(rows, [name], score)] for name in (x, y))
     places = [(xs.index(level.at[0]), ys.index(level.at[1])) for level in found]
     failed = [place for place, level in zip(places, found, strict=True) if level.failed]
     about = {"x": _title(x), "y": _title(y)}
@@ -96,22 +95,23 @@ def _two(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: 
 
 
 def _all(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
-    """Parallel coordinates."""
-    columns = {axis.name: [row.setting[axis.name] for row in rows] for axis in axes}
-    words = {
-        name: []
-        if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        else list(dict.fromkeys(map(_label, values)))
-        for name, values in columns.items()
-    }
+    """Parallel coordinates: the values of an axis at equal steps, unless there are very many."""
+    labels = {axis.name: _ticks(rows, axis.name, score) for axis in axes}
     lines = [
-        [*(_label(row.setting[name]) if labels else row.setting[name] for name, labels in words.items()), row.scores[score]]
+        [*(_label(row.setting[name]) if labels[name] else row.setting[name] for name in labels), row.scores[score]]
         for row in rows
         if score in row.scores
     ]
-    options = parallel({_title(name): labels for name, labels in words.items()}, lines, score_title(score))
+    options = parallel({_title(name): ticks for name, ticks in labels.items()}, lines, score_title(score))
     st.echarts_chart(options, height=300, key=f"sweep_all:{record.id}", alt="All axes and the score of each run")
     st.caption("Drag along an axis to keep the runs in that range.")
+
+
+def _ticks(rows: Sequence[Row], name: str, score: str) -> list[str]:
+    """The values of an axis as labels, in order; none where they are very many numbers."""
+    values = [level.at[0] for level in sweeps.levels(rows, [name], score)]
+    numbers = all(isinstance(value, int | float) for value in values)
+    return [] if numbers and len(values) > MOST_TICKS else [_label(value) for value in values]
 
 
 def _against_label_free(record: SweepRecord, rows: Sequence[Row], score: str) -> None:
