@@ -16,6 +16,7 @@ from core import runs, sweeps
 from core.jobs import JobQueue
 from core.runs import RunStore, Status, this_process
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis
+from pages.ui.sweep_open import picked
 from tests.test_pages import SMALL, button, healthy, texts, visit  # noqa: F401
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
@@ -99,6 +100,12 @@ def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., Ap
     assert sweeps.statuses(sweeps.table(store, record)) == {sweeps.UNCUT: 14}
     healthy(visit("sweeps").run())
     assert sweeps.statuses(sweeps.table(store, record)) == {"done": 14} and len(store.runs()) == 2
+
+
+def test_the_runs_behind_a_mark_are_found() -> None:
+    behind = {"ACC": [["a"], ["b", "c"]], "runs": [["a"], ["d"]]}
+    chosen = [{"series_name": "ACC", "data_indices": [1, 7]}, {"series_name": "runs", "data_indices": [0]}]
+    assert picked(chosen, behind) == ["b", "c", "a"] and picked([{"series_name": "mean", "data_indices": [0]}], behind) == []
 
 
 def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811

@@ -186,6 +186,7 @@ def test_a_sweep_runs_all_and_takes_what_is_there(store: RunStore, queue: JobQue
 
 def test_settings_of_the_affinity_alone_are_read_off_one_stored_c(store: RunStore, queue: JobQueue) -> None:
     def cut(**question: Any) -> Any:
+        assert question["random_state"] == store.get(question["run"]).spec.seed
         return {**explore.recluster(store, **question)[1], "seconds": 0.1}
 
     start = base().params

@@ -14,9 +14,11 @@ from core.plots.sweeps import Curve, curve, effects, heatmap, parallel, scatter
 from core.sweeps import LABEL_FREE, SEED, Axis, Level, Row, SweepRecord
 from pages.ui.forms import segments
 from pages.ui.results import score_title
+from pages.ui.sweep_open import pickable
 from pages.ui.text import plain
 
 LEFT_TO_DATA = "all"
+MOST = 8  # runs that Compare takes
 MOST_TICKS = 40  # of a random design, every run has values of its own
 
 
@@ -47,9 +49,10 @@ def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> 
         options = scatter(points, x=_title(axis.name), y=score_title(score))
     else:
         options = curve(_along(found, base[axis.name], axis.recommended), _title(axis.name), score_title(score))
-    st.echarts_chart(
-        options, height=280, key=f"sweep_curve:{record.id}:{axis.name}", alt=f"{score_title(score)} against {axis.name}"
-    )
+    pickable(
+        options, {"runs": [[run] for level in found for _, run in level.points]}, height=280,
+        key=f"sweep_curve:{record.id}:{axis.name}", alt=f"{score_title(score)} against {axis.name}",
+    )  # fmt: skip
 
 
 def _along(found: Sequence[Level], base: Any, recommended: tuple[float, float] | None) -> Curve:
@@ -84,14 +87,21 @@ def _two(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: 
     about = {"x": _title(x), "y": _title(y)}
     labels = [_label(value) for value in xs], [_label(value) for value in ys]
     for column, what, title in zip(st.columns(2), ("mean", "std"), ("", ": deviation over seeds"), strict=True):
-        cells = [
-            (*place, value) for place, level in zip(places, found, strict=True) if (value := getattr(level, what)) is not None
-        ]
-        if cells:
-            options = heatmap(*labels, cells, failed, title=score_title(score) + title, **about)
-            column.echarts_chart(
-                options, height=340, key=f"sweep_{what}:{record.id}", alt=f"{score_title(score)} ({what}) on two axes"
-            )
+        drawn = [(place, level) for place, level in zip(places, found, strict=True) if getattr(level, what) is not None]
+        name = score_title(score) + title
+        cells = [(*place, getattr(level, what)) for place, level in drawn]
+        if not drawn:
+            continue
+        with column:
+            pickable(
+                heatmap(*labels, cells, failed, title=name, **about), {name: [_runs_of(level) for _, level in drawn]},
+                height=340, key=f"sweep_{what}:{record.id}", alt=f"{name} on two axes",
+            )  # fmt: skip
+
+
+def _runs_of(level: Level) -> list[str]:
+    """As many as Compare takes."""
+    return list(dict.fromkeys(run for _, run in level.points))[:MOST]
 
 
 def _all(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
@@ -125,9 +135,9 @@ def _against_label_free(record: SweepRecord, rows: Sequence[Row], score: str) ->
     with left:
         by = segments("Score without labels", {name: score_title(name) for name in free}, key=f"sweep_free:{record.id}")
         points = [(row.scores[by], row.scores["acc"], row.run or "") for row in rows if {by, "acc"} <= set(row.scores)]
-        st.echarts_chart(
-            scatter(points, x=score_title(by), y="ACC"), height=280, key=f"sweep_scatter:{record.id}",
-            alt=f"ACC against {score_title(by)}",
+        pickable(
+            scatter(points, x=score_title(by), y="ACC"), {"runs": [[run] for *_, run in points]}, height=280,
+            key=f"sweep_scatter:{record.id}", alt=f"ACC against {score_title(by)}",
         )  # fmt: skip
     with right:
         table = [

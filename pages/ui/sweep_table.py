@@ -14,7 +14,8 @@ from core.common import read_only
 from core.runs import Status
 from core.sweeps import UNDER_WAY, Row, SweepRecord, SweepStore
 from pages.ui.problems import told
-from pages.ui.state import choose_run, load_data, queue, store
+from pages.ui.state import load_data, queue, store
+from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_pictures import pictures, what_matters
 from pages.ui.text import plain
 
@@ -100,17 +101,8 @@ def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
         selection_mode="multi-row", key=f"sweep_rows:{record.id}", placeholder="–", alt="Table of the runs of the sweep",
     )  # fmt: skip
     chosen = [rows[place] for place in event.selection.rows if place < len(rows)]
-    offer_runs([row for row in chosen if row.run is not None and row.scores])
-
-
-def offer_runs(chosen: Sequence[Row]) -> None:
-    """Open one run, or compare several."""
-    runs = [row.run for row in chosen if row.run is not None]
-    if not runs:
-        st.caption("Tick a finished run to open it, two to compare them.")
-    elif len(runs) == 1:
-        if st.button("Open in Explore", type="primary", icon=":material/scatter_plot:", key="sweep_open"):
-            choose_run(runs[0])
-            st.switch_page("pages/explore.py", query_params={"run": runs[0]})
-    elif st.button("Compare", type="primary", icon=":material/compare:", key="sweep_compare"):
-        st.switch_page("pages/compare.py", query_params={"runs": ",".join(runs)})
+    runs = list(dict.fromkeys(row.run for row in chosen if row.run is not None and row.scores))
+    if runs:
+        offer_runs(runs, key=f"sweep_rows:{record.id}")
+    else:
+        st.caption("Tick a finished run to open it, two to compare them; or click a point or a cell of a picture.")
