@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from core.common import InvalidInput
@@ -15,16 +17,25 @@ from pages.ui.text import plain
 
 
 def choose(known: list[str]) -> str | None:
-    """A sweep by the link, or by the list; the newest at first."""
-    if not known:
+    """A sweep by the link, or by the list; the newest at first. Of one whose file is broken nothing but that is told."""
+    titles: dict[str, str] = {}
+    for sweep_id in known:
+        with told():
+            titles[sweep_id] = title_of(str(store().home), sweep_id)
+    if not titles:
         return None
     wanted = st.query_params.get("sweep")
-    kept = SweepStore(store().home)
-    titles = {sweep_id: kept.get(sweep_id).title for sweep_id in known}
+    order = list(titles)
     return st.selectbox(
-        "Sweep", known, index=known.index(wanted) if wanted in known else 0, label_visibility="collapsed",
+        "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
         key=f"sweep:{wanted}", format_func=lambda sweep_id: f"{titles[sweep_id]} · {sweep_id[:13]}",
     )  # fmt: skip
+
+
+@st.cache_data(show_spinner=False)
+def title_of(home: str, sweep_id: str) -> str:
+    """What a sweep is called, which never changes."""
+    return SweepStore(Path(home)).get(sweep_id).title
 
 
 def begin() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core.runs import RunStore, Status
+from core.runs import RunStore, Status, settle_lost
 from core.sweeps import SweepStore
 from tests.conftest import ROOT, last_json, wait_until
 from tests.test_cli import SMALL, ask
@@ -105,3 +105,22 @@ def test_what_was_killed_goes_on_where_it_was(store: RunStore, worker_env: Calla
     assert resumed.returncode == 0, resumed.stderr
     assert {run["run_id"] for run in last_json(resumed.stdout)["runs"]} == set(record.runs) == {r.id for r in store.runs()}
     assert {run_id: store.get(run_id).finished for run_id in done} == done
+
+
+def test_an_interrupt_stops_the_runs_ends_with_130_and_says_how_to_go_on(store: RunStore, worker_env: Callable) -> None:
+    arguments = ["sweep", "ae_kmeans", *SMALL, "--device", "cpu", "--set", "pretrain_epochs=100000", "--seeds", "3",
+                 "--over", "pretrain_learning_rate=0.001,0.002", "--workers", "1"]  # fmt: skip
+    child = subprocess.Popen(
+        [sys.executable, "-m", "core", *arguments], cwd=ROOT, env=worker_env(), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_until(lambda: [run for run in store.runs() if run.progress.get("step", 0) > 1])
+        child.send_signal(signal.SIGTERM)
+        _, told = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    (sweep,) = SweepStore(store.home).ids()
+    assert child.returncode == 130 and f"sweeps resume {sweep}" in told and "Traceback" not in told
+    settle_lost(store)
+    assert {run.status for run in store.runs()} == {Status.STOPPED} and len(store.runs()) == 6

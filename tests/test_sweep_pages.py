@@ -120,3 +120,24 @@ def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callab
     assert shown["training seeds"][0] == 3 and shown["ACC"][0] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
     button(visit("train", method="kmeans", follow=False, launch_seeds=5), "Launch").click().run()
     assert len(store.runs(references=False)) == 5, "the group is extended"
+
+
+def test_a_broken_sweep_is_told_by_name_and_the_others_are_shown(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    broken, whole = two_axes(store), two_axes(store, name="whole")
+    (store.home / "sweeps" / f"{broken.id}.json").write_text("{")
+    app = visit("sweeps")
+    assert f"{broken.id}.json is broken" in texts(app) and len(app.get("echarts_chart")) > 3
+    assert [option for box in app.selectbox for option in box.options if "whole" in option and whole.id[:13] in option]
+
+
+def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
+    visit: Callable[..., AppTest],  # noqa: F811
+    store: RunStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = two_axes(store)
+    store.delete(record.runs[0])
+    monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
+    app = visit("sweeps", sweep_new=True)
+    changing = [each for each in app.button if each.label in ("Start", "Resume", "One more seed")]
+    assert len(changing) == 3 and all(each.disabled for each in changing) and len(app.get("echarts_chart")) > 3
