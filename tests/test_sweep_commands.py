@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from core.runs import RunStore, Status, settle_lost
-from core.sweeps import SweepStore
+from core.sweeps import Figure, SweepStore
 from tests.conftest import ROOT, last_json, wait_until
 from tests.test_cli import SMALL, ask
 
@@ -56,6 +56,19 @@ def test_a_sweep_is_trained_listed_shown_and_exported(command: Callable, store: 
     assert [float(row["acc"]) for row in rows] == [run["metrics"]["acc"] for run in result["runs"]]
 
 
+def test_a_figure_of_a_paper_is_swept_by_its_name(
+    capsys: pytest.CaptureFixture[str], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = Figure(title="A figure", method="kmeans", preset="defaults", data={"name": "digits", "per_class": 8},
+                   over=("data.noise=0,1",), seeds=1, score="acc", note="Quick.")  # fmt: skip
+    monkeypatch.setattr("core.cli.sweeps.figure", {"quick-1": quick}.__getitem__)
+    code, out, _ = ask(capsys, "sweeps", "figure", "quick-1", "--json")
+    clean, noisy = last_json(out)["runs"]
+    assert code == 0 and clean["metrics"]["acc"] > noisy["metrics"]["acc"]
+    (record,) = SweepStore(store.home).all()
+    assert record.title == "A figure"
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -69,6 +82,7 @@ def test_a_sweep_is_trained_listed_shown_and_exported(command: Callable, store: 
         (["sweep", "ridge", *SMALL], "--over"),
         (["run", "ridge", *SMALL, "--seeds", "0"], "at least one"),
         (["sweeps", "show"], "id of a sweep"),
+        (["sweeps", "figure", "grdnn-5d"], "grdnn-5a"),
         (["sweeps", "show", "nothing"], "nothing"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",

@@ -118,6 +118,8 @@ def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callab
     shown = next(frame.value for frame in app.dataframe if "training seeds" in frame.value)
     values = [run.result["metrics"]["acc"] for run in group]
     assert shown["training seeds"][0] == 3 and shown["ACC"][0] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    shown = {metric.label: metric.value for metric in visit("sweeps").metric}
+    assert shown["ACC"] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
     button(visit("train", method="kmeans", follow=False, launch_seeds=5), "Launch").click().run()
     assert len(store.runs(references=False)) == 5, "the group is extended"
 

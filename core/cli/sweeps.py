@@ -24,6 +24,8 @@ from core.sweeps import (
     SweepStore,
     by_setting,
     export_table,
+    figure,
+    figures,
     keep,
     over_seeds,
     parse_axis,
@@ -32,7 +34,7 @@ from core.sweeps import (
 )
 
 SHOWN = ("acc", "nmi_max", "silhouette")
-ACTIONS = ("list", "show", "resume", "export")
+ACTIONS = ("list", "show", "resume", "export", "figure")
 
 
 def add(command: Add) -> None:
@@ -48,9 +50,9 @@ def add(command: Add) -> None:
     sweep.add_argument("--seeds", type=int, default=1, help="each setting with so many seeds, from --seed on")
     sweep.add_argument("--name", default="", help="for people")
     workers_argument(sweep)
-    kept = command("sweeps", _sweeps, "List, show, resume or export sweeps.")
+    kept = command("sweeps", _sweeps, "List, show, resume or export sweeps, or sweep for a figure of a paper.")
     kept.add_argument("action", choices=ACTIONS)
-    kept.add_argument("sweep_id", nargs="?")
+    kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
     kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
     kept.add_argument("--failed", action="store_true", help="resume: try what has failed again, too")
     workers_argument(kept)
@@ -65,10 +67,14 @@ def _sweep(options: argparse.Namespace) -> int:
         base=base, axes=tuple(parse_axis(options.method, text) for text in options.over), design=options.design,
         seeds=tuple(range(base.seed, base.seed + options.seeds)), points=options.runs, name=options.name,
     )  # fmt: skip
+    return _begin(sweep, workers, as_json=options.json)
+
+
+def _begin(sweep: Sweep, workers: int | None, *, as_json: bool) -> int:
     store = settled_store()
     record = keep(store, sweep)
     print(f"{record.id}: {record.title}, {len(record.cells)} runs", file=sys.stderr)
-    return _told(*carry_out(store, record, workers), as_json=options.json)
+    return _told(*carry_out(store, record, workers), as_json=as_json)
 
 
 def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
@@ -105,6 +111,9 @@ def _sweeps(options: argparse.Namespace) -> int:
         return _list(options)
     if options.sweep_id is None:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
+    if options.action == "figure":
+        demand_writable("a sweep")
+        return _begin(figure(options.sweep_id).sweep(), checked_workers(options.workers), as_json=options.json)
     store = settled_store()
     record = SweepStore(store.home).get(options.sweep_id)
     if options.action == "resume":

@@ -30,6 +30,9 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
         return
     score = st.selectbox("Score", known, format_func=score_title, key=f"sweep_score:{record.id}")
     axes = [axis for axis in record.sweep.axes if axis.name != SEED]
+    if not axes:
+        _seeds(rows, score)
+        return
     places = st.columns(2)
     for number, axis in enumerate(axes):
         with places[number % 2]:
@@ -38,6 +41,18 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
         _two(record, rows, axes, score)
         _all(record, rows, axes, score)
     _against_label_free(record, rows, score)
+
+
+def _seeds(rows: Sequence[Row], score: str) -> None:
+    """One setting over its seeds: the score that was asked for, and all others below it."""
+    spreads = sweeps.over_seeds(rows)
+    if score in spreads:
+        found = spreads[score]
+        st.metric(
+            score_title(score), f"{found.mean:.3f} ± {found.std:.3f}", f"over {len(found.values)} seeds", delta_color="off"
+        )
+    table = [{"Score": score_title(name), "Mean": s.mean, "Standard deviation": s.std} for name, s in spreads.items()]
+    st.dataframe(pd.DataFrame(table), hide_index=True, alt="Mean and standard deviation over seeds")
 
 
 def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> None:
