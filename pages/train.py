@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import runs
+from core import runs, sweeps
 from core.common import InvalidInput
 from core.datasets import Dataset
 from core.runs import RunSpec, estimate
@@ -22,9 +22,14 @@ from pages.ui.text import plain
 SHOWN_RUNS = 50
 
 
-def start(spec: RunSpec) -> None:
-    """Check the spec against the data at hand, then queue it; a bad one leaves no record."""
+def start(spec: RunSpec, seeds: int) -> None:
+    """Check the spec against the data at hand, then queue it, with further seeds those that are not there; a bad one leaves
+    no record."""
     try:
+        if seeds > 1:
+            group = sweeps.Sweep(base=spec, seeds=tuple(range(spec.seed, spec.seed + seeds)))
+            choose_run(sweeps.start(store(), group, queue(), load_data).runs[0])
+            st.rerun()
         runs.check(replace(spec, device="cpu"), load_data(spec.data))
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
@@ -106,7 +111,7 @@ with left:
     wish = settings(method, data)
 if wish.launch and wish.spec is not None:
     with left:
-        start(wish.spec)
+        start(wish.spec, wish.seeds)
 with right:
     if wish.spec is not None:
         cost(wish.spec, data)

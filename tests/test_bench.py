@@ -14,10 +14,7 @@ from core.bench.ablation import LAST, ROWS, bench_ablation
 from core.bench.around import PIECES, Ratio, bench_around, coding
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
-from core.bench.sensitivity import bench_sensitivity
-from core.bench.sensitivity import draw as draw_sensitivity
 from core.common import InvalidInput, ParameterError, UnknownName
-from core.datasets import DataSpec
 from core.methods.deep_subspace.problem import Problem
 from core.solvers import KSVD
 
@@ -117,34 +114,6 @@ def test_the_ablation_has_every_row_of_the_paper() -> None:
     assert len({row["acc"] for row in rows}) > 3
     with pytest.raises(ParameterError, match="seeds"):
         bench_ablation("digits", seeds=())
-
-
-DIVERGING = {"alpha": 100.0, "n_atoms": 24, "sweeps": 1, "max_iter": 30}  # with the printed step bound
-
-
-def test_a_result_is_measured_against_a_hyperparameter_and_against_the_data(tmp_path: Path) -> None:
-    data = DataSpec("digits", per_class=12)
-    by_starts = list(bench_sensitivity("kmeans", data, "n_init", ["1", "20"], seeds=(0, 1)))
-    assert [row["value"] for row in by_starts] == [1, 20]
-    assert all(0 < row["acc"] <= 1 and row["clusters"] == 10 and row["seeds"] == 2 for row in by_starts)
-    by_class = list(bench_sensitivity("kmeans", data, "n_classes", ["2", "5"]))
-    assert [row["clusters"] for row in by_class] == [2, 5] and by_class[0]["acc"] > by_class[1]["acc"]
-    clean, noisy = bench_sensitivity("kmeans", data, "noise", ["0", "3"])
-    assert clean["acc"] > noisy["acc"] + 0.2
-    drawn = draw_sensitivity(by_class, "n_classes", "k-means on digits", tmp_path / "drawn.svg")
-    assert all(f"<!-- {text} -->" in drawn.read_text() for text in ("n_classes", "2", "5", "NMI (max)"))
-    paper = list(bench_sensitivity("gsc", data, "bound", ["safe", "paper"], changes=DIVERGING, seeds=[0]))
-    assert paper[0]["acc"] > 0 and (paper[1]["acc"], paper[1]["filled"]) == (None, 0)
-    assert draw_sensitivity(paper, "bound", "GSC", tmp_path / "drawn.svg") == drawn
-
-
-@pytest.mark.parametrize(
-    ("over", "values", "told"),
-    [("lamb", ["1"], "strength"), ("noise", ["much"], "float"), ("strength", [], "one value"), ("strength", ["1", "-1"], "-1")],
-)
-def test_what_cannot_be_varied_is_refused_before_training(over: str, values: list[str], told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
-        bench_sensitivity("ridge", DataSpec("digits", per_class=12), over, values)
 
 
 # ---- around the training ---------------------------------------------------------------------------------------------

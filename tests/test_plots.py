@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from core.plots import figures
 from core.plots.blocks import block_mean, cluster_order
 from core.plots.montage import montage
 from core.plots.palette import colours, heat_image, normalized, scale_ticks
+from core.plots.sweeps import Curve, curve, effects, heatmap
 
 RNG = np.random.default_rng(0)
 
@@ -114,3 +117,33 @@ def test_shares_count_the_entries_that_are_not_zero() -> None:
 def test_zero_is_in_the_middle_of_the_colours_of_atoms() -> None:
     heat = figures.atom_values(np.array([[1.0, -3.0], [0.5, 2.0]])).data[0]
     assert (heat.zmin, heat.zmax) == (-3, 3)
+
+
+def test_a_curve_of_a_sweep_has_its_band_its_runs_its_base_and_its_failures() -> None:
+    data = Curve(
+        labels=["1", "10", "100"], means=[0.5, None, 0.7], stds=[0.1, None, None], failed=[0, 2, 1],
+        points=[(0, 0.4, "a"), (0, 0.6, "b"), (2, 0.7, "c")], base=2, recommended=(0, 1),
+    )  # fmt: skip
+    options = curve(data, "alpha", "ACC")
+    series = {each["name"]: each for each in options["series"]}
+    assert series["below"]["data"] == [0.4, None, 0.7] and series["band"]["data"] == [0.2, None, 0.0]
+    assert [point["value"] for point in series["runs"]["data"]] == [[0, 0.4], [0, 0.6], [2, 0.7]]
+    assert series["failed"]["data"] == [[1, 0.4], [2, 0.4]], "marks, at the foot of the picture"
+    assert series["mean"]["markLine"]["data"][0]["xAxis"] == 2
+    assert [end["xAxis"] for end in series["mean"]["markArea"]["data"][0]] == [0, 1]
+    assert json.dumps(options)
+
+
+def test_what_matters_is_drawn_in_points_beside_the_seeds_and_names_its_evaluator() -> None:
+    options = effects(["alpha", "beta"], [(0.1, 0.05, 0.2), (0, 0, 0.01)], 0.02, score="ACC", evaluator="forests; 20 runs")
+    bars, *whiskers = options["series"]
+    assert bars["data"] == [10, 0] and bars["markLine"]["data"][0]["xAxis"] == 2
+    assert [each["data"] for each in whiskers] == [[[5, 0], [20, 0]], [[0, 1], [1, 1]]]
+    assert options["title"]["subtext"] == "forests; 20 runs" and "ACC" in options["title"]["text"]
+    assert "markLine" not in effects(["a"], [(0.1, 0, 1)], None, score="ACC", evaluator="e")["series"][0]
+
+
+def test_a_heatmap_of_one_value_has_a_scale_and_its_failures() -> None:
+    options = heatmap(["1", "2"], ["a"], [(0, 0, 0.5)], [(1, 0)], x="x", y="y", title="ACC")
+    assert options["visualMap"]["min"] < options["visualMap"]["max"]
+    assert options["series"][1]["data"] == [[1, 0]] and options["series"][0]["data"] == [[0, 0, 0.5]]

@@ -16,11 +16,13 @@ from core.bench import CHOSEN, Results, load_results, results_files, save_result
 from core.bench.tables import Asked, tabulate
 from core.common import DataError
 from core.methods import presets
+from core.sweeps import parse_axis
 from tests.conftest import ROOT
 
 FILES = results_files()
 RUN = re.compile(r"python -m core run (\w+) ([^;]+)")
-BENCHES = {"epoch", "scaling", "ablation", "sensitivity"}
+SWEEP = re.compile(r"python -m core sweep (\w+) --dataset (\w+) --over (\S+)")
+BENCHES = {"epoch", "scaling", "ablation"}
 WHOLE: dict[str, Any] = {
     "title": "A title", "commands": ["python -m core bench epoch"], "origin": "command", "protocol": "How.", "device": "CPU",
     "seeds": [0, 1], "chosen": "untuned", "rows": [{"of": {"data": "orl"}, "scores": {"acc": {"mean": 0.5, "std": 0.1}}}],
@@ -55,7 +57,10 @@ def test_titles_tell_the_tables_apart() -> None:
 def test_the_commands_of_results_can_still_be_given(name: str) -> None:
     """Methods, data sets, presets and hyperparameters have the names that they have now."""
     for line in load_results(FILES[name]).commands:
-        found = RUN.search(line)
+        found, swept = RUN.search(line), SWEEP.search(line)
+        if swept:
+            assert swept[2] in datasets.dataset_names() and parse_axis(swept[1], swept[3]).values, line
+            continue
         if found is None:
             assert line.startswith("python -m core bench ") and line.split()[4] in BENCHES, line
             continue
@@ -123,42 +128,30 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path) -> None:
 # ---- written by the benchmarks -----------------------------------------------------------------------------------------
 
 
-def test_a_benchmark_writes_its_rows_with_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "by starts.json"
-    words = [
-        "bench",
-        "sensitivity",
-        "kmeans",
-        "digits",
-        "--n-samples",
-        "100",
-        "--over",
-        "n_init",
-        "1",
-        "5",
-        "--results",
-        str(file),
-    ]
-    assert cli.main([*words, "--seeds", "2"]) == 0
+def test_a_benchmark_writes_its_rows_with_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"task": "rgrl-orl", "n": 400, "steps": 2, "threads": 1, "ours_ms": 2.0, "port_ms": 5.0, "ratio": 2.5}
+    monkeypatch.setattr("core.bench.epoch.bench_epoch", lambda tasks, steps: [row | {"steps": steps}])
+    file = tmp_path / "by task.json"
+    words = ["bench", "epoch", "rgrl-orl", "--steps", "2", "--results", str(file)]
+    assert cli.main(words) == 0
     results = load_results(file)
-    assert results.commands == (shlex.join(["python", "-m", "core", *words, "--seeds", "2"]),)
-    assert (results.origin, results.seeds, results.chosen) == ("command", (0, 1), "untuned")
-    assert [row.of for row in results.rows] == [{"n_init": 1}, {"n_init": 5}]
-    shown = capsys.readouterr().out
-    for row in results.rows:
-        assert row.facts["clusters"] == 10
-        assert f"ACC {row.scores['acc'].mean:.3f} ± {row.scores['acc'].std:.3f}" in shown
+    assert results.commands == (shlex.join(["python", "-m", "core", *words]),)
+    assert (results.origin, results.seeds, results.chosen) == ("command", (0,), "untuned")
+    assert [row.of for row in results.rows] == [{"task": "rgrl-orl"}] and "ratio 2.50" in capsys.readouterr().out
+    assert results.rows[0].facts["steps"] == 2
     assert cli.main([*words[:-1], str(tmp_path / "nowhere" / "kept.json")]) == 2, "before anything is trained"
 
 
 def test_one_seed_has_no_spread_and_a_diverged_training_no_score() -> None:
-    row = {"value": (8, 4), "acc": 0.4, "acc_std": 0.0, "nmi_max": 0.5, "nmi_max_std": 0.0, "filled": 3, "clusters": 4}
-    asked = Asked(command="c", tasks=["ridge", "orl"], over="widths", seeds=[4])
-    results = tabulate("sensitivity", [row], asked)
-    assert results.rows[0].of == {"widths": "(8, 4)"} and results.rows[0].scores["acc"].std is None
-    assert results.chosen == "with labels" == methods.method_class("ridge").presets["orl"].chosen
-    lost = {**row, **dict.fromkeys(("acc", "acc_std", "nmi_max", "nmi_max_std"))}
-    diverged = tabulate("sensitivity", [lost], Asked(command="c", tasks=["ridge", "orl"], over="widths", seeds=[0, 1]))
+    row = {"dataset": "usps", "row": "ConvAE", "labels": "k-means", "acc": 0.4, "acc_std": 0.0, "nmi": 0.5, "nmi_std": 0.0}
+    asked = Asked(command="c", seeds=[4])
+    results = tabulate("ablation", [{**row, "paper": None}], asked)
+    assert results.rows[0].scores["acc"].std is None and results.rows[0].scores["acc"].mean == 0.4
+    assert results.rows[0].chosen == methods.method_class("dscdan").presets["usps"].chosen
+    lost = {**row, **dict.fromkeys(("acc", "acc_std", "nmi", "nmi_std")), "paper": None}
+    diverged = tabulate("ablation", [lost], Asked(command="c", seeds=[0, 1]))
     assert diverged.rows[0].scores["acc"].mean is None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core import methods, runs
+from core import methods
 from core.bench.results import Results
 
 Measured = Sequence[Mapping[str, Any]]
@@ -19,7 +19,6 @@ class Asked:
 
     command: str
     tasks: Sequence[str] = ()
-    over: str = ""
     preset: str = "auto"
     seeds: Sequence[int] = (0,)
 
@@ -34,7 +33,7 @@ class Asked:
 
 
 def tabulate(what: str, rows: Measured, asked: Asked) -> Results:
-    """The rows that the benchmark `what` returned ("epoch", "scaling", "ablation", "sensitivity") as results."""
+    """The rows that the benchmark `what` returned ("epoch", "scaling", "ablation") as results."""
     shared = {"commands": [asked.command], "origin": "command", "device": _device("cpu"), "seeds": asked.seeds}
     return Results.from_dict({**shared, "chosen": "untuned", **TABLES[what](rows, asked)})
 
@@ -100,31 +99,11 @@ def _ablation(rows: Measured, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _sensitivity(rows: Measured, asked: Asked) -> dict[str, Any]:
-    method, dataset = asked.tasks
-    cls = methods.method_class(method)
-    return {
-        "title": f"{cls.title}: on {dataset} against {asked.over}",
-        "protocol": f"Final epoch of whole trainings; all but {asked.over} as the preset has it.",
-        "device": _device(runs.resolve_device("auto", cls)),
-        "chosen": asked.chosen(method, dataset),
-        "rows": [
-            {
-                "of": {asked.over: row["value"] if isinstance(row["value"], int | float) else str(row["value"])},
-                "scores": {name: asked.score(row, name) for name in ("acc", "nmi_max")},
-                "facts": {"clusters": row["clusters"], "clusters with samples": row["filled"]},
-            }
-            for row in rows
-        ],
-    }
-
-
 TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "epoch": _epoch,
     "around": _around,
     "scaling": _scaling,
     "ablation": _ablation,
-    "sensitivity": _sensitivity,
 }
 
 

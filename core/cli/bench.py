@@ -1,4 +1,4 @@
-"""Measure: speed, cost, what parts of an objective add, how results depend on one thing."""
+"""Measure: speed, cost, what parts of an objective add, what runs survive."""
 
 from __future__ import annotations
 
@@ -9,44 +9,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core import methods
-from core.cli.commands import Add, check_target, parse_settings
+from core.cli.commands import Add, check_target
 from core.cli.exits import EXIT_DONE, EXIT_FAILED
 from core.common import ParameterError
-from core.datasets import DataSpec
 
 
 def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "sensitivity", "table", "faults", "ui"),
+        choices=("epoch", "around", "scaling", "ablation", "table", "faults", "ui"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
-        "assets/; what the parts of DSCDAN add; how a method depends on a hyperparameter or on the data; a table of "
-        "assets/results, made again; what runs survive; what a user waits for in the browser",
+        "assets/; what the parts of DSCDAN add; a table of assets/results, made again; what runs survive; what a user waits "
+        "for in the browser",
     )
     bench.add_argument(
         "tasks",
         nargs="*",
         help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; scaling: values of n; all by default; "
-        "ablation: data sets; "
-        "sensitivity: a method and a data set; table: files",
+        "ablation: data sets; table: files",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
-    bench.add_argument("--n-samples", type=int, help="ablation, sensitivity: random subset of that size")
-    bench.add_argument("--preset", default="auto", help="ablation, sensitivity: constants, as in run")
-    bench.add_argument("--seeds", type=int, default=3, help="ablation, sensitivity: how many seeds")
-    bench.add_argument(
-        "--over",
-        nargs="+",
-        default=[],
-        metavar=("KEY", "VALUE"),
-        help="sensitivity: a hyperparameter, or n_classes, n_samples or noise, and the values that it takes",
-    )
-    bench.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="sensitivity: as in run")
+    bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
+    bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
+    bench.add_argument("--seeds", type=int, default=3, help="ablation: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
     bench.add_argument("--quick", action="store_true", help="faults: 10 kills")
-    bench.add_argument("--draw", type=Path, metavar="FILE", help="sensitivity: draw the rows into this .svg")
     bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
 
 
@@ -56,7 +44,6 @@ def _bench(options: argparse.Namespace) -> int:
         "around": _bench_around,
         "scaling": _bench_scaling,
         "ablation": _bench_ablation,
-        "sensitivity": _bench_sensitivity,
         "table": _bench_table,
         "faults": _bench_faults,
         "ui": _bench_ui,
@@ -78,7 +65,6 @@ def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
     asked = Asked(
         command=shlex.join(["python", "-m", "core", *options.words]),
         tasks=options.tasks,
-        over=next(iter(options.over), ""),
         preset=options.preset,
         seeds=range(options.seeds),
     )
@@ -173,35 +159,3 @@ def _bench_ablation(options: argparse.Namespace) -> list[dict[str, Any]]:
             )
         rows += [{"dataset": dataset, **row} for row in found]
     return rows
-
-
-def _bench_sensitivity(options: argparse.Namespace) -> list[dict[str, Any]]:
-    from core.bench.sensitivity import bench_sensitivity, draw
-
-    if len(options.tasks) != 2 or len(options.over) < 2:
-        raise ParameterError(
-            "bench sensitivity takes a method and a data set, and --over KEY VALUE [VALUE ...]. "
-            f"Got {' '.join(options.tasks) or 'nothing'} and --over {' '.join(options.over) or 'nothing'}."
-        )
-    if options.draw is not None:
-        check_target(options.draw, force=True)
-    (method, dataset), (over, *values) = options.tasks, options.over
-    found = bench_sensitivity(
-        method, DataSpec(dataset, n_samples=options.n_samples), over, values, preset=options.preset,
-        changes=parse_settings(method, options.set), seeds=range(options.seeds),
-    )  # fmt: skip
-    rows = []
-    print(f"{method} on {dataset}: mean and deviation over {options.seeds} seeds")
-    for row in found:
-        print(f"    {over} = {row['value']!s:<8} {_sensitivity_words(row)}", flush=True)
-        rows.append(row)
-    if options.draw is not None:
-        print(draw(rows, over, f"{methods.method_class(method).title} on {dataset}", options.draw))
-    return rows
-
-
-def _sensitivity_words(row: dict[str, Any]) -> str:
-    if row["acc"] is None:
-        return "diverged"
-    scores = f"ACC {row['acc']:.3f} ± {row['acc_std']:.3f}   NMI (max) {row['nmi_max']:.3f} ± {row['nmi_max_std']:.3f}"
-    return f"{scores}   {row['filled']} of {row['clusters']} clusters hold samples"

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,23 @@ import numpy as np
 
 from core import methods
 from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings, target_arguments
+from core.cli.engine import carry_out, exit_code
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
-from core.cli.records import print_run, settled_store
+from core.cli.records import print_run, result_json, settled_store
 from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write, demand_writable
-from core.runs import LOOKS, RunStore
+from core.jobs import checked_workers
+from core.runs import LOOKS, RunSpec, RunStore
 from core.runs.execution import Prepared
+from core.sweeps import SECONDS, Sweep, keep, over_seeds
 from core.training import Step
 
 
 def add(command: Add) -> None:
-    _run_arguments(command("run", _run, "Train a method and print its scores."))
+    run = command("run", _run, "Train a method and print its scores.")
+    run_arguments(run)
+    run.add_argument("--seeds", type=int, default=1, help="whole runs with so many seeds, from --seed on: mean and deviation")
+    workers_argument(run)
     command("resume", _resume, "Go on with a run that is lost or has failed, from its last checkpoint.").add_argument("run_id")
     predict = command("predict", _predict, "Label new samples by a finished run.")
     predict.add_argument("run_id")
@@ -32,7 +39,12 @@ def add(command: Add) -> None:
     target_arguments(predict)
 
 
-def _run_arguments(sub: argparse.ArgumentParser) -> None:
+def workers_argument(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--workers", type=int, help="how many train at once; by default as the settings have it")
+
+
+def run_arguments(sub: argparse.ArgumentParser) -> None:
+    """What a run, or the base of several, is made of."""
     sub.add_argument("method")
     data_arguments(sub)
     sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
@@ -48,15 +60,24 @@ def _run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 
 
+def asked_spec(options: argparse.Namespace) -> RunSpec:
+    """The spec that `run_arguments` describe."""
+    from core import runs
+
+    return runs.make_spec(
+        options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
+        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,
+    )  # fmt: skip
+
+
 def _run(options: argparse.Namespace) -> int:
     from core import runs
     from core.runs import this_process
 
     demand_writable("a new run")
-    spec = runs.make_spec(
-        options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
-        overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,
-    )  # fmt: skip
+    spec = asked_spec(options)
+    if options.seeds != 1:
+        return _run_seeds(options, spec)
     prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
     _tell(prepared.data.notes)
@@ -67,6 +88,24 @@ def _run(options: argparse.Namespace) -> int:
     store = RunStore()
     record = store.create(spec, owner=this_process())
     return _train(store, record.id, options.json, prepared)
+
+
+def _run_seeds(options: argparse.Namespace, spec: RunSpec) -> int:
+    """Whole runs that differ in their seed; those that the store has are taken."""
+    workers, store = checked_workers(options.workers), settled_store()
+    sweep = Sweep(base=spec, seeds=tuple(range(spec.seed, spec.seed + options.seeds)))
+    record, rows = carry_out(store, keep(store, sweep), workers)
+    spreads = over_seeds(rows)
+    if options.json:
+        told = {name: asdict(spread) for name, spread in spreads.items() if name != SECONDS}
+        first = result_json(store.get(record.runs[0]))
+        print(json.dumps({**first, "sweep_id": record.id, "runs": record.runs, "over_seeds": told}))
+        return exit_code(rows)
+    for row in rows:
+        print(f"    seed {row.seed:<6d} {row.status:9s} {row.run}")
+    for name, spread in spreads.items():
+        print(f"    {name:18s} {spread.mean:.4f}  (std {spread.std:.4f} over {len(spread.values)} seeds)")
+    return exit_code(rows)
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 Uses `core.runs` and every room below.
 """
 
-from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, settings_of
+from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, same_settings, settings_of
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
@@ -63,6 +63,7 @@ __all__ = [
     "retrieval",
     "run_report",
     "run_scene",
+    "same_settings",
     "scene",
     "settings_of",
     "still",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,11 @@ def settings_of(spec: RunSpec) -> dict[str, Any]:
     return {"method": spec.method, "data": spec.data.name, **data, **spec.params, SEED: spec.seed}
 
 
+def same_settings(spec: RunSpec, *, but: Collection[str] = ()) -> Hashable:
+    """Equal for specs that make the same run; numbers that differ by rounding alone are the same."""
+    return frozenset((name, _plain(value)) for name, value in settings_of(spec).items() if name not in but)
+
+
 def differences(specs: Sequence[RunSpec]) -> dict[str, list[Any]]:
     """Settings in which these differ, by name, with the value of each; None where a method has no such setting."""
     flat = [settings_of(spec) for spec in specs]
@@ -38,11 +43,9 @@ def _plain(value: Any) -> Any:
 
 def by_all_but_seed(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that differ in their seed alone, together; in the order in which they first appear."""
-    groups: dict[tuple[Any, ...], list[Run]] = {}
+    groups: dict[Hashable, list[Run]] = {}
     for run in runs:
-        settings = settings_of(run.spec)
-        del settings[SEED]
-        groups.setdefault(tuple((name, _plain(value)) for name, value in settings.items()), []).append(run)
+        groups.setdefault(same_settings(run.spec, but=(SEED,)), []).append(run)
     return list(groups.values())
 
 

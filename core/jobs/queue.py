@@ -71,13 +71,14 @@ class JobQueue:
 
     # ---- what a page asks for ------------------------------------------------------------------------------------
 
-    def submit(self, spec: RunSpec, *, tags: str = "") -> Run:
-        """Queue a run, and its references beside it."""
+    def submit(self, spec: RunSpec, *, tags: str = "", references: bool = True) -> Run:
+        """Queue a run, and its references beside it; the many runs of a sweep go without."""
         run = self.store.create(spec, tags=tags)
         if self.immediate:
             claim_for_this_process(self.store, run.id)
             run = execute(self.store, run.id)
-        self.analyst.ask("references", run=run.id)
+        if references:
+            self.analyst.ask("references", run=run.id)
         return run
 
     def resume(self, run_id: str) -> None:
@@ -92,14 +93,14 @@ class JobQueue:
         waiting = [run.id for run in self._waiting()]
         return waiting.index(run_id) if run_id in waiting else 0
 
-    def close(self) -> None:
-        """End the supervision, and with it every child process."""
+    def close(self, *, forget: bool = True) -> None:
+        """End the supervision, and with it every child process; with `forget`, what was deleted is gone for good."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(5)
         self.pool.close()
         self.analyst.close()
-        if not read_only():
+        if forget and not read_only():
             self.store.trash.sweep(0.0)  # what was deleted can be had back only as long as the app is open
 
     # ---- supervision ---------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,13 @@ class RunStore:
         with self._database.connect() as db:
             found = [read_run(row, self._known_methods) for row in db.execute(query, (*named, int(references)))]
         return [run for run in found if run.status in wanted]
+
+    def some(self, ids: Collection[str]) -> dict[str, Run]:
+        """Those of the named runs that there are, by id."""
+        marks = ", ".join("?" * len(ids))
+        with self._database.connect() as db:
+            rows = db.execute(f"SELECT * FROM runs WHERE deleted IS NULL AND id IN ({marks})", tuple(ids)).fetchall()
+        return {row["id"]: read_run(row, self._known_methods) for row in rows}
 
     def raw(self, run_id: str) -> dict[str, Any]:
         """The columns of a record as they are stored, for one that cannot be read."""

@@ -33,6 +33,7 @@ def navigation() -> StreamlitPage:
             st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
             st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", url_path="explore"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+            st.Page("pages/sweeps.py", title="Sweeps", icon=":material/stacked_line_chart:", url_path="sweeps"),
             st.Page("pages/autoencoders.py", title="Auto-encoders", icon=":material/compress:", url_path="autoencoders"),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
             st.Page("pages/results.py", title="Results", icon=":material/table_chart:", url_path="results"),

@@ -19,15 +19,17 @@ from pages.ui.text import breakable, plain
 
 FOLLOWS = 2500  # samples up to which an instant method can follow its knobs
 DEFAULTS = "defaults"
+SEEDS = (1, 3, 5, 10)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form holds: a checked spec (None with the reason on the page), and what is to be done with it."""
+    """What the form holds: a checked spec (None with the reason on the page), with how many seeds, and what is to be done."""
 
     spec: RunSpec | None
     launch: bool
     follow: bool
+    seeds: int = 1
 
 
 def choose_method() -> type[Clusterer]:
@@ -71,6 +73,11 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
         with st.container(horizontal=True):
             about: dict[str, Any] = {"type": "primary", "icon": ":material/rocket_launch:", "disabled": read_only()}
             launch = st.button("Launch", **about) if follow else st.form_submit_button("Launch", **about)
+            seeds = st.segmented_control(
+                "Seeds", SEEDS, default=SEEDS[0], required=True, key="launch_seeds", label_visibility="collapsed",
+                format_func=lambda count: "1 seed" if count == 1 else f"{count} seeds", persist_state="session",
+                help="Whole runs that differ in their seed alone: mean and spread are on Compare.",
+            )  # fmt: skip
             if not follow:
                 st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
         given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
@@ -81,7 +88,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return Wish(None, launch, follow)
-    return Wish(spec, launch, follow)
+    return Wish(spec, launch, follow, seeds or SEEDS[0])
 
 
 def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

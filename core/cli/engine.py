@@ -1,0 +1,72 @@
+"""Many runs at once from the command line: by workers of its own, with one bar for all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
+from core.cli.signals import interrupted_by_sigterm
+from core.common import AffinityLabError
+from core.explore import recluster
+from core.jobs import JobQueue, see_through
+from core.runs import Run, RunStore, Status
+from core.sweeps import ERROR, SECONDS, Row, SweepRecord, go_on, recut, stop, table
+
+
+def carry_out(
+    store: RunStore, record: SweepRecord, workers: int | None, *, failed: bool = False
+) -> tuple[SweepRecord, list[Row]]:
+    """Train what a sweep has not, with `failed` what has failed too; returns it with its rows.
+
+    Ctrl-C and SIGTERM stop the runs that wait or train, and are passed on.
+    """
+    queue = JobQueue(store, cpu_jobs=workers)
+    try:
+        with interrupted_by_sigterm():
+            record = go_on(store, record, queue, failed=failed)
+            _watch(store, queue, record)
+            if record.cut:
+                recut(store, record, partial(_cut, store))
+    except KeyboardInterrupt:
+        stop(store, record)
+        print(f"stopped; python -m core sweeps resume {record.id} goes on", file=sys.stderr)
+        raise
+    finally:
+        queue.close(forget=False)
+    return record, table(store, record)
+
+
+def _watch(store: RunStore, queue: JobQueue, record: SweepRecord) -> None:
+    from tqdm import tqdm
+
+    over = {run.id for run in store.some(record.runs).values() if run.over}
+    with tqdm(total=len(record.runs), initial=len(over), desc="runs", file=sys.stderr) as bar:
+
+        def told(run: Run) -> None:
+            bar.update()
+            if run.error:
+                bar.write(f"{run.id}: {run.error['message']}", file=sys.stderr)
+
+        see_through(queue, set(record.runs) - over, told)
+
+
+def _cut(store: RunStore, **question: Any) -> Mapping[str, Any]:
+    """Read a stored C again."""
+    began = time.perf_counter()
+    try:
+        _, facts = recluster(store, **question)
+    except AffinityLabError as error:
+        return {ERROR: str(error)}
+    return {**facts, SECONDS: time.perf_counter() - began}
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """Done if all are; stopped if one was stopped; else failed."""
+    found = {row.status for row in rows}
+    if found <= {Status.DONE}:
+        return EXIT_DONE
+    return EXIT_STOPPED if Status.STOPPED in found else EXIT_FAILED

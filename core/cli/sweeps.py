@@ -1,0 +1,145 @@
+"""Sweeps: vary things around a run, and look at what was swept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.cli.commands import Add, check_target, target_arguments
+from core.cli.engine import carry_out, exit_code
+from core.cli.exits import EXIT_DONE
+from core.cli.records import settled_store
+from core.cli.training import asked_spec, run_arguments, workers_argument
+from core.common import ParameterError, demand_writable
+from core.jobs import checked_workers
+from core.sweeps import (
+    DESIGNS,
+    SECONDS,
+    Row,
+    Sweep,
+    SweepRecord,
+    SweepStore,
+    by_setting,
+    export_table,
+    figure,
+    figures,
+    keep,
+    over_seeds,
+    parse_axis,
+    statuses,
+    table,
+)
+
+SHOWN = ("acc", "nmi_max", "silhouette")
+ACTIONS = ("list", "show", "resume", "export", "figure")
+
+
+def add(command: Add) -> None:
+    sweep = command("sweep", _sweep, "Vary hyperparameters, the data or the seed around a run.")
+    run_arguments(sweep)
+    sweep.add_argument(
+        "--over", action="append", default=[], metavar="NAME=VALUES", required=True,
+        help="v1,v2,... or low:high[:count][:log] of a hyperparameter, seed, data.n_classes, data.per_class, data.n_samples or "
+        "data.noise; up to four times",
+    )  # fmt: skip
+    sweep.add_argument("--design", default="grid", choices=DESIGNS, help="one: each axis alone, around the base")
+    sweep.add_argument("--runs", type=int, default=16, help="settings that a random or Sobol design tries")
+    sweep.add_argument("--seeds", type=int, default=1, help="each setting with so many seeds, from --seed on")
+    sweep.add_argument("--name", default="", help="for people")
+    workers_argument(sweep)
+    kept = command("sweeps", _sweeps, "List, show, resume or export sweeps, or sweep for a figure of a paper.")
+    kept.add_argument("action", choices=ACTIONS)
+    kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
+    kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
+    kept.add_argument("--failed", action="store_true", help="resume: try what has failed again, too")
+    workers_argument(kept)
+    target_arguments(kept)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    demand_writable("a sweep")
+    workers = checked_workers(options.workers)
+    base = asked_spec(options)
+    sweep = Sweep(
+        base=base, axes=tuple(parse_axis(options.method, text) for text in options.over), design=options.design,
+        seeds=tuple(range(base.seed, base.seed + options.seeds)), points=options.runs, name=options.name,
+    )  # fmt: skip
+    return _begin(sweep, workers, as_json=options.json)
+
+
+def _begin(sweep: Sweep, workers: int | None, *, as_json: bool) -> int:
+    store = settled_store()
+    record = keep(store, sweep)
+    print(f"{record.id}: {record.title}, {len(record.cells)} runs", file=sys.stderr)
+    return _told(*carry_out(store, record, workers), as_json=as_json)
+
+
+def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"sweep_id": record.id, "runs": [_plain(row) for row in rows]}))
+        return exit_code(rows)
+    print(f"{record.id}: {record.title}")
+    for group in by_setting(rows):
+        print(f"    {_setting(group[0]):40s} {_scores(group)}")
+    return exit_code(rows)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    metrics = {name: value for name, value in row.scores.items() if name != SECONDS}
+    return {
+        "run_id": row.run, "params": row.setting, "seed": row.seed, "status": row.status, "metrics": metrics,
+        "seconds": row.scores.get(SECONDS), "error": row.error or None,
+    }  # fmt: skip
+
+
+def _setting(row: Row) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in row.setting.items()) or "base"
+
+
+def _scores(group: list[Row]) -> str:
+    spreads = over_seeds(group)
+    told = [f"{name} {spreads[name].mean:.3f} ± {spreads[name].std:.3f}" for name in SHOWN if name in spreads]
+    open_ = [f"{count} {status}" for status, count in statuses(group).items() if status != "done"]
+    return "   ".join([*told, f"({', '.join(open_)})" if open_ else f"({len(group)} seeds)"])
+
+
+def _sweeps(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        return _list(options)
+    if options.sweep_id is None:
+        raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
+    if options.action == "figure":
+        demand_writable("a sweep")
+        return _begin(figure(options.sweep_id).sweep(), checked_workers(options.workers), as_json=options.json)
+    store = settled_store()
+    record = SweepStore(store.home).get(options.sweep_id)
+    if options.action == "resume":
+        demand_writable("a sweep")
+        return _told(*carry_out(store, record, checked_workers(options.workers), failed=options.failed), as_json=options.json)
+    rows = table(store, record)
+    if options.action == "show":
+        _told(record, rows, as_json=options.json)
+        return EXIT_DONE
+    if options.file is None:
+        raise ParameterError("sweeps export takes a sweep and a file that ends in .csv or .parquet.")
+    check_target(options.file, force=options.force)
+    export_table(rows, options.file)
+    print(json.dumps({"sweep_id": record.id, "file": str(options.file)}) if options.json else options.file)
+    return EXIT_DONE
+
+
+def _list(options: argparse.Namespace) -> int:
+    store = settled_store()
+    found: list[dict[str, Any]] = []
+    for record in SweepStore(store.home).all():
+        standing = dict(statuses(table(store, record)))
+        found.append({"sweep_id": record.id, "title": record.title, "created": record.created, "statuses": standing})
+    if options.json:
+        print(json.dumps(found))
+        return EXIT_DONE
+    for row in found:
+        print(f"{row['sweep_id']:36s} {row['title']:50s} {', '.join(f'{n} {status}' for status, n in row['statuses'].items())}")
+    return EXIT_DONE

@@ -1,0 +1,54 @@
+"""Runs of a store trained to the end by a queue of one's own, as the command line does it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+
+from core.common import ParameterError, RunConflict
+from core.jobs.capacity import most_workers
+from core.jobs.queue import TICK_SECONDS, JobQueue
+from core.runs import Run, Status
+
+ATTEMPTS = 3  # of a run whose worker dies
+Told = Callable[[Run], None]
+
+
+def checked_workers(workers: int | None) -> int | None:
+    """How many runs may train at once; None leaves it to the settings.
+
+    Raises
+    ------
+    ParameterError
+        If there are no cores for so many.
+    """
+    if workers is None or 1 <= workers <= most_workers():
+        return workers
+    raise ParameterError(f"The number of workers must be in [1, {most_workers()}] on these cores. Got {workers} instead.")
+
+
+def see_through(queue: JobQueue, run_ids: Collection[str], told: Told) -> None:
+    """Wait until all of these runs are over; one whose worker died is asked for again, but not for ever.
+
+    `told` hears of each as it ends. What another process trains is waited for as well.
+    """
+    waiting, lost = set(run_ids), Counter[str]()
+    while waiting:
+        found = queue.store.some(waiting)
+        waiting &= set(found)  # nobody will train what was deleted
+        for run in found.values():
+            if run.status == Status.LOST and lost[run.id] + 1 < ATTEMPTS:
+                lost[run.id] += 1
+                _again(queue, run.id)
+            elif run.over or run.resumable:
+                waiting.discard(run.id)
+                told(run)
+        time.sleep(TICK_SECONDS)
+
+
+def _again(queue: JobQueue, run_id: str) -> None:
+    try:
+        queue.resume(run_id)
+    except RunConflict:
+        pass  # another process has asked for it meanwhile

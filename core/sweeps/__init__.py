@@ -1,0 +1,82 @@
+"""Sweeps: what is varied around a run and how, which runs that makes, and what came out.
+
+Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.importance`) is imported by name.
+"""
+
+from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
+from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
+from core.sweeps.cuts import ERROR, recut
+from core.sweeps.figures import Figure, figure, figures
+from core.sweeps.launch import UNDER_WAY, Engine, extended, go_on, keep, missing, start, stop
+from core.sweeps.levels import Level, around, levels
+from core.sweeps.records import SweepRecord, SweepStore
+from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Sweep, plan, settings, size_of
+from core.sweeps.table import (
+    MISSING,
+    SECONDS,
+    SUFFIXES,
+    UNCUT,
+    Row,
+    Spread,
+    by_setting,
+    export_table,
+    over_seeds,
+    scored,
+    seed_spread,
+    statuses,
+    table,
+    table_bytes,
+)
+
+__all__ = [
+    "DATA_AXES",
+    "DESIGNS",
+    "ERROR",
+    "LABEL_FREE",
+    "MAX_AXES",
+    "MAX_RUNS",
+    "MISSING",
+    "SECONDS",
+    "SEED",
+    "SUFFIXES",
+    "UNCUT",
+    "UNDER_WAY",
+    "Axis",
+    "Cell",
+    "Choice",
+    "Engine",
+    "Figure",
+    "Level",
+    "Row",
+    "Spread",
+    "Sweep",
+    "SweepRecord",
+    "SweepStore",
+    "around",
+    "by_setting",
+    "export_table",
+    "extended",
+    "figure",
+    "figures",
+    "go_on",
+    "keep",
+    "levels",
+    "missing",
+    "over_seeds",
+    "parse_axis",
+    "plan",
+    "proposed",
+    "recut",
+    "scored",
+    "seed_spread",
+    "settings",
+    "size_of",
+    "start",
+    "statuses",
+    "stop",
+    "sweepable",
+    "table",
+    "table_bytes",
+    "value_of",
+    "what_labels_buy",
+]

@@ -1,0 +1,53 @@
+"""What labels buy: the setting that a score without labels would choose, beside the best by the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.sweeps.designs import Setting
+from core.sweeps.levels import settled
+from core.sweeps.table import Row, over_seeds
+
+LABEL_FREE = ("silhouette", "block_diagonality")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The setting that one score chooses.
+
+    Attributes
+    ----------
+    by
+        The score that chooses.
+    setting
+        What it chooses, by its mean over seeds.
+    reached
+        The score with labels there.
+    cost
+        How much less that is than the best by the labels.
+    run
+        One of its runs.
+    """
+
+    by: str
+    setting: Setting
+    reached: float
+    cost: float
+    run: str
+
+
+def what_labels_buy(rows: Sequence[Row], labelled: str = "acc", label_free: Sequence[str] = LABEL_FREE) -> list[Choice]:
+    """The best by the labels, then the choice of each score without labels that the runs have; empty without labels."""
+    judged = {id(group[0]): mean for group, mean in settled(rows, labelled)}
+    if not judged:
+        return []
+    best, choices = max(judged.values()), []
+    for by in (labelled, *label_free):
+        offered = [(group, mean) for group, mean in settled(rows, by) if id(group[0]) in judged]
+        if offered:
+            group, _ = max(offered, key=lambda offer: offer[1])
+            reached = over_seeds(group)[labelled].mean
+            run = next(row.run or "" for row in group if row.scores)
+            choices.append(Choice(by, dict(group[0].setting), reached, best - reached, run))
+    return choices

@@ -1,0 +1,76 @@
+"""A score against one axis or two: means over seeds, their spread, and how many runs failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.sweeps.designs import key_of
+from core.sweeps.table import Row, by_setting, over_seeds, seed_spread
+
+
+@dataclass(frozen=True)
+class Level:
+    """All runs with one value of an axis, or of two.
+
+    Attributes
+    ----------
+    at
+        The value of each axis.
+    mean, std
+        Of the score: the mean over all runs, and the deviation over seeds, pooled over whatever else varies. None
+        without a result, or without two seeds.
+    points
+        Score and run of each result.
+    failed
+        How many runs have failed.
+    """
+
+    at: tuple[Any, ...]
+    mean: float | None
+    std: float | None
+    points: tuple[tuple[float, str], ...]
+    failed: int
+
+
+def levels(rows: Sequence[Row], axes: Sequence[str], score: str) -> list[Level]:
+    """The levels of one axis or two, by rising value."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key_of({name: row.setting[name] for name in axes}), []).append(row)
+    found = [_level(group, axes, score) for group in groups.values()]
+    return sorted(found, key=lambda level: [_order(value) for value in level.at])
+
+
+def _level(group: Sequence[Row], axes: Sequence[str], score: str) -> Level:
+    with_result = [row for row in group if score in row.scores]
+    spread = over_seeds(with_result)
+    return Level(
+        at=tuple(group[0].setting[name] for name in axes),
+        mean=spread[score].mean if with_result else None,
+        std=seed_spread(with_result, score),
+        points=tuple((row.scores[score], row.run or "") for row in with_result),
+        failed=sum(row.failed for row in group),
+    )
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    """Numbers by size, then words; what is left to the data comes last."""
+    if value is None:
+        return 2, 0.0, ""
+    if isinstance(value, int | float):
+        return 0, float(value), ""
+    return 1, 0.0, str(value)
+
+
+def around(rows: Sequence[Row], axis: str, base: Mapping[str, Any]) -> list[Row]:
+    """The rows that differ from the base in one axis at most."""
+    rest = key_of({name: value for name, value in base.items() if name != axis})
+    return [row for row in rows if key_of({name: row.setting[name] for name in base if name != axis}) == rest]
+
+
+def settled(rows: Sequence[Row], score: str) -> list[tuple[list[Row], float]]:
+    """Settings with a result, and the mean of a score over their seeds."""
+    means = [(group, over_seeds(group)) for group in by_setting(rows)]
+    return [(group, spread[score].mean) for group, spread in means if score in spread]

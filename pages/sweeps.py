@@ -1,0 +1,68 @@
+"""Sweeps: how a method's result depends on its hyperparameters, the data and the seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.common import InvalidInput
+from core.sweeps import SweepStore
+from pages.ui.navigation import through_app
+from pages.ui.problems import told
+from pages.ui.state import chosen_data, load_data, store
+from pages.ui.sweep_form import new_sweep
+from pages.ui.sweep_table import sweep_panel
+from pages.ui.text import plain
+
+
+def choose(known: list[str]) -> str | None:
+    """A sweep by the link, or by the list; the newest at first. Of one whose file is broken nothing but that is told."""
+    titles: dict[str, str] = {}
+    for sweep_id in known:
+        with told():
+            titles[sweep_id] = title_of(str(store().home), sweep_id)
+    if not titles:
+        return None
+    wanted = st.query_params.get("sweep")
+    order = list(titles)
+    return st.selectbox(
+        "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
+        key=f"sweep:{wanted}", format_func=lambda sweep_id: f"{titles[sweep_id]} · {sweep_id[:13]}",
+    )  # fmt: skip
+
+
+@st.cache_data(show_spinner=False)
+def title_of(home: str, sweep_id: str) -> str:
+    """What a sweep is called, which never changes."""
+    return SweepStore(Path(home)).get(sweep_id).title
+
+
+def begin() -> None:
+    """The form, on the chosen data; a sweep that is started is shown."""
+    try:
+        data = load_data(chosen_data())
+    except InvalidInput as problem:
+        st.error(plain(problem), icon=":material/error:")
+        st.page_link("pages/data.py", label="Choose other data", icon=":material/database:")
+        return
+    st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples")
+    started = new_sweep()
+    if started is not None:
+        st.query_params["sweep"] = started.id
+        st.rerun()
+
+
+through_app()
+st.title("Sweeps")
+with told():
+    known = SweepStore(store().home).ids()
+    form = st.expander("New sweep", icon=":material/add:", expanded=not known, key="sweep_new", on_change="rerun")
+    if form.open:  # what it will take is worked out anew at every click
+        with form:
+            begin()
+    chosen = choose(known)
+    if chosen is None:
+        st.info("Nothing has been swept yet.", icon=":material/info:")
+    else:
+        sweep_panel(chosen)

@@ -1,0 +1,139 @@
+"""The form of a new sweep: a base, what is varied around it, how, and what it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core import methods, runs, sweeps
+from core.common import InvalidInput, read_only
+from core.runs import RunSpec, Status, estimate
+from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
+from pages.ui.awaiting import about
+from pages.ui.forms import segments
+from pages.ui.naming import told_apart
+from pages.ui.results import score_title
+from pages.ui.settings import DEFAULTS, SEEDS
+from pages.ui.state import chosen_data, load_data, queue, store
+from pages.ui.text import plain
+
+DESIGN_TITLES = {"one": "One at a time", "grid": "Grid", "random": "Random", "sobol": "Sobol"}
+MOST_BASES = 20
+OWN = "own"
+WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
+
+
+def new_sweep() -> SweepRecord | None:
+    """Show the form; returns the sweep once it has been started."""
+    known = sweeps.figures()
+    wanted = st.selectbox(
+        "What", [OWN, *known], format_func=lambda name: known[name].title if name in known else "A sweep of your own",
+        key="sweep_figure", persist_state="session", help="The papers' own figures, on data that two cores manage.",
+    )  # fmt: skip
+    if wanted != OWN:
+        st.caption(f"{plain(known[wanted].note)} The figure shows {score_title(known[wanted].score)}.")
+        return offer(known[wanted].sweep())
+    base = _base()
+    axes = _axes(base) if base is not None else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        design = segments("Design", DESIGN_TITLES, key="sweep_design", persist_state="session")
+        points = 16
+        if design in ("random", "sobol"):
+            points = int(st.number_input("Settings", 1, MAX_RUNS, 16, key="sweep_points", persist_state="session", width=120))
+        seeds = segments("Seeds", {count: str(count) for count in SEEDS}, key="sweep_seeds", persist_state="session")
+        name = st.text_input("Name", key="sweep_name", persist_state="session", max_chars=80, placeholder="what it varies")
+    if base is None or axes is None:
+        return None
+    own = 1 if any(axis.name == SEED for axis in axes) else int(seeds)
+    sweep = Sweep(
+        base=base, axes=tuple(axes), design=design, seeds=tuple(range(base.seed, base.seed + own)), points=points, name=name
+    )
+    return offer(sweep)
+
+
+def _base() -> RunSpec | None:
+    """A preset of a method, or a finished run on the chosen data."""
+    known = methods.registered()
+    order = sorted(known, key=lambda name: known[name].title)
+    start = st.session_state.get("method", "udll")
+    with st.container(horizontal=True):
+        method = st.selectbox(
+            "Method", order, index=order.index(start) if start in order else 0, key="sweep_method", persist_state="session",
+            format_func=lambda name: known[name].title,
+        )  # fmt: skip
+        here = [
+            run
+            for run in store().runs(status=[Status.DONE], references=False)
+            if run.spec.method == method and run.spec.data == chosen_data()
+        ][:MOST_BASES]
+        names: Mapping[str, str] = told_apart(here)
+        presets = known[method].presets
+        auto = methods.preset_for(method, chosen_data().name)[0]
+        offered = list(dict.fromkeys([auto, DEFAULTS, *presets]))
+        titles = {DEFAULTS: "Defaults"} | {name: f"Preset: {preset.title}" for name, preset in presets.items()}
+        chosen = st.selectbox(
+            "Base",
+            [*offered, *names],
+            format_func=lambda base: names.get(base) or titles[base],
+            key=f"sweep_base:{method}",
+            persist_state="session",
+        )
+    if chosen in names:
+        return next(run.spec for run in here if run.id == chosen)
+    try:
+        return runs.make_spec(method, chosen_data(), preset=chosen)
+    except InvalidInput as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+
+
+def _axes(base: RunSpec) -> list[Axis] | None:
+    """One to four axes, with values to begin with; None with the reason on the page."""
+    known = sweeps.sweepable(base.method)
+    names = st.multiselect(
+        "Vary", list(known), max_selections=MAX_AXES, key=f"sweep_axes:{base.method}", persist_state="session",
+        format_func=lambda name: name.replace("_", " "), placeholder="nothing but the seed",
+    )  # fmt: skip
+    found = []
+    for name in names:
+        param, value = known[name], sweeps.value_of(base, name)
+        told = f"{param.help} Allowed: {param.allowed}. The base has {value}."
+        text = st.text_input(
+            f"${param.symbol}$ {name.replace('_', ' ')}", sweeps.proposed(param, value), help=told,
+            key=f"sweep_values:{base.method}:{name}", persist_state="session", placeholder=WRITTEN,
+        )  # fmt: skip
+        try:
+            found.append(sweeps.parse_axis(base.method, f"{name}={text}"))
+        except InvalidInput as error:
+            st.error(plain(error), icon=":material/error:")
+    if names:
+        st.caption(f"Values are written {WRITTEN}.")
+    return found if len(found) == len(names) else None
+
+
+def offer(sweep: Sweep) -> SweepRecord | None:
+    """Say what a sweep will take, and start it on a click."""
+    try:
+        cells = sweeps.plan(sweep, load_data)
+    except InvalidInput as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+    new = sweeps.missing(store(), sweep, cells, load_data)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        clicked = st.button("Start", type="primary", icon=":material/rocket_launch:", disabled=read_only(), key="sweep_start")
+        st.caption(_cost(sweep, len(cells), len(new)))
+    return sweeps.start(store(), sweep, queue(), load_data) if clicked else None
+
+
+def _cost(sweep: Sweep, cells: int, new: int) -> str:
+    """Runs, time and disk in a line, as far as they are known."""
+    told = [f"**{cells} {'run' if cells == 1 else 'runs'}**" + (f", {new} to be trained" if new < cells else "")]
+    expected = estimate(store(), sweep.base, load_data(sweep.base.data).samples.shape)
+    if expected.seconds is None or expected.measured_on is None:
+        return f"{told[0]}; time is known after the first run of this method on these data"
+    workers = queue().capacity.now
+    told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
+    folder = store().files.folder(expected.measured_on)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return "; ".join([*told, f"{size * new / 2**20:.0f} MB of disk"])

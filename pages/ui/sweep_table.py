@@ -1,0 +1,108 @@
+"""A sweep while it runs and after: where it stands, what can be done with it, its pictures, and its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import sweeps
+from core.common import read_only
+from core.runs import Status
+from core.sweeps import UNDER_WAY, Row, SweepRecord, SweepStore
+from pages.ui.problems import told
+from pages.ui.state import load_data, queue, store
+from pages.ui.sweep_open import offer_runs
+from pages.ui.sweep_pictures import pictures, what_matters
+from pages.ui.text import plain
+
+WATCH_SECONDS = 2.0
+CUTS_AT_ONCE = 10  # asked of the analyst between two looks
+RESUMABLE = (Status.LOST, Status.STOPPED, sweeps.MISSING)
+
+
+def sweep_panel(sweep_id: str) -> None:
+    """The whole of a sweep; it draws itself again and again as long as something trains."""
+    rows = sweeps.table(store(), SweepStore(store().home).get(sweep_id))
+    active = _under_way(rows)
+    st.fragment(_panel, run_every=WATCH_SECONDS if active else None)(sweep_id, active)
+
+
+def _under_way(rows: Sequence[Row]) -> bool:
+    return any(row.status in (*UNDER_WAY, sweeps.UNCUT) for row in rows)
+
+
+def _panel(sweep_id: str, active: bool) -> None:
+    record = SweepStore(store().home).get(sweep_id)
+    if record.cut and not read_only():
+        sweeps.recut(store(), record, _cut, most=CUTS_AT_ONCE)
+    rows = sweeps.table(store(), record)
+    if active and not _under_way(rows):
+        st.rerun()
+    with told():
+        _standing(record, rows)
+        pictures(record, rows)
+        what_matters(record, rows)
+        _table(record, rows)
+
+
+def _cut(**question: Any) -> Mapping[str, Any] | None:
+    """Have a stored C read again by the analyst; None as long as it works on that."""
+    answer = queue().analyst.ask("recluster", **question)
+    if answer.pending:
+        return None
+    return {sweeps.ERROR: answer.error} if answer.error else answer.facts
+
+
+def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
+    """How far it is, and stop, resume, retry, extend, download."""
+    standing = sweeps.statuses(rows)
+    done = standing[Status.DONE]
+    st.progress(done / len(rows), ", ".join(f"{count} {status}" for status, count in standing.most_common()))
+    with st.container(horizontal=True):
+        if _under_way(rows):
+            _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
+        elif any(standing[status] for status in RESUMABLE):
+            _action("Resume", ":material/play_arrow:", lambda: sweeps.go_on(store(), record, queue(), load=load_data))
+        if standing[Status.FAILED]:
+            _action(
+                "Retry failed", ":material/replay:",
+                lambda: sweeps.go_on(store(), record, queue(), failed=True, load=load_data),
+            )  # fmt: skip
+        if all(axis.name != sweeps.SEED for axis in record.sweep.axes):
+            _action("One more seed", ":material/add:", lambda: _extend(record))
+        for suffix, title in zip(sweeps.SUFFIXES, ("CSV", "Parquet"), strict=True):
+            st.download_button(
+                title, data=partial(sweeps.table_bytes, rows, suffix), file_name=f"{record.id}{suffix}", on_click="ignore",
+                key=f"sweep_download:{suffix}", icon=":material/download:",
+            )  # fmt: skip
+    for error in dict.fromkeys(row.error for row in rows if row.failed):
+        st.error(plain(error), icon=":material/error:")
+
+
+def _action(label: str, icon: str, act: Any) -> None:
+    if st.button(label, icon=icon, key=f"sweep_{label}", disabled=read_only()):
+        act()
+        st.rerun()
+
+
+def _extend(record: SweepRecord) -> None:
+    more = sweeps.extended(store(), record, [max(record.sweep.seeds) + 1], load_data)
+    sweeps.go_on(store(), more, queue(), load=load_data)
+
+
+def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
+    """A row a run; one that is ticked opens in Explore, two or more in Compare."""
+    event: Any = st.dataframe(
+        pd.DataFrame([row.flat() for row in rows]).drop(columns="run"), hide_index=True, on_select="rerun",
+        selection_mode="multi-row", key=f"sweep_rows:{record.id}", placeholder="–", alt="Table of the runs of the sweep",
+    )  # fmt: skip
+    chosen = [rows[place] for place in event.selection.rows if place < len(rows)]
+    runs = list(dict.fromkeys(row.run for row in chosen if row.run is not None and row.scores))
+    if runs:
+        offer_runs(runs, key=f"sweep_rows:{record.id}")
+    else:
+        st.caption("Tick a finished run to open it, two to compare them; or click a point or a cell of a picture.")

@@ -1,0 +1,145 @@
+"""Seeds and sweeps as a user sees them, without a browser: jobs run inline, so each click ends in a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import runs, sweeps
+from core.jobs import JobQueue
+from core.runs import RunStore, Status, this_process
+from core.sweeps import Cell, Sweep, SweepStore, parse_axis
+from pages.ui.sweep_open import picked
+from tests.test_pages import SMALL, button, healthy, texts, visit  # noqa: F401
+
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
+
+
+def two_axes(store: RunStore, **facts: Any) -> sweeps.SweepRecord:
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    axes = tuple(parse_axis("ridge", text) for text in ("strength=1,10,100", "power=2,5"))
+    return sweeps.start(store, Sweep(base=base, axes=axes, seeds=(0, 1), **facts), JobQueue(store, immediate=True))
+
+
+def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    app = visit("sweeps", method="ridge")
+    assert "Nothing has been swept yet" in texts(app)
+    app.multiselect(key="sweep_axes:ridge").set_value(["strength", "power"]).run()
+    assert app.text_input(key="sweep_values:ridge:strength").value.endswith(":5:log")
+    app.text_input(key="sweep_values:ridge:strength").set_value("1,-1").run()
+    assert "Got '-1'" in texts(healthy(app)) and not [b for b in app.button if b.key == "sweep_start"]
+    app.text_input(key="sweep_values:ridge:strength").set_value("1,10")
+    app.text_input(key="sweep_values:ridge:power").set_value("2,5")
+    app.session_state["sweep_design"], app.session_state["sweep_seeds"] = "grid", 3
+    assert "**12 runs**" in texts(healthy(app.run()))
+    app.button(key="sweep_start").click().run()
+    (record,) = SweepStore(store.home).all()
+    assert len(record.cells) == 12 and sweeps.statuses(sweeps.table(store, record)) == {"done": 12}
+    assert healthy(app).query_params["sweep"] == record.id
+    assert len(app.get("echarts_chart")) >= 6 and "silhouettes of runs with different codes are not comparable" in texts(app)
+    app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()
+    assert "matters less than the seed" in texts(healthy(app))
+    app.session_state["sweep_new"] = True  # it is folded once there is a sweep to look at
+    assert "**12 runs**, 0 to be trained" in texts(healthy(app.run()))
+
+
+def test_a_failed_cell_is_a_mark_and_can_be_tried_again(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    record = two_axes(store)
+    failed = store.create(record.cells[0].spec(record.sweep.base), owner=this_process()).id
+    store.finish(failed, Status.FAILED, {}, {"message": "No space left on device", "bad_input": False})
+    store.delete(record.runs[0])
+    cells = (dataclasses.replace(record.cells[0], run=failed), *record.cells[1:])
+    SweepStore(store.home).save(dataclasses.replace(record, cells=cells))
+    app = visit("sweeps")
+    assert "No space left on device" in texts(app)
+    specs = [json.loads(element.proto.spec) for element in app.get("echarts_chart")]
+    marked = [series["data"] for spec in specs for series in spec["series"] if series.get("name") == "failed"]
+    assert len(marked) == 4 and all(marked), "on both curves and both heatmaps"
+    app.button(key="sweep_Retry failed").click().run()
+    assert store.get(failed).status == Status.DONE and "No space left" not in texts(healthy(app))
+
+
+def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    record = two_axes(store)
+    store.delete(record.runs[3])
+    app = visit("sweeps")
+    app.button(key="sweep_Resume").click().run()
+    app.button(key="sweep_One more seed").click().run()
+    (record,) = SweepStore(store.home).all()
+    assert healthy(app) and sweeps.statuses(sweeps.table(store, record)) == {"done": 18} and record.sweep.seeds == (0, 1, 2)
+
+
+def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    axes = (parse_axis("ridge", "strength=0.01:100:25:log"), parse_axis("ridge", "power=1:10:10"))
+    sweep = Sweep(base=base, axes=axes, seeds=(0, 1))
+    result = {"metrics": {"acc": 0.5, "silhouette": 0.1}, "seconds": {"total": 1.0}, "fingerprint": "x", "n_samples": 48}
+    made = []
+    for _ in range(50):  # a run takes longer to record than to read
+        made.append(store.create(base, owner=this_process()).id)
+        store.finish(made[-1], Status.DONE, result)
+    cells = [Cell(setting, seed) for setting in sweeps.settings(sweep) for seed in sweep.seeds]
+    SweepStore(store.home).create(sweep, [dataclasses.replace(cell, run=made[place % 50]) for place, cell in enumerate(cells)])
+    app = visit("sweeps")
+    began = time.perf_counter()
+    healthy(app.run())
+    assert time.perf_counter() - began < 2 and len(cells) == 500
+
+
+def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    sweep = Sweep(base=base, axes=(parse_axis("ridge", "power=1:10:7"),), seeds=(0, 1))
+    record = sweeps.start(store, sweep, JobQueue(store, immediate=True))
+    assert sweeps.statuses(sweeps.table(store, record)) == {sweeps.UNCUT: 14}
+    healthy(visit("sweeps").run())
+    assert sweeps.statuses(sweeps.table(store, record)) == {"done": 14} and len(store.runs()) == 2
+
+
+def test_the_runs_behind_a_mark_are_found() -> None:
+    behind = {"ACC": [["a"], ["b", "c"]], "runs": [["a"], ["d"]]}
+    chosen = [{"series_name": "ACC", "data_indices": [1, 7]}, {"series_name": "runs", "data_indices": [0]}]
+    assert picked(chosen, behind) == ["b", "c", "a"] and picked([{"series_name": "mean", "data_indices": [0]}], behind) == []
+
+
+def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    app = visit("train", method="kmeans", follow=False)
+    app.session_state["launch_seeds"] = 3
+    button(app.run(), "Launch").click().run()
+    group = store.runs(references=False)
+    assert {run.spec.seed for run in group} == {0, 1, 2} and healthy(app).query_params["run"] == group[-1].id
+    app = visit("compare", compare=[group[-1].id])
+    shown = next(frame.value for frame in app.dataframe if "training seeds" in frame.value)
+    values = [run.result["metrics"]["acc"] for run in group]
+    assert shown["training seeds"][0] == 3 and shown["ACC"][0] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    shown = {metric.label: metric.value for metric in visit("sweeps").metric}
+    assert shown["ACC"] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    button(visit("train", method="kmeans", follow=False, launch_seeds=5), "Launch").click().run()
+    assert len(store.runs(references=False)) == 5, "the group is extended"
+
+
+def test_a_broken_sweep_is_told_by_name_and_the_others_are_shown(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    broken, whole = two_axes(store), two_axes(store, name="whole")
+    (store.home / "sweeps" / f"{broken.id}.json").write_text("{")
+    app = visit("sweeps")
+    assert f"{broken.id}.json is broken" in texts(app) and len(app.get("echarts_chart")) > 3
+    assert [option for box in app.selectbox for option in box.options if "whole" in option and whole.id[:13] in option]
+
+
+def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
+    visit: Callable[..., AppTest],  # noqa: F811
+    store: RunStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = two_axes(store)
+    store.delete(record.runs[0])
+    monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
+    app = visit("sweeps", sweep_new=True)
+    changing = [each for each in app.button if each.label in ("Start", "Resume", "One more seed")]
+    assert len(changing) == 3 and all(each.disabled for each in changing) and len(app.get("echarts_chart")) > 3
