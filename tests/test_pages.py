@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -1187,9 +1188,13 @@ def test_a_duplicate_starts_from_the_values_of_the_run(visit: Callable[..., AppT
 def test_a_deep_link_as_the_first_visit_of_a_server_shows_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     from pages.ui import navigation
 
-    monkeypatch.setitem(navigation._state, "app_has_run", False)
+    declared = []
+    monkeypatch.setattr(navigation, "_here", threading.local())
+    monkeypatch.setattr(
+        navigation, "navigation", lambda: declared.append(True) or setattr(navigation._here, "through_app", True)
+    )
     AppTest.from_file(str(ROOT / "pages/runs.py"), default_timeout=30).run()
-    assert navigation._state["app_has_run"]
+    assert declared == [True], "the navigation is declared, and the page starts over"
 
 
 @pytest.mark.parametrize("name", ["dsc", "rgrl", "udll"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
-_state = {"app_has_run": False}
+_here = threading.local()
+"""Whether app.py has run around the page: Streamlit gives every session a thread of its own."""
 TIGHT = """<style>
 .stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
 .stApp:has([data-testid="stSidebar"][aria-expanded="false"]) .stMainBlockContainer { padding-top: 4.2rem; }
 @media (max-width: 768px) { .stMainBlockContainer { padding: 4.2rem 1rem 2rem; } }
-.stMainBlockContainer h1 { padding: 0; font-size: 1.7rem; }
+.stMainBlockContainer h1 { padding: 0 0 0.4rem; font-size: 1.7rem; }
 </style>"""
 """Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles."""
 
@@ -23,7 +26,7 @@ def presenting() -> bool:
 
 def navigation() -> StreamlitPage:
     """Configure the app, declare its pages, and return the one that is asked for."""
-    _state["app_has_run"] = True
+    _here.through_app = True
     net_util._external_ip = ""  # Streamlit asks a service on the internet for it when an origin is foreign to it
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
     st.html(TIGHT)
@@ -48,6 +51,6 @@ def through_app() -> None:
     Until a server has declared its navigation once, Streamlit treats every script in pages/ as a page of its own, so a
     deep link that is the first visit of all would show a bare page. Declaring and starting over mends that.
     """
-    if not _state["app_has_run"]:
+    if not getattr(_here, "through_app", False):
         navigation()
         st.rerun()
