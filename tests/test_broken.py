@@ -62,6 +62,7 @@ def test_a_broken_record_is_marked_and_all_others_are_there(store: RunStore, two
     assert found[fine].status == Status.DONE and found[broken].status == Status.BROKEN
     assert found[broken].error is not None and "cannot be read" in found[broken].error["message"]
     assert [run.id for run in store.runs(status=[Status.DONE])] == [fine]
+    assert [run.id for run in store.runs(status=[Status.DONE], method="ridge")] == [fine]
     assert [run.id for run in store.runs(status=[Status.BROKEN])] == [broken]
     assert runs.settle_lost(store) == []
     store.delete(broken)

@@ -293,6 +293,10 @@ def test_runs_are_listed_newest_first_and_by_status(store: RunStore) -> None:
     assert [run.id for run in store.runs(references=False)] == made[::-1]
     assert [run.id for run in store.runs(status=[Status.DONE])] == [made[3], made[0]]
     assert store.runs(status=[]) == []
+    method = store.get(reference).spec.method
+    assert store.runs(method=method) == store.runs() and store.runs(method="none of them") == []
+    assert [run.id for run in store.runs(status=[Status.DONE], references=False, method=method)] == [made[3], made[0]]
+    assert list(store.some([made[1], "gone"])) == [made[1]] and store.some([]) == {}
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "", " \n\t", "\x00", "x" * 2000])

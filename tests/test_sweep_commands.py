@@ -67,6 +67,8 @@ def test_a_figure_of_a_paper_is_swept_by_its_name(
     assert code == 0 and clean["metrics"]["acc"] > noisy["metrics"]["acc"]
     (record,) = SweepStore(store.home).all()
     assert record.title == "A figure"
+    shown = ask(capsys, "sweeps", "show", record.id)[1]
+    assert f"acc {noisy['metrics']['acc']:.3f}   " in shown and "(1 seed)" in shown and "±" not in shown
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,10 @@ def _setting(row: Row) -> str:
 
 def _scores(group: list[Row]) -> str:
     spreads = over_seeds(group)
-    told = [f"{name} {spreads[name].mean:.3f} ± {spreads[name].std:.3f}" for name in SHOWN if name in spreads]
+    several = any(len(spread.values) > 1 for spread in spreads.values())
+    told = [f"{name} {spreads[name].mean:.3f}" + f" ± {spreads[name].std:.3f}" * several for name in SHOWN if name in spreads]
     open_ = [f"{count} {status}" for status, count in statuses(group).items() if status != "done"]
-    return "   ".join([*told, f"({', '.join(open_)})" if open_ else f"({len(group)} seeds)"])
+    return "   ".join([*told, f"({', '.join(open_)})" if open_ else f"({len(group)} {'seeds' if several else 'seed'})"])
 
 
 def _sweeps(options: argparse.Namespace) -> int:

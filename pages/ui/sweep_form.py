@@ -63,9 +63,7 @@ def _base() -> RunSpec | None:
             format_func=lambda name: known[name].title,
         )  # fmt: skip
         here = [
-            run
-            for run in store().runs(status=[Status.DONE], references=False)
-            if run.spec.method == method and run.spec.data == chosen_data()
+            run for run in store().runs(status=[Status.DONE], references=False, method=method) if run.spec.data == chosen_data()
         ][:MOST_BASES]
         names: Mapping[str, str] = told_apart(here)
         presets = known[method].presets

@@ -46,12 +46,15 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
 def _seeds(rows: Sequence[Row], score: str) -> None:
     """One setting over its seeds: the score that was asked for, and all others below it."""
     spreads = sweeps.over_seeds(rows)
-    if score in spreads:
+    if score in spreads and len(rows) > 1:  # one seed has no spread
         found = spreads[score]
         st.metric(
             score_title(score), f"{found.mean:.3f} ± {found.std:.3f}", f"over {len(found.values)} seeds", delta_color="off"
         )
-    table = [{"Score": score_title(name), "Mean": s.mean, "Standard deviation": s.std} for name, s in spreads.items()]
+    table = [
+        {"Score": score_title(name), "Mean": s.mean, "Standard deviation": s.std if len(s.values) > 1 else None}
+        for name, s in spreads.items()
+    ]
     st.dataframe(pd.DataFrame(table), hide_index=True, alt="Mean and standard deviation over seeds")
 
 
