@@ -69,10 +69,9 @@ def method_class(name: str) -> type[Clusterer]:
     UnknownName
         If there is none of that name; the message lists the names there are.
     """
-    known = registered()
-    if name not in known:
-        raise UnknownName("method", name, known)
-    return known[name]
+    if name not in _METHODS and name not in registered():  # looking through the folders is slow where records are many
+        raise UnknownName("method", name, registered())
+    return _METHODS[name]
 
 
 def current(name: str, params: Mapping[str, Any]) -> dict[str, Any]:

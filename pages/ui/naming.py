@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import localtime, strftime
 from typing import Any
 
 from core import methods
 from core.explore import differences
+from core.methods import Clusterer
 from core.runs import Run
 
 MOST_TOLD = 4
@@ -17,6 +18,7 @@ MOST_TOLD = 4
 def told_apart(runs: Sequence[Run], *, score: bool = True) -> dict[str, str]:
     """By id: "RGRL on ORL, gamma 0, seed 1 · ACC 0.816"; runs that do not differ are told apart by when they began."""
     kinds: dict[tuple[str, str], list[Run]] = {}
+    known = methods.registered()
     for run in runs:
         kinds.setdefault((run.spec.method, run.spec.data.name), []).append(run)
     names: dict[str, str] = {}
@@ -25,7 +27,7 @@ def told_apart(runs: Sequence[Run], *, score: bool = True) -> dict[str, str]:
         for place, run in enumerate(alike):
             told = [_setting(name, values[place]) for name, values in apart.items() if values[place] is not None]
             more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
-            names[run.id] = ", ".join([_kind(run), *told[:MOST_TOLD], *more])
+            names[run.id] = ", ".join([_kind(run, known), *told[:MOST_TOLD], *more])
     names = _unlike(names, {run.id: _when(run) for run in runs})
     names = _unlike(names, {run.id: f" ({run.id[-4:]})" for run in runs})
     return {run.id: names[run.id] + (_score(run) if score else "") for run in runs}
@@ -37,9 +39,9 @@ def _unlike(names: dict[str, str], more: dict[str, str]) -> dict[str, str]:
     return {run_id: name + (more[run_id] if count[name] > 1 else "") for run_id, name in names.items()}
 
 
-def _kind(run: Run) -> str:
-    known = methods.registered().get(run.spec.method)
-    return f"{known.title if known else run.spec.method} on {run.spec.data.label}{', reference' if run.reference else ''}"
+def _kind(run: Run, known: Mapping[str, type[Clusterer]]) -> str:
+    cls = known.get(run.spec.method)
+    return f"{cls.title if cls else run.spec.method} on {run.spec.data.label}{', reference' if run.reference else ''}"
 
 
 def _setting(name: str, value: Any) -> str:
