@@ -4,6 +4,7 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, settings_of
+from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
@@ -44,6 +45,7 @@ __all__ = [
     "Watch",
     "anchors",
     "answer",
+    "build_prepared",
     "by_all_but_seed",
     "clusters_of",
     "differences",

@@ -13,6 +13,7 @@ from core.runs.looks import View, concluded
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.owner import Owner, process, this_process
 from core.runs.painter import Painter, framed, n_groups, quantized, shown_samples
+from core.runs.prepared import Prepared, bring, film_of_prepared, prepared, prepared_run, record_of_prepared
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
@@ -31,6 +32,7 @@ __all__ = [
     "HistoryRow",
     "Owner",
     "Painter",
+    "Prepared",
     "Pretrained",
     "PretrainedStore",
     "Run",
@@ -43,12 +45,14 @@ __all__ = [
     "as_command",
     "as_script",
     "available_cores",
+    "bring",
     "check",
     "claim_for_this_process",
     "concluded",
     "estimate",
     "execute",
     "export_run",
+    "film_of_prepared",
     "fitted",
     "forget_peak",
     "frame_files",
@@ -58,8 +62,11 @@ __all__ = [
     "make_spec",
     "n_groups",
     "prepare",
+    "prepared",
+    "prepared_run",
     "process",
     "quantized",
+    "record_of_prepared",
     "resolve_device",
     "settle_lost",
     "shown_samples",

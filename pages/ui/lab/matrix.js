@@ -42,14 +42,15 @@ class Matrix extends Panel {
     if (!frame) return this.say(film)
     const labels = lab.order === "class" ? film.y : fine ? film.labels(film.last) : frame.labels
     this.ordered = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
-    const side = (this.side = Math.min(this.width - BAR, this.height) - STRIP - 2)
-    this.left = Math.max(STRIP + 1, (this.width - BAR - side) / 2)
+    const beside = lab.data.autoplay ? 0 : BAR
+    const side = (this.side = Math.min(this.width - beside, this.height) - STRIP - 2)
+    this.left = Math.max(STRIP + 1, (this.width - beside - side) / 2)
     this.top = STRIP + 1
     context.imageSmoothingEnabled = false
     context.drawImage(this.image(frame), this.left, this.top, side, side)
     this.frames(labels)
     this.marks()
-    this.bar(frame)
+    if (beside) this.bar(frame)
     if (this.box) {
       const [[x0, y0], [x1, y1]] = this.box
       context.strokeStyle = "#ffffff"

@@ -46,7 +46,14 @@ class Seen:
 
 
 def lab(
-    films: Sequence[Film], data: Dataset, *, key: str, stills: Stills | None = None, present: bool = False, brief: bool = False
+    films: Sequence[Film],
+    data: Dataset,
+    *,
+    key: str,
+    stills: Stills | None = None,
+    present: bool = False,
+    brief: bool = False,
+    start: Mapping[str, str] | None = None,
 ) -> Seen:
     """Show films on the same data side by side, with one selection, one clock and one colour for each cluster.
 
@@ -58,19 +65,15 @@ def lab(
         For a projector: larger type.
     brief
         Without confusion and pictures of the chosen samples.
+    start
+        How it is shown at first, by the keys of a link: ``at``, ``by``, ``colour``, ``order``, ``sel``. The address is then
+        neither read nor written.
     """
     pictures = pictures_of(data)
-    given: dict[str, Any] = {
-        "runs": [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
-        "palette": colours(max(n_groups(film.n_clusters, data.n_classes) for film in films)),
-        "heat": base64.b64encode(heat_table().tobytes()).decode(),
-        "decades": DECADES,
-        "right": CORRECT,
-        "wrong": WRONG,
-        "layout": "circle",
-        "present": present,
-        "brief": brief,
-    }
+    given = given_to_browser(
+        [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
+        max(n_groups(film.n_clusters, data.n_classes) for film in films),
+    ) | {"present": present, "brief": brief, "start": None if start is None else dict(start)}
     if stills is not None:
         asks = (st.session_state.get(key) or {}).get("asks") or {}
         stills.choose(asks)
@@ -89,6 +92,19 @@ def lab(
     chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
     sample = found.get("sample")
     return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None)
+
+
+def given_to_browser(films: list[dict[str, Any]], groups: int) -> dict[str, Any]:
+    """What the component needs besides the films themselves: colours, and what is shown first."""
+    return {
+        "runs": films,
+        "palette": colours(groups),
+        "heat": base64.b64encode(heat_table().tobytes()).decode(),
+        "decades": DECADES,
+        "right": CORRECT,
+        "wrong": WRONG,
+        "layout": "circle",
+    }
 
 
 def _wait(stills: Stills) -> None:
