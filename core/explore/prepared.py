@@ -32,9 +32,9 @@ def build_prepared(chosen: Prepared) -> Run:
     AffinityLabError
         If it does not end as it should.
     """
-    with tempfile.TemporaryDirectory() as home:
-        store = RunStore(Path(home))
-        for _ in range(2):  # the first run of a process waits for imports while it looks, and leaves out looks for that
+    with tempfile.TemporaryDirectory() as warm, tempfile.TemporaryDirectory() as home:
+        for place in (warm, home):  # the first run of a process waits for imports while it looks, and leaves out looks for that
+            store = RunStore(Path(place))
             run = execute(store, store.create(chosen.spec(), owner=this_process()).id)
         if run.status != Status.DONE:
             raise AffinityLabError(f"The run {chosen.name} has ended as {run.status}: {(run.error or {}).get('message', '')}")

@@ -25,6 +25,7 @@ from core.runs.store import RunStore
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "prepared"
 PREFIX = "prepared-"
+LOOKS = 40  # in each stage: a film that is there to be watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,14 @@ class Prepared:
         """What was run, complete and checked."""
         data = DataSpec.from_dict(self.data)
         return make_spec(
-            self.method, data, preset=self.preset, overrides=self.params, seed=self.seed, device="cpu", snapshots=40, looking=1.0
+            self.method,
+            data,
+            preset=self.preset,
+            overrides=self.params,
+            seed=self.seed,
+            device="cpu",
+            snapshots=LOOKS,
+            looking=1.0,
         )
 
 

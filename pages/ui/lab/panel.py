@@ -22,6 +22,7 @@ from pages.ui.state import queue, store
 
 MOST_PICTURES = 20_000
 CODES = "Codes, two principal components"
+SAMPLES = "Samples, two principal components"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Film:
     scene: bytes
     frames: Sequence[bytes]
     n_clusters: int
+    codes: str = CODES
+    """What the plane of the points is called."""
     renumbered: Sequence[int] | None = None
     """Other numbers for its clusters, those of the run they are compared with; only where the data have no classes."""
 
@@ -133,7 +136,7 @@ def _addresses(film: Film, pictures: Sprite | None, place: str) -> dict[str, Any
     given: dict[str, Any] = {
         "title": film.title,
         "renumbered": None if film.renumbered is None else list(film.renumbered),
-        "codes": CODES,
+        "codes": film.codes,
         "scene": address(film.scene, BINARY, f"{place}:scene"),
         "frames": [address(content, BINARY, f"{place}:{i}") for i, content in enumerate(film.frames)],
     }
