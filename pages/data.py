@@ -54,7 +54,7 @@ def choose() -> DataSpec:
     demo = next((entry.demo for entry in datasets.entries() if entry.name == name), DataSpec(name))
     start = spec if spec.name == name else demo
     make = knobs(name, start)
-    with st.expander("Take a part, or rescale", expanded=start != DataSpec(name, make=start.make)):
+    with st.expander("Take a part, or rescale", expanded=start not in (DataSpec(name, make=start.make), DEFAULT_DATA)):
         scaling: Any = st.selectbox(
             "Scaling",
             list(SCALING_NAMES),

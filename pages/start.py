@@ -49,7 +49,7 @@ st.caption(
     "the square is the affinity, ordered by cluster."
 )
 doors()
-shown = [prepared for prepared in runs.prepared().values() if prepared.start]
+shown = [prepared for prepared in runs.prepared_runs().values() if prepared.start]
 for first in range(0, len(shown), COLUMNS):
     for column, prepared in zip(st.columns(COLUMNS), shown[first : first + COLUMNS]):
         with column, told():

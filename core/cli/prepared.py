@@ -16,10 +16,10 @@ def add(command: Add) -> None:
 
 def _prepared(options: argparse.Namespace) -> int:
     from core.explore import build_prepared
-    from core.runs import prepared, prepared_run
+    from core.runs import prepared_run, prepared_runs
 
     rows = []
-    for name in options.names or prepared():
+    for name in options.names or prepared_runs():
         chosen = prepared_run(name)
         run = build_prepared(chosen)
         row = {"name": name, "acc": run.result["metrics"].get("acc"), "seconds": run.result["seconds"]["total"]}

@@ -65,7 +65,7 @@ def _subspaces(knobs: Knobs, seed: int) -> RawData:
     random = np.random.default_rng(seed)
     bases = subspace_bases(knobs["n_subspaces"], knobs["dim"], knobs["ambient"], knobs["angle"], random)
     X, y, outlying = subspace_points(bases, n_points, knobs["noise"], knobs["outliers"], random)
-    raw = _plain(X, y, "subspace")
+    raw = _plain(X, y)
     marked = Attribute(outlying.astype(np.int64), ("no", "yes"))
     return replace(raw, attributes={"outlier": marked}) if outlying.any() else raw
 
@@ -74,14 +74,14 @@ def _moons(knobs: Knobs, seed: int) -> RawData:
     from sklearn.datasets import make_moons
 
     X, y = make_moons(knobs["n_points"], noise=knobs["noise"], random_state=_state(seed))
-    return _plain(X, y, "moon")
+    return _plain(X, y)
 
 
 def _circles(knobs: Knobs, seed: int) -> RawData:
     from sklearn.datasets import make_circles
 
     X, y = make_circles(knobs["n_points"], noise=knobs["noise"], factor=knobs["factor"], random_state=_state(seed))
-    return _plain(X, y, "circle")
+    return _plain(X, y)
 
 
 def _blobs(knobs: Knobs, seed: int) -> RawData:
@@ -91,7 +91,7 @@ def _blobs(knobs: Knobs, seed: int) -> RawData:
         knobs["n_points"], n_features=knobs["n_features"], centers=knobs["n_blobs"], cluster_std=knobs["spread"],
         random_state=_state(seed),
     )  # fmt: skip
-    return _plain(X, y, "blob")
+    return _plain(X, y)
 
 
 def _spirals(knobs: Knobs, seed: int) -> RawData:
@@ -101,11 +101,11 @@ def _spirals(knobs: Knobs, seed: int) -> RawData:
     radius = np.sqrt(random.uniform(0.02, 1, len(y)))
     angle = 2 * np.pi * (knobs["turns"] * radius + y / arms)
     X = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _plain(X + knobs["noise"] * random.standard_normal(X.shape), y, "arm")
+    return _plain(X + knobs["noise"] * random.standard_normal(X.shape), y)
 
 
-def _plain(X: NDArray[Any], y: NDArray[Any], of: str) -> RawData:
-    classes = tuple(f"{of} {number}" for number in range(1, int(y.max()) + 2))
+def _plain(X: NDArray[Any], y: NDArray[Any]) -> RawData:
+    classes = tuple(str(number) for number in range(1, int(y.max()) + 2))
     return RawData(X.astype(np.float32), y.astype(np.int64), None, classes, range=_AS_IT_IS)
 
 

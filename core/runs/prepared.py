@@ -80,7 +80,7 @@ class Prepared:
 
 
 @cache
-def prepared() -> Mapping[str, Prepared]:
+def prepared_runs() -> Mapping[str, Prepared]:
     """All of them, in the order of their file.
 
     Raises
@@ -103,9 +103,9 @@ def prepared_run(name: str) -> Prepared:
     UnknownName
         If there is none of that name.
     """
-    if name not in prepared():
-        raise UnknownName("prepared run", name, prepared())
-    return prepared()[name]
+    if name not in prepared_runs():
+        raise UnknownName("prepared run", name, prepared_runs())
+    return prepared_runs()[name]
 
 
 def film_of_prepared(name: str) -> tuple[bytes, bytes]:

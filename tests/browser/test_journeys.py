@@ -30,6 +30,7 @@ def own_run(store: RunStore) -> Run:
 def launch(page: Page, server: Server, *, per_class: int) -> None:
     """Choose a part of digits and launch the method that is chosen at first, UDLL."""
     page.goto(f"{server.url}/data")
+    page.get_by_text("Take a part, or rescale").click()
     field = page.get_by_role("spinbutton", name="Samples per class")
     field.fill(str(per_class))
     field.press("Enter")
@@ -299,7 +300,18 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
         page = context.new_page()
-        for path in ("", "train", "runs", "explore", "compare", "autoencoders", "results"):
+        for path in (
+            "",
+            "lessons",
+            "lessons?lesson=neighbours&step=3",
+            "data",
+            "train",
+            "runs",
+            "explore",
+            "compare",
+            "autoencoders",
+            "results",
+        ):
             page.goto(f"{server.url}/{path}")
             settle(page)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -310,6 +322,7 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
 
 def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: Page, server: Server, store: RunStore) -> None:
     page.goto(f"{server.url}/data")
+    page.get_by_text("Take a part, or rescale").click()
     for label, value in (("Samples per class", "15"), ("Hold out for testing", "80")):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(value)

@@ -136,6 +136,7 @@ class Lab {
     this.faint = this.dark ? "#9fb0bf" : "#5b6b79"
     this.type = data.present ? 16 : 12
     this.host.classList.toggle("brief", Boolean(data.brief))
+    this.host.classList.toggle("guided", Boolean(data.start))
     this.host.classList.toggle("living", Boolean(data.autoplay))
     this.host.style.setProperty("--type", `${this.type}px`)
   }

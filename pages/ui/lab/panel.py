@@ -69,8 +69,8 @@ def lab(
     brief
         Without confusion and pictures of the chosen samples.
     start
-        How it is shown at first, by the keys of a link: ``at``, ``by``, ``colour``, ``order``, ``sel``. The address is then
-        neither read nor written.
+        How it is shown at first, by the keys of a link: ``at``, ``by``, ``colour``, ``order``, ``sel``. There is then
+        nothing to choose, and the address is neither read nor written.
     """
     pictures = pictures_of(data)
     given = given_to_browser(
