@@ -13,6 +13,7 @@ from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.plots import figures
 from core.plots.montage import montage
+from pages.ui.forms import widget
 from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
@@ -52,7 +53,8 @@ def choose() -> DataSpec:
     )
     demo = next((entry.demo for entry in datasets.entries() if entry.name == name), DataSpec(name))
     start = spec if spec.name == name else demo
-    with st.expander("Take a part, or rescale", expanded=start != DataSpec(name)):
+    make = knobs(name, start)
+    with st.expander("Take a part, or rescale", expanded=start not in (DataSpec(name, make=start.make), DEFAULT_DATA)):
         scaling: Any = st.selectbox(
             "Scaling",
             list(SCALING_NAMES),
@@ -71,7 +73,16 @@ def choose() -> DataSpec:
             noise=st.number_input(
                 "Noise", 0.0, datasets.MAX_NOISE, float(start.noise), 0.05, format="%g", key=f"{name}:noise", help=NOISE
             ),
+            make=make,
         )
+
+
+def knobs(name: str, start: DataSpec) -> dict[str, Any]:
+    """How data are made, where they are made on the fly."""
+    if name not in datasets.MAKERS:
+        return {}
+    declared, given = datasets.MAKERS[name].knobs, start.knobs
+    return {knob: widget(param, given[knob], key=f"{name}:make:{knob}") for knob, param in declared.items()}
 
 
 def _limit(label: str, value: int | None, low: int, key: str, *, placeholder: str = "all", **about: Any) -> int | None:

@@ -200,7 +200,7 @@ def test_options_choose_the_part_of_the_data_and_the_preset(capsys: pytest.Captu
     assert code == 0 and result["n_samples"] == 80 and result["preset"] == "digits"
     assert result["params"]["n_clusters"] == 4 and result["params"]["power"] == 2.0
     part = {"n_samples": None, "per_class": 20, "n_classes": 4, "n_test": None, "seed": 3}
-    assert result["data"] == {"name": "digits", "scaling": "l2", "noise": 0.0, **part}
+    assert result["data"] == {"name": "digits", "scaling": "l2", "noise": 0.0, "make": {}, **part}
 
 
 def test_noise_is_an_option_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:

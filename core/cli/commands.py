@@ -25,7 +25,10 @@ def data_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--n-classes", type=int, help="only the first classes")
     sub.add_argument("--n-test", type=int, help="hold out so many samples, of the published test part where there is one")
     sub.add_argument("--noise", type=float, default=0.0, help="standard deviation of Gaussian noise, added after scaling")
-    sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset, and of the noise")
+    sub.add_argument("--data-seed", type=int, default=0, help="seed of the subset, of the noise, and of data that are made")
+    sub.add_argument(
+        "--make", default="", metavar="KEY=VALUE,...", help="knobs of data that are made on the fly, as n_subspaces=3,angle=30"
+    )
 
 
 def data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSpec:
@@ -35,6 +38,7 @@ def data_spec(options: argparse.Namespace, scaling: Scaling = "unit") -> DataSpe
     return DataSpec(
         name=name, n_samples=options.n_samples, per_class=options.per_class, n_classes=options.n_classes,
         seed=options.data_seed, scaling=scaling, n_test=options.n_test, noise=options.noise,
+        make=datasets.parse_knobs(name, options.make),
     )  # fmt: skip
 
 

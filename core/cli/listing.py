@@ -60,6 +60,8 @@ def _datasets(options: argparse.Namespace) -> int:
         size = f"{row['n_samples']} x {'x'.join(map(str, row['shape']))}, {row['n_classes']} classes"
         size += "".join(f", label column {name}" for name in row["label_columns"])
         print(f"{row['name']}: {row['title']}, {size}, {'here' if row['available'] else 'not here'}")
+        if row["knobs"]:
+            print("    --make " + ",".join(f"{knob['name']}={knob['default']}" for knob in row["knobs"]))
         if not row["available"]:
             print(f"    {row['how_to_get']}")
     for path in datasets.uploads():
@@ -81,7 +83,13 @@ def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
         "name": entry.name, "title": entry.title, "summary": entry.summary, "n_samples": entry.n,
         "shape": list(entry.shape), "n_classes": entry.n_classes, "available": datasets.available(entry.name),
         "how_to_get": entry.how_to_get, "terms": entry.terms, "label_columns": list(entry.attributes),
+        "knobs": _knobs(entry.name),
     }  # fmt: skip
+
+
+def _knobs(name: str) -> list[dict[str, Any]]:
+    """What can be set of a data set that is made on the fly."""
+    return [knob.describe() for knob in datasets.MAKERS[name].knobs.values()] if name in datasets.MAKERS else []
 
 
 def _text(value: Any) -> str:

@@ -10,8 +10,10 @@ Uses `core.common`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.common import DataError, UnknownName
 from core.datasets.apart import look_at, read_file
@@ -22,10 +24,13 @@ from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scalin
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
+from core.datasets.subspaces import principal_angles, subspace_bases
+from core.datasets.synthetic import MAKERS, Maker, parse_knobs
 from core.datasets.table import recommends_standard
 from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
 
 __all__ = [
+    "MAKERS",
     "MAX_NOISE",
     "SCALINGS",
     "SUFFIXES",
@@ -35,6 +40,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Entry",
+    "Maker",
     "RawData",
     "Scaling",
     "available",
@@ -49,13 +55,16 @@ __all__ = [
     "look_at",
     "origin_note",
     "parse_image_shape",
+    "parse_knobs",
     "parse_range",
+    "principal_angles",
     "put_down",
     "read_file",
     "recommends_standard",
     "sample_shape",
     "store_upload",
     "store_uploads",
+    "subspace_bases",
     "uploads",
 ]
 
@@ -75,6 +84,7 @@ def load(
     seed: int = 0,
     scaling: Scaling = "unit",
     noise: float = 0.0,
+    make: Mapping[str, Any] | None = None,
     image_shape: tuple[int, ...] | None = None,
 ) -> Dataset:
     """Load a data set, whole or in part.
@@ -84,7 +94,7 @@ def load(
     name_or_path_or_spec
         Name in the catalogue or of an upload, path of a file whose name ends in one of `SUFFIXES`, or a `DataSpec`,
         which then says all the rest.
-    n_samples, per_class, n_classes, n_test, seed, scaling, noise
+    n_samples, per_class, n_classes, n_test, seed, scaling, noise, make
         As in `DataSpec`.
     image_shape
         (h, w) or (h, w, c) where the rows of a file are flattened images.
@@ -98,12 +108,12 @@ def load(
     """
     part = {"n_samples": n_samples, "per_class": per_class, "n_classes": n_classes, "n_test": n_test}
     if isinstance(name_or_path_or_spec, DataSpec):
-        if any(value is not None for value in part.values()) or seed != 0 or scaling != "unit" or noise != 0:
+        if any(value is not None for value in part.values()) or seed or scaling != "unit" or noise or make:
             raise DataError("Give the part of a data set in its DataSpec or as keywords, not both.")
         spec = name_or_path_or_spec
     else:
-        spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling, noise=noise)
-    raw, title = _read(spec.name, Choices(image_shape=image_shape))
+        spec = DataSpec(os.fspath(name_or_path_or_spec), **part, seed=seed, scaling=scaling, noise=noise, make=make or {})
+    raw, title = _read(spec, Choices(image_shape=image_shape))
     return prepare(raw, spec, title)
 
 
@@ -118,20 +128,20 @@ def load_like(spec: DataSpec, model: DataSpec) -> Dataset:
     UnknownName, DataError
         As `load`; also if the shapes differ.
     """
-    learnt, title = _read(model.name, Choices())
+    learnt, title = _read(model, Choices())
     if spec.name == model.name:
         return prepare_like(learnt, spec, title, learnt, model)
-    raw, title = _read(spec.name, Choices(new=True, columns=learnt.columns), of_pictures=learnt.image_shape)
+    raw, title = _read(spec, Choices(new=True, columns=learnt.columns), of_pictures=learnt.image_shape)
     return prepare_like(raw, spec, title, learnt, model)
 
 
-def _read(name: str, choices: Choices, of_pictures: tuple[int, ...] | None = None) -> tuple[RawData, str]:
+def _read(spec: DataSpec, choices: Choices, of_pictures: tuple[int, ...] | None = None) -> tuple[RawData, str]:
     """The content behind a name, and its title; what the app has not checked is read apart, and pictures get a size."""
-    known = {listed.name: listed for listed in entries()}
+    known, name = {listed.name: listed for listed in entries()}, spec.name
     if name in known:
         if choices.image_shape not in (None, known[name].shape):
             raise DataError(f"The images of {name!r} have shape {known[name].shape}. Got image_shape {choices.image_shape}.")
-        return read_entry(name), known[name].title
+        return read_entry(name, spec.make, spec.seed), known[name].title
     upload = find_upload(name)
     if upload is not None:
         return read_here(upload, replace(choices, columns=())), upload.stem

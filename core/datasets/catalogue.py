@@ -1,7 +1,7 @@
 """The data sets that have a name: what they are, whose they are, and where to get them.
 
-Only scikit-learn's digits come with the app. The others are files that the user puts into a data folder; no faces and
-no objects are part of the project.
+Only scikit-learn's digits come with the app, and data that are made from a seed. The others are files that the user puts into
+a data folder; no faces and no objects are part of the project.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from core.datasets.labels import class_titles, renumbered
 from core.datasets.raw import Attribute, Contents, RawData, assemble
 from core.datasets.readers import read_here
 from core.datasets.rotated import angle, with_rotated_copies
+from core.datasets.synthetic import MAKERS, make
 from core.datasets.turntable import pose
 
 Selection = Callable[[NDArray[np.int64]], NDArray[np.int64]]
@@ -36,7 +38,7 @@ class Entry:
     name, title, summary
         Key, short title, and one sentence for people.
     file, also
-        File it is read from (None: bundled with scikit-learn), and other file names that are accepted.
+        File it is read from (None: bundled with scikit-learn, or made), and other file names that are accepted.
     n, shape, n_classes
         Number of samples, shape of one image (or length of one vector), number of classes.
     terms
@@ -77,6 +79,14 @@ class Entry:
     derive: Callable[[RawData], RawData] | None = None
     test: int | None = None
     attributes: Mapping[str, Derivation] = field(default_factory=dict)
+
+
+def _made(name: str, title: str, summary: str, n: int, m: int, n_classes: int, terms: str) -> Entry:
+    """A data set that is made from a seed, as its knobs are at first."""
+    return Entry(
+        name=name, title=title, summary=summary, file=None, n=n, shape=(m,), n_classes=n_classes, terms=terms, sha256=None,
+        how_to_get="Nothing to do: it is made from its seed.", demo=DataSpec(name),
+    )  # fmt: skip
 
 
 def _first_forty(y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -121,6 +131,7 @@ _COIL100_HELP = _place(
     "University, www.cs.columbia.edu/CAVE/software/softlib/coil-100.php; resize them to 32 x 32 grey.",
 )
 _DSC = "the folder Data of the repository panji1990/Deep-subspace-clustering-networks on GitHub (DSC-Net)"
+_MADE_BY_SKLEARN = "Made by scikit-learn's generator of that name, free of any terms."
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 _ENTRIES = (
@@ -359,6 +370,19 @@ _ENTRIES = (
         demo=DataSpec("rcv1_10k", per_class=250),
         classes=("Corporate", "Economics", "Government", "Markets"),
     ),
+    _made(
+        "subspaces",
+        "Subspaces",
+        "Points on linear subspaces with one angle between any two: what subspace clustering assumes.",
+        180,
+        10,
+        3,
+        "Made here, free of any terms.",
+    ),
+    _made("moons", "Two moons", "Two half circles that reach into each other.", 300, 2, 2, _MADE_BY_SKLEARN),
+    _made("circles", "Circles", "A circle inside another.", 300, 2, 2, _MADE_BY_SKLEARN),
+    _made("spirals", "Spirals", "Arms that turn about one middle.", 300, 2, 3, "Made here, free of any terms."),
+    _made("blobs", "Blobs", "Round clouds of points, the model of k-means.", 300, 2, 4, _MADE_BY_SKLEARN),
 )
 _BY_NAME = {entry.name: entry for entry in _ENTRIES}
 
@@ -427,8 +451,8 @@ def missing(listed: Entry) -> DataError:
     return DataError(f"The data set {listed.name!r} is not on this machine. {listed.how_to_get}")
 
 
-def read_entry(name: str) -> RawData:
-    """Read a named data set whole.
+def read_entry(name: str, knobs: Mapping[str, Any] | None = None, seed: int = 0) -> RawData:
+    """Read a named data set whole, or make it: then `knobs` and `seed` say how.
 
     Raises
     ------
@@ -438,6 +462,8 @@ def read_entry(name: str) -> RawData:
         If its file is not here, or is not what it should be.
     """
     listed = entry(name)
+    if name in MAKERS:
+        return make(name, knobs or {}, seed)
     raw = _with_names(_read_digits() if listed.file is None else _read_listed(listed), listed.classes)
     raw = replace(raw, attributes=_derived(raw, listed) | dict(raw.attributes))  # the file itself knows best
     return raw if listed.test is None else replace(raw, test=np.arange(listed.test, len(raw.X)))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.peculiar import peculiarities
 from core.datasets.raw import Attribute
+from core.datasets.synthetic import MAKERS, checked_knobs
 
 Scaling = Literal["unit", "standard", "l2", "none"]
 SCALINGS: tuple[str, ...] = get_args(Scaling)
@@ -156,6 +157,8 @@ class DataSpec:
     noise
         Standard deviation of the Gaussian noise that is added to every value after scaling, also to the held-out samples;
         it is drawn from `seed`, and nothing is clipped.
+    make
+        Knobs of a data set that is made on the fly, those that differ from their defaults; it is made from `seed`.
     """
 
     name: str
@@ -166,6 +169,7 @@ class DataSpec:
     scaling: Scaling = "unit"
     n_test: int | None = None
     noise: float = 0.0
+    make: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -180,11 +184,18 @@ class DataSpec:
             raise DataError(f"scaling must be one of {', '.join(SCALINGS)}. Got {self.scaling!r}.")
         if not (_is_real(self.noise) and 0 <= self.noise <= MAX_NOISE):
             raise DataError(f"noise must be a number in [0, {MAX_NOISE:g}]. Got {self.noise!r}.")
+        object.__setattr__(self, "make", checked_knobs(self.name, self.make))
 
     @property
     def label(self) -> str:
-        """The name for people, and the noise where there is some."""
-        return with_noise(self.name, self.noise)
+        """The name for people, the knobs that were turned, and the noise where there is some."""
+        turned = ", ".join(f"{knob} {value:g}" for knob, value in self.make.items())
+        return with_noise(f"{self.name} ({turned})" if turned else self.name, self.noise)
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The value of every knob of a data set that is made on the fly; empty for all others."""
+        return MAKERS[self.name].values(self.make) if self.name in MAKERS else {}
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain data."""

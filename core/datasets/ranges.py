@@ -56,6 +56,8 @@ def of_another_scale(X: NDArray[Any], model: Range) -> bool:
 def range_words(X: NDArray[Any], used: Range, given: Range | None) -> str:
     """What was found and what is used."""
     low, high = found_range(X)
+    if given == (0.0, 1.0):
+        return f"Values from {low:g} to {high:g} are used as they are."
     why = "as chosen" if given is not None else "found" if used == (low, high) else "as such values span it"
     return f"Values from {low:g} to {high:g}; the range {used[0]:g} to {used[1]:g} ({why}) becomes 0 to 1."
 

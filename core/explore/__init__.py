@@ -4,6 +4,9 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, same_settings, settings_of
+from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lessons, read_lesson
+from core.explore.lessons import Step as LessonStep
+from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
@@ -35,20 +38,27 @@ __all__ = [
     "MAX_QUERIES",
     "MAX_SQUARE",
     "MOST_POINTS",
+    "MOST_WORDS",
     "NEIGHBORS_SHOWN",
     "REFERENCES",
+    "TOLD",
     "Answer",
+    "Lesson",
+    "LessonStep",
     "Paired",
+    "Predict",
     "Progress",
     "Question",
     "Watch",
     "anchors",
     "answer",
+    "build_prepared",
     "by_all_but_seed",
     "clusters_of",
     "differences",
     "embedding",
     "joined",
+    "lessons",
     "matrix",
     "moved",
     "numbered_labels",
@@ -58,6 +68,7 @@ __all__ = [
     "preview",
     "random_rows",
     "read_answer",
+    "read_lesson",
     "recluster",
     "reference_runs",
     "retrieval",

@@ -299,7 +299,8 @@ def still(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, A
 def preview(store: RunStore, *, spec: Mapping[str, Any]) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """The last frame of a run that is not recorded: what an instant method would do under a spec, to follow a knob.
 
-    Facts are ``scores`` and ``n_clusters``.
+    Facts are ``scores``, ``n_clusters`` and, where there are classes and a square C, ``in_classes``: the share of |C| that
+    lies inside the true blocks, beside its diagonal. Where the method has no codes, ``points`` are the samples themselves.
     """
     asked = runs.RunSpec.from_dict(spec)
     ready = runs.prepare(asked, _data)
@@ -308,8 +309,15 @@ def preview(store: RunStore, *, spec: Mapping[str, Any]) -> tuple[dict[str, NDAr
     for step in method.iter_fit(data.samples):
         arrays |= step.arrays
     view = runs.concluded(method, data, arrays)
-    frame = Painter(data, method.K).paint(view)
-    return frame, {"scores": dict(view.scores), "n_clusters": method.K}
+    painter = Painter(data, method.K)
+    frame = painter.paint(view)
+    if "points" not in frame:
+        frame |= painter.sketch(data.X)
+    facts: dict[str, Any] = {"scores": dict(view.scores), "n_clusters": method.K}
+    C = arrays.get("C")
+    if data.y is not None and C is not None and C.shape == (data.n_samples,) * 2:
+        facts["in_classes"] = evaluation.block_diagonality(abs(C), data.y)
+    return frame, facts
 
 
 @lru_cache(maxsize=2)

@@ -16,6 +16,7 @@
     note = ["Constants chosen with the labels.", "ridge"]
     extends = ["networks.coil20", "shared.ridge"]
     params = { beta = 100 }
+    first = true                   # taken for these data where none is named; at most one is
 
 ``extends`` names tables whose values come first: of the same file, or as ``file.table`` of another one beside it or in
 ``parts/``, where ``networks.toml`` has the auto-encoders and their pretraining by data set.
@@ -42,7 +43,8 @@ class Preset:
     """A named set of hyperparameters for one data set.
 
     `source` says where the values come from ("paper", "code", "ours"), `chosen` how ("published", "with labels",
-    "carried over", "untuned"), and `note` what else a reader must know about them.
+    "carried over", "untuned"), `note` what else a reader must know about them, and `first` that it is taken for its data where
+    none is named.
     """
 
     title: str
@@ -51,6 +53,7 @@ class Preset:
     source: str = "ours"
     chosen: str = "untuned"
     note: str = ""
+    first: bool = False
 
 
 def load_presets(file: Path) -> dict[str, Preset]:

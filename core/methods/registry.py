@@ -103,9 +103,9 @@ def build(name: str, **params: Any) -> Clusterer:
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
     """The preset to use: the named one, or with "auto" the most fitting one for the data, or none (the defaults).
 
-    For a data set it is the preset called like it, else its fast one, else any other that is made for it, the paper's
-    before the program's, else the defaults. A preset of the data set may be named by its ending alone: "fast" means
-    "coil20-fast" on COIL-20.
+    For a data set it is the one that says so itself (`Preset.first`), else the one called like it, else its fast one, else any
+    other that is made for it, the paper's before the program's, else the defaults. A preset of the data set may be named by its
+    ending alone: "fast" means "coil20-fast" on COIL-20.
 
     Returns
     -------
@@ -127,6 +127,7 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
 def _fitting(presets: Mapping[str, Preset], dataset: str) -> str:
     """The name of the preset that is taken for a data set where none was named."""
     own = [name for name, preset in presets.items() if preset.dataset == dataset]
-    order = [name for name in (dataset, f"{dataset}-fast") if name in own]
+    order = [name for name in own if presets[name].first]
+    order += [name for name in (dataset, f"{dataset}-fast") if name in own]
     order += sorted(own, key=lambda name: PREFERRED.index(presets[name].source))
     return order[0] if order else "defaults"

@@ -34,6 +34,8 @@ def as_command(spec: RunSpec) -> str:
         value = getattr(spec.data, name)
         if value not in (None, 0, 0.0):
             parts += [f"--{name.replace('_', '-')}", _text(value)]
+    if spec.data.make:
+        parts += ["--make", ",".join(f"{knob}={_text(value)}" for knob, value in spec.data.make.items())]
     if spec.data.seed:
         parts += ["--data-seed", str(spec.data.seed)]
     if spec.data.scaling != "unit":

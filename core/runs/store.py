@@ -85,6 +85,20 @@ class RunStore:
         self.files.folder(run_id).mkdir(parents=True, exist_ok=True)
         return self.get(run_id)
 
+    def adopt(self, record: Mapping[str, Any], history: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Take in a run that is over, by the columns of its record and its history; one that is here already stays as it is."""
+        demand_writable("taking in a run")
+        if Status(record["status"]) not in OVER:
+            raise RunConflict(f"Only a run that is over can be taken in. {record['id']} is {record['status']}.")
+        columns = {name: json.dumps(value) if name in ("spec", *JSON_COLUMNS) else value for name, value in record.items()}
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        rows = [(record["id"], r["seq"], r["stage"], r["step"], r["seconds"], json.dumps(r["scalars"])) for r in history]
+        with self._database.connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(f"INSERT OR IGNORE INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
+            db.executemany("INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.execute("COMMIT")
+
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
         with self._database.connect() as db:

@@ -48,7 +48,7 @@ def _setting(name: str, value: Any) -> str:
     shown = (
         f"{value:g}" if isinstance(value, float) else "-".join(map(str, value)) if isinstance(value, list | tuple) else value
     )
-    return f"{name.removeprefix('data.').replace('_', ' ')} {shown}"
+    return f"{name.removeprefix('data.').removeprefix('make.').replace('_', ' ')} {shown}"
 
 
 def _when(run: Run) -> str:

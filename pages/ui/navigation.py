@@ -32,7 +32,9 @@ def navigation() -> StreamlitPage:
     st.html(TIGHT)
     return st.navigation(
         [
-            st.Page("pages/data.py", title="Data", icon=":material/database:", default=True),
+            st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+            st.Page("pages/lessons.py", title="Lessons", icon=":material/school:", url_path="lessons"),
+            st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
             st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
             st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", url_path="explore"),
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+
 import streamlit as st
 
 from core import methods
@@ -9,15 +11,22 @@ from core.datasets import Dataset
 from core.explore import Answer, scene
 from core.runs import RunSpec
 from pages.ui.headline import score_words
-from pages.ui.lab import Film, lab, pictures_of, single_frame
+from pages.ui.lab import CODES, SAMPLES, Film, pictures_of, single_frame
+from pages.ui.lab import lab as draw_lab
 from pages.ui.state import queue
 from pages.ui.text import plain
 
 POLL_SECONDS = 0.15
+Draw = Callable[[RunSpec, Answer], None]
 
 
 def preview(spec: RunSpec, data: Dataset) -> None:
-    """The pictures of a spec as soon as they are there; those of the one before stay until then."""
+    """The pictures of a spec as soon as they are there; those of the one before, on the same data, stay until then."""
+    follow(spec, lambda of, answer: draw(of, data, answer), kept=(spec.method, data.fingerprint))
+
+
+def follow(spec: RunSpec, drawn: Draw, *, kept: Hashable) -> None:
+    """Draw the answer to a spec once it is there, and until then the last one that was drawn under the name `kept`."""
     asked = spec.to_dict()
     answer = queue().analyst.ask("preview", spec=asked)
     if answer.error:
@@ -25,23 +34,30 @@ def preview(spec: RunSpec, data: Dataset) -> None:
         return
     if answer.pending:
         st.fragment(_wait, run_every=POLL_SECONDS)(asked)
-        answer = st.session_state.get("preview", {}).get((spec.method, data.fingerprint), answer)
-        if answer.pending:
+        before = st.session_state.get("preview", {}).get(kept)
+        if before is None:
             st.skeleton(height=320)
             return
+        spec, answer = before
     else:
-        st.session_state["preview"] = {(spec.method, data.fingerprint): answer}
-    draw(spec, data, answer)
+        st.session_state["preview"] = {kept: (spec, answer)}
+    drawn(spec, answer)
 
 
 def draw(spec: RunSpec, data: Dataset, answer: Answer) -> None:
     cls = methods.method_class(spec.method)
     st.markdown(f"**{cls.title}** as it is set  ·  {score_words(answer.facts['scores'], cls)}")
-    K = answer.facts["n_clusters"]
     name = f"preview:{spec.method}"
-    known = scene(name, data, K, pictures_of(data), affinity=cls.reads != "Z")
-    lab([Film(name, cls.title, known, [single_frame(answer.arrays, answer.facts["scores"])], K)], data, key=name, brief=True)
+    draw_lab([film_of_answer(name, spec, data, answer)], data, key=name, brief=True)
     st.caption("Nothing of this is kept. **Launch** makes a run of it, to explore, compare and download.")
+
+
+def film_of_answer(name: str, spec: RunSpec, data: Dataset, answer: Answer) -> Film:
+    """A film of one frame."""
+    cls, K = methods.method_class(spec.method), answer.facts["n_clusters"]
+    known = scene(name, data, K, pictures_of(data), affinity=cls.reads != "Z")
+    frame = single_frame(answer.arrays, answer.facts["scores"])
+    return Film(name, cls.title, known, [frame], K, codes=CODES if "reconstructs" in cls.shows else SAMPLES)
 
 
 def _wait(asked: dict[str, object]) -> None:

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "screenshots"
 SIZES = {"wide": (1920, 1080), "usual": (1280, 800), "narrow": (420, 900)}
-PAGES = ("", "train", "compare", "autoencoders", "runs", "results")
+PAGES = ("", "lessons", "data", "train", "compare", "autoencoders", "runs", "results")
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def _trained(store: RunStore) -> str:
 
 def _shoot(page: Page, server: Server, run: str, folder: Path) -> None:
     for name in PAGES:
-        _save(page, f"{server.url}/{name}", folder / f"{name or 'data'}.png")
+        _save(page, f"{server.url}/{name}", folder / f"{name or 'start'}.png")
     for view in VIEWS:
         _save(page, f"{server.url}/explore?run={run}&view={view.name.replace(' ', '+')}", folder / f"explore-{view.name}.png")
     _save(page, f"{server.url}/explore?run={run}&present=1", folder / "present.png")

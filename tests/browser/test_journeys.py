@@ -29,7 +29,7 @@ def own_run(store: RunStore) -> Run:
 
 def launch(page: Page, server: Server, *, per_class: int) -> None:
     """Choose a part of digits and launch the method that is chosen at first, UDLL."""
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     page.get_by_text("Take a part, or rescale").click()
     field = page.get_by_role("spinbutton", name="Samples per class")
     field.fill(str(per_class))
@@ -222,7 +222,7 @@ def test_an_upload_with_hostile_names_is_what_is_trained_on(page: Page, server: 
     names = np.array(["![x](http://example.invalid/a.png)", "<img src=x onerror=alert(1)>", r"$\frac12$ **b**"])
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "mine.npz", images=rng.random((60, 8, 8)), labels=np.repeat(names, 20))
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     settle(page)
     page.get_by_text("Bring your own data").click()
     with page.expect_response(lambda response: response.request.method == "PUT"):  # the name is there before the content is
@@ -303,7 +303,18 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
         page = context.new_page()
-        for path in ("", "train", "runs", "explore", "compare", "autoencoders", "results"):
+        for path in (
+            "",
+            "lessons",
+            "lessons?lesson=neighbours&step=3",
+            "data",
+            "train",
+            "runs",
+            "explore",
+            "compare",
+            "autoencoders",
+            "results",
+        ):
             page.goto(f"{server.url}/{path}")
             settle(page)
             expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -313,7 +324,7 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
 
 
 def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: Page, server: Server, store: RunStore) -> None:
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     page.get_by_text("Take a part, or rescale").click()
     for label, value in (("Samples per class", "15"), ("Hold out for testing", "80")):
         field = page.get_by_role("spinbutton", name=label)

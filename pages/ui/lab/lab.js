@@ -4,6 +4,8 @@
 const COLOURS = { cluster: "Cluster", class: "Class", hit: "Right or wrong", sure: "Sureness" }
 const SPEEDS = { "0.5": "½ ×", "1.0": "1 ×", "2.0": "2 ×", "4.0": "4 ×" } // keys that look whole would be put first
 const SECONDS = 8 // of a whole film at speed 1
+const REST = 1800 // milliseconds for which a living picture stands before it begins again
+const LIGHT = 0.07 // seconds between two pictures of it: a page has several
 const LINKED = ["at", "by", "colour", "order", "sel"]
 const labs = new WeakMap()
 
@@ -55,6 +57,7 @@ class Lab {
   async receive(data, emit) {
     this.emit = emit
     this.data = data
+    if (data.start) this.link = new URLSearchParams(data.start)
     this.heat = Uint8Array.from(atob(data.heat), (c) => c.charCodeAt(0))
     this.decades = data.decades
     this.style()
@@ -71,6 +74,7 @@ class Lab {
     if (followed && !this.playing && !this.held) this.time = 1
     this.host.dataset.ready = films.map((film) => film.facts.id).join(" ")
     this.arrange()
+    if (data.autoplay) this.live()
   }
 
   // Streamlit may drop a file just when a page is made anew, and has it again a moment later.
@@ -133,6 +137,8 @@ class Lab {
     this.faint = this.dark ? "#9fb0bf" : "#5b6b79"
     this.type = data.present ? 16 : 12
     this.host.classList.toggle("brief", Boolean(data.brief))
+    this.host.classList.toggle("guided", Boolean(data.start))
+    this.host.classList.toggle("living", Boolean(data.autoplay))
     this.host.style.setProperty("--type", `${this.type}px`)
   }
 
@@ -204,17 +210,19 @@ class Lab {
     const width = this.host.clientWidth
     if (!width) return
     const runs = this.panels.length
-    const narrow = width < 460
+    const narrow = width < 460 && !this.data.autoplay
     const across = narrow ? 1 : Math.min(runs, 4)
-    const room = this.room(narrow)
+    const room = this.data.autoplay ? width : this.room(narrow)
     const column = (width - 16 * (across - 1)) / across
     for (const [scatter, matrix] of this.panels) {
       const beside = runs === 1 && !narrow
       const each = Math.floor(beside ? (column - 16) / 2 : column)
       scatter.canvas.closest(".run").style.width = `${Math.floor(column)}px`
       const height = beside ? Math.min(room, each) : Math.min(each, runs === 1 ? 420 : 340)
-      scatter.resize(each, height)
-      matrix.resize(each, beside ? height : Math.min(each, height))
+      const alone = Boolean(this.data.autoplay) && !scatter.film.facts.affinity // what is not there takes no room of a small picture
+      matrix.canvas.hidden = alone
+      scatter.resize(alone ? Math.floor(column) : each, height)
+      matrix.resize(alone ? 0 : each, beside ? height : Math.min(each, height))
     }
     this.timeline.resize(narrow ? width : width - this.part("buttons").offsetWidth - 12, 56)
     const lower = narrow ? width : width * 0.46
@@ -314,6 +322,7 @@ class Lab {
     let before = performance.now()
     const tick = (now) => {
       const passed = (now - before) / 1000
+      if (this.data.autoplay && passed < LIGHT) return (this.playing = requestAnimationFrame(tick))
       before = now
       this.time = Math.min(1, this.time + (passed * Number(this.speed)) / SECONDS)
       this.drawNow()
@@ -330,6 +339,19 @@ class Lab {
     this.follow()
     this.draw()
     this.note()
+    if (this.seen && this.time >= 1) this.again = setTimeout(() => this.toggle(), REST)
+  }
+
+  // A living picture plays over and over while it is in sight, but not for whom movement disturbs.
+  live() {
+    if (this.sight || this.films.every((film) => film.last < 1)) return
+    if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.seen = entry.isIntersecting
+      clearTimeout(this.again)
+      if (this.seen !== Boolean(this.playing)) this.toggle()
+    })
+    this.sight.observe(this.host)
   }
 
   // A rule speaks of the clusters at this moment.
@@ -436,7 +458,7 @@ class Lab {
 
   // What is seen goes into the address without a step of history; Streamlit keeps what it finds there.
   note() {
-    if (this.playing) return
+    if (this.playing || this.data.start) return
     const [film] = this.films
     const place = this.time >= 1 ? null : film.frames[film.index(this.time)].facts.place
     const few = this.chosen && !this.rule && this.chosen.size <= 60 ? [...this.chosen].join(".") : null
@@ -503,6 +525,9 @@ class Lab {
   }
 
   close() {
+    this.sight?.disconnect()
+    this.seen = false
+    clearTimeout(this.again)
     this.stop()
     this.observer.disconnect()
     this.host.removeEventListener("keydown", this.keys)

@@ -52,7 +52,7 @@ class Matrix extends Panel {
     const labels = lab.order === "class" ? film.y : fine ? film.labels(film.last) : frame.labels
     this.whole = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
     this.ordered = fine?.span ? part(this.whole, fine.span, film.n) : this.whole
-    const bar = 12 + 3.6 * lab.type
+    const bar = lab.data.autoplay ? 0 : 12 + 3.6 * lab.type
     const side = (this.side = Math.min(this.width - bar, this.height) - STRIP - 2)
     this.left = Math.max(STRIP + 1, (this.width - bar - side) / 2)
     this.top = STRIP + 1
@@ -60,7 +60,7 @@ class Matrix extends Panel {
     context.drawImage(this.image(frame), this.left, this.top, side, side)
     this.frames(labels)
     this.marks()
-    this.bar(frame)
+    if (beside) this.bar(frame)
     if (this.box) {
       const [[x0, y0], [x1, y1]] = this.box
       context.strokeStyle = "#ffffff"

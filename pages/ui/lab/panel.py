@@ -22,6 +22,7 @@ from pages.ui.state import queue, store
 
 MOST_PICTURES = 20_000
 CODES = "Codes, two principal components"
+SAMPLES = "Samples, two principal components"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Film:
     scene: bytes
     frames: Sequence[bytes]
     n_clusters: int
+    codes: str = CODES
+    """What the plane of the points is called."""
     renumbered: Sequence[int] | None = None
     """Other numbers for its clusters, those of the run they are compared with; only where the data have no classes."""
 
@@ -46,7 +49,14 @@ class Seen:
 
 
 def lab(
-    films: Sequence[Film], data: Dataset, *, key: str, stills: Stills | None = None, present: bool = False, brief: bool = False
+    films: Sequence[Film],
+    data: Dataset,
+    *,
+    key: str,
+    stills: Stills | None = None,
+    present: bool = False,
+    brief: bool = False,
+    start: Mapping[str, str] | None = None,
 ) -> Seen:
     """Show films on the same data side by side, with one selection, one clock and one colour for each cluster.
 
@@ -58,19 +68,15 @@ def lab(
         For a projector: larger type.
     brief
         Without confusion and pictures of the chosen samples.
+    start
+        How it is shown at first, by the keys of a link: ``at``, ``by``, ``colour``, ``order``, ``sel``. There is then
+        nothing to choose, and the address is neither read nor written.
     """
     pictures = pictures_of(data)
-    given: dict[str, Any] = {
-        "runs": [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
-        "palette": colours(max(n_groups(film.n_clusters, data.n_classes) for film in films)),
-        "heat": base64.b64encode(heat_table().tobytes()).decode(),
-        "decades": DECADES,
-        "right": CORRECT,
-        "wrong": WRONG,
-        "layout": "circle",
-        "present": present,
-        "brief": brief,
-    }
+    given = given_to_browser(
+        [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
+        max(n_groups(film.n_clusters, data.n_classes) for film in films),
+    ) | {"present": present, "brief": brief, "start": None if start is None else dict(start)}
     if stills is not None:
         asks = (st.session_state.get(key) or {}).get("asks") or {}
         stills.choose(asks)
@@ -91,6 +97,19 @@ def lab(
     chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
     sample = found.get("sample")
     return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None)
+
+
+def given_to_browser(films: list[dict[str, Any]], groups: int) -> dict[str, Any]:
+    """What the component needs besides the films themselves: colours, and what is shown first."""
+    return {
+        "runs": films,
+        "palette": colours(groups),
+        "heat": base64.b64encode(heat_table().tobytes()).decode(),
+        "decades": DECADES,
+        "right": CORRECT,
+        "wrong": WRONG,
+        "layout": "circle",
+    }
 
 
 def _wait(stills: Stills) -> None:
@@ -119,7 +138,7 @@ def _addresses(film: Film, pictures: Sprite | None, place: str) -> dict[str, Any
     given: dict[str, Any] = {
         "title": film.title,
         "renumbered": None if film.renumbered is None else list(film.renumbered),
-        "codes": CODES,
+        "codes": film.codes,
         "scene": address(film.scene, BINARY, f"{place}:scene"),
         "frames": [address(content, BINARY, f"{place}:{i}") for i, content in enumerate(film.frames)],
     }

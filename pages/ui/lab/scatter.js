@@ -49,7 +49,8 @@ class Scatter extends Panel {
 
   place() {
     const round = this.lab.layoutOf(this.film) === "circle"
-    const side = Math.min(this.width, this.height) - (round ? 2 * this.lab.type + 40 : 14)
+    const names = round && !this.lab.data.autoplay ? 2 * this.lab.type + 40 : 14
+    const side = Math.min(this.width, this.height) - names
     this.scale = side / 2
     this.middle = [this.width / 2, this.height / 2]
     this.stretch = round ? 1 : Math.min(1.6, (this.width - 14) / side)
@@ -67,7 +68,7 @@ class Scatter extends Panel {
     const { points, shown } = found
     const paint = lab.colouring(film, i)
     const count = shown.length
-    const size = count <= 600 ? 7 : count <= 2500 ? 5.5 : count <= 12000 ? 3.5 : 2
+    const size = (count <= 600 ? 7 : count <= 2500 ? 5.5 : count <= 12000 ? 3.5 : 2) * (this.width < 240 ? 0.6 : 1)
     const xy = (this.xy = new Float32Array(2 * count))
     const later = []
     const loose = lab.layoutOf(film) === "circle" // many lie on the very place of their cluster: spread, they can be told apart
@@ -102,7 +103,7 @@ class Scatter extends Panel {
     context.arc(...this.middle, this.scale, 0, 7)
     context.stroke()
     const count = film.facts.groups
-    if (count > 60) return
+    if (count > 60 || lab.data.autoplay) return
     context.font = `${lab.type}px ${lab.font}`
     context.textAlign = "center"
     context.textBaseline = "middle"

@@ -1,0 +1,97 @@
+"""One step of a lesson: its text and its question, and the film or the method with one knob beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import methods, runs
+from core.common import read_only
+from core.explore import TOLD, Answer, LessonStep, Predict
+from core.runs import RunSpec, film_of_prepared
+from pages.ui.lab import Film, lab
+from pages.ui.preview import film_of_answer, follow
+from pages.ui.state import choose_data, choose_run, load_data, store
+
+
+def words(step: LessonStep, key: str) -> bool:
+    """The text and the question; whether it has been answered, or there is none."""
+    st.markdown(step.text)
+    return step.predict is None or _asked(step.predict, key)
+
+
+def _asked(predict: Predict, key: str) -> bool:
+    st.markdown(f"**{predict.question}**")
+    picked = st.radio(
+        predict.question,
+        predict.options,
+        index=None,
+        key=f"predict:{key}",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if picked is None:
+        return False
+    right = predict.options.index(picked) == predict.right - 1
+    told, icon = (st.success, ":material/check:") if right else (st.warning, ":material/lightbulb:")
+    told(("Yes. " if right else f"No: {predict.options[predict.right - 1]} ") + predict.why, icon=icon)
+    return True
+
+
+def shown(step: LessonStep, key: str, answered: bool) -> None:
+    """What there is to see, once the question is answered; a knob stands still until then."""
+    if step.method is not None:
+        _live(step, key, answered)
+    elif answered:
+        _film(step, key)
+    else:
+        st.info("Predict first, then the picture comes.", icon=":material/psychology:")
+
+
+def _film(step: LessonStep, key: str) -> None:
+    assert step.film is not None
+    prepared = runs.prepared_run(step.film)
+    spec = prepared.spec()
+    data = load_data(spec.data)
+    scene, frames = film_of_prepared(prepared.name)
+    K = spec.params.get("n_clusters") or data.n_classes or 1
+    film = Film(prepared.run_id, prepared.title, scene, [frames], int(K))
+    lab([film], data, key=f"lesson:{key}", brief=True, start={**prepared.look, **step.look})
+    known = store().has(prepared.run_id)
+    if st.button("Explore this run", key=f"open:{key}", icon=":material/scatter_plot:", disabled=read_only() and not known):
+        run = runs.bring(store(), prepared.name)
+        choose_run(run)
+        st.switch_page("pages/explore.py", query_params={"run": run})
+
+
+def _live(step: LessonStep, key: str, free: bool) -> None:
+    knob, value = step.knob, None
+    if knob is not None:
+        value = st.select_slider(
+            knob.label, knob.values, knob.start, key=f"knob:{key}", disabled=not free, persist_state="session",
+            help=None if free else "Predict first.",
+        )  # fmt: skip
+    spec = step.spec(value)
+    follow(spec, lambda of, answer: _picture(step, key, of, answer), kept=("lesson", key))
+    if st.button("Run it yourself", key=f"train:{key}", icon=":material/play_circle:"):
+        _take_along(spec)
+
+
+def _picture(step: LessonStep, key: str, spec: RunSpec, answer: Answer) -> None:
+    data = load_data(spec.data)
+    scores: dict[str, Any] = {**answer.facts["scores"], "in_classes": answer.facts.get("in_classes")}
+    told = [f"{TOLD[name]} **{scores[name]:.2f}**" for name in step.tells if scores.get(name) is not None]
+    st.markdown("  ·  ".join([methods.method_class(spec.method).title, *told]))
+    film = film_of_answer(f"lesson:{key}", spec, data, answer)
+    lab([film], data, key=f"lesson:{key}", brief=True, start=dict(step.look))
+
+
+def _take_along(spec: RunSpec) -> None:
+    """To the page Train, with these data and settings."""
+    choose_data(spec.data)
+    st.session_state["method"] = spec.method
+    st.session_state["draft"] = {
+        "run": "lesson", "preset": spec.preset, "params": dict(spec.params), "seed": spec.seed, "device": spec.device,
+    }  # fmt: skip
+    st.switch_page("pages/train.py")

@@ -1,0 +1,81 @@
+"""The first page is alive, its pictures open at once, a lesson asks and answers, and a first run forms within seconds."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from core.runs import RunStore, Status
+from tests.browser.conftest import Server, settle
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+def shown(lab: Locator) -> str:
+    """The frame that is seen."""
+    return lab.get_attribute("data-frame") or ""
+
+
+def test_the_first_page_moves_and_opens_a_run_with_one_click(page: Page, server: Server, store: RunStore) -> None:
+    page.goto(server.url)
+    living = page.locator(".lab.living")
+    expect(living).to_have_count(6)
+    first = living.first
+    expect(first).to_have_attribute("data-ready", re.compile(".+"))
+    wait_until(lambda: first.get_attribute("data-frame"))
+    seen = {shown(first)}
+    wait_until(lambda: (seen.add(shown(first)), len(seen) > 4)[1], timeout=20)
+    assert "at=" not in page.url and not store.runs()
+    settle(page)
+    page.get_by_role("button", name="Explore", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Explore", exact=True)).to_be_visible()
+    expect(page.locator(".lab")).to_have_attribute("data-ready", "prepared-udll-digits")
+    assert store.has("prepared-udll-digits")
+
+
+def test_a_lesson_asks_then_its_knob_answers_at_once(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/lessons?lesson=neighbours&step=2")
+    lab = page.locator(".lab")
+    expect(lab).to_have_attribute("data-ready", "lesson:neighbours:2")
+    expect(page.get_by_text("ACC 1.00", exact=False).first).to_be_visible()
+    slider = page.get_by_role("slider").first
+    expect(slider).to_be_disabled()
+    page.get_by_text("Both are bad, for opposite reasons.").click()
+    expect(page.get_by_text("pieces are cut at random")).to_be_visible()
+    settle(page)
+    slider.focus()
+    waits = []
+    for _ in range(3):
+        drawn, began = int(lab.get_attribute("data-drawn") or 0), time.perf_counter()
+        page.keyboard.press("ArrowRight")
+        wait_until(lambda drawn=drawn: int(lab.get_attribute("data-drawn") or 0) > drawn, every=0.01)  # type: ignore[misc]
+        waits.append(time.perf_counter() - began)
+        settle(page)
+    expect(page.get_by_text("ACC 0.84").first).to_be_visible()
+    print("answers", waits)
+    assert sorted(waits)[1] < 2, f"answers took {waits}"
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("Step 3 of 4")).to_be_visible()
+    assert "step=3" in page.url and "at=" not in page.url
+
+
+def test_a_first_run_is_two_clicks_and_seconds_away(page: Page, server: Server, store: RunStore) -> None:
+    page.goto(server.url)
+    settle(page)
+    page.get_by_test_id("stMain").get_by_role("link", name="Train").click()
+    launch = page.get_by_role("button", name="Launch")
+    expect(launch).to_be_enabled()
+    settle(page)
+    began = time.monotonic()
+    launch.click()
+    run = wait_until(lambda: next(iter(store.runs(references=False)), None))
+    wait_until(lambda: store.get(run.id).status == Status.DONE)
+    took = time.monotonic() - began
+    done = store.get(run.id)
+    assert done.spec.preset == "digits-cold" and done.result["metrics"]["acc"] > 0.84
+    print(f"first run: {took:.1f} s")
+    assert took < 30, f"{took:.1f} s"  # 10 s on two idle cores; tests share theirs

@@ -1,0 +1,179 @@
+"""Lessons: every step can be walked, says what is so, and shows what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import runs
+from core.common import InvalidInput, unpacked
+from core.explore import MOST_WORDS, LessonStep, lessons, preview, read_lesson
+from core.runs import RunStore, film_of_prepared
+from tests.conftest import ROOT
+
+STEPS = [(lesson.name, number) for lesson in lessons().values() for number in range(1, len(lesson.steps) + 1)]
+ONE = """
+title = "T"
+question = "Q?"
+[[steps]]
+text = "Few words."
+"""
+RIDGE = 'method = "ridge"\ndata = { name = "digits" }\n'
+
+
+def step_of(lesson: str, number: int) -> LessonStep:
+    return lessons()[lesson].steps[number - 1]
+
+
+def scores(store: RunStore, step: LessonStep, value: object) -> dict[str, float]:
+    _, facts = preview(store, spec=step.spec(value).to_dict())
+    return {**facts["scores"], "in_classes": facts.get("in_classes")}
+
+
+def test_lessons_are_short_and_each_asks() -> None:
+    assert len(lessons()) >= 5
+    for lesson in lessons().values():
+        assert lesson.question.endswith("?") and 3 <= len(lesson.steps) <= 6
+        assert any(step.predict for step in lesson.steps)
+        assert all(0 < len(step.text.split()) <= MOST_WORDS for step in lesson.steps)
+        for predict in (step.predict for step in lesson.steps if step.predict):
+            assert len(set(predict.options)) == len(predict.options) >= 2 and predict.why
+
+
+@pytest.mark.parametrize(("lesson", "number"), STEPS)
+def test_what_a_step_shows_is_there(lesson: str, number: int, store: RunStore) -> None:
+    step = step_of(lesson, number)
+    if step.film is None:
+        frame, facts = preview(store, spec=step.spec().to_dict())
+        told = {**facts["scores"], "in_classes": facts.get("in_classes")}
+        assert all(told.get(name) is not None for name in step.tells) and step.look.get("by", "circle") in frame
+        return
+    frames = list(unpacked(film_of_prepared(step.film)[1]))
+    assert step.look.get("by", "circle") in frames[-1][1]
+    if "at" in step.look:
+        assert int(step.look["at"]) in [facts["place"] for facts, _ in frames]
+
+
+def test_every_knob_of_a_lesson_moves_what_it_tells(store: RunStore) -> None:
+    """By a tenth at least between two of its values, but for the one step whose point is that it does not."""
+    for lesson, number in STEPS:
+        step = step_of(lesson, number)
+        if step.knob is None or (lesson, number) == ("neighbours", 1):
+            continue
+        told = [scores(store, step, value) for value in step.knob.values]
+        spreads = {name: max(found[name] for found in told) - min(found[name] for found in told) for name in step.tells}
+        assert max(spreads.values()) >= 0.1, (lesson, number, spreads)
+
+
+def test_what_the_lessons_say_is_so(store: RunStore) -> None:
+    def at(lesson: str, number: int, value: object, name: str = "acc") -> float:
+        return scores(store, step_of(lesson, number), value)[name]
+
+    assert at("self-expression", 2, 0.1) > 0.95 and at("self-expression", 2, 0.2) < 0.7
+    assert at("self-expression", 3, 0.2) > 0.78
+    assert at("the-diagonal", 1, 0.001, "diagonal_mass") == pytest.approx(0.85, abs=0.03)
+    assert at("the-diagonal", 1, 0.001) < 0.75 < at("the-diagonal", 1, 1.0) and at("the-diagonal", 2, 0.001) < 0.5
+    readings = [at("from-c-to-blocks", 1, value) for value in step_of("from-c-to-blocks", 1).knob.values]  # type: ignore[union-attr]
+    assert min(readings) < 0.25 and max(readings) > 0.62
+    assert at("from-c-to-blocks", 3, 12) < at("from-c-to-blocks", 3, 1) - 0.1
+    assert at("from-c-to-blocks", 3, 12, "block_diagonality") > 0.98
+    assert at("neighbours", 1, 0.0) < 0.8 and at("neighbours", 2, 10) > 0.98
+    assert at("neighbours", 2, 3) < 0.7 and at("neighbours", 2, 80) < 0.9
+    seeds = [at("longer-and-luckier", 3, seed) for seed in range(12)]
+    assert max(seeds) - min(seeds) > 0.1
+    film = [facts for facts, _ in unpacked(film_of_prepared("too-long")[1]) if "acc" in facts["scores"]]
+    acc = [facts["scores"]["acc"] for facts in film]
+    best = film[acc.index(max(acc))]
+    assert best["place"] == int(step_of("longer-and-luckier", 2).look["at"])
+    assert acc.index(max(acc)) < len(acc) / 3 and max(acc) > acc[-1] + 0.1
+    losses = [facts["loss"] for facts in film if facts.get("loss") is not None]
+    assert losses[-1] == min(losses)
+    assert runs.prepared_run("udll-digits").spec().preset == "digits-cold"
+
+
+@pytest.mark.journey
+@pytest.mark.usefixtures("inline_queue")
+def test_all_steps_of_all_lessons_are_walked() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().switch_page("pages/lessons.py").run()
+    assert not app.exception
+    for lesson in lessons().values():
+        app.button(key=f"begin:{lesson.name}").click().run()
+        for number, step in enumerate(lesson.steps, 1):
+            assert not app.exception and not app.error, (lesson.name, number)
+            assert app.title[0].value == lesson.title and app.query_params["step"] == str(number)
+            if step.predict is not None:
+                sliders = app.select_slider
+                assert all(slider.disabled for slider in sliders) and not (app.success or app.warning)
+                wrong = step.predict.right % len(step.predict.options)
+                app.radio[0].set_value(step.predict.options[wrong]).run()
+                assert step.predict.why in app.warning[0].value and not any(slider.disabled for slider in app.select_slider)
+                app.radio[0].set_value(step.predict.options[step.predict.right - 1]).run()
+                assert app.success[0].value.startswith("Yes.")
+            if step.knob is not None:
+                app.select_slider[0].set_value(step.knob.values[-1]).run()
+                assert not app.exception and not app.error, (lesson.name, number)
+            following = "Next" if number < len(lesson.steps) else "Done"
+            next(button for button in app.button if button.label == following).click().run()
+        assert app.title[0].value == "Lessons" and "lesson" not in app.query_params
+
+
+@pytest.mark.journey
+@pytest.mark.usefixtures("inline_queue")
+def test_a_step_is_taken_along_to_train_and_a_film_to_explore(store: RunStore) -> None:
+    def opened(lesson: str, step: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().switch_page("pages/lessons.py")
+        app.query_params["lesson"], app.query_params["step"] = lesson, step
+        return app.run()
+
+    app = opened("neighbours", "3")
+    app.select_slider[0].set_value(7).run()
+    app.button(key="train:neighbours:3").click().run()
+    assert not app.exception and app.title[0].value == "Train"
+    assert app.session_state["data"]["name"] == "spirals" and app.session_state["method"] == "spectral"
+    assert next(slider for slider in app.slider if str(slider.key).endswith(":n_neighbors")).value == 7
+    app = opened("self-expression", "4")
+    app.button(key="open:self-expression:4").click().run()
+    assert app.title[0].value == "Explore" and store.has("prepared-subspaces")
+    assert opened("neighbours", "99").title[0].value == "Too few friends, too many"
+    assert opened("nothing", "1").title[0].value == "Lessons"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("", "shows either a film or a method"),
+        ('film = "none"', "no prepared run named 'none'"),
+        ('film = "subspaces"\nlook = { colors = "class" }', "no 'colors' to show"),
+        ('film = "subspaces"\nsound = 1', "sound"),
+        ('method = "udll"\ndata = { name = "digits" }', "only an instant method"),
+        (
+            'method = "ridge"\ndata = { name = "digits" }\nknob = { name = "power", label = "p", values = [1, 99], start = 1 }',
+            "99",
+        ),
+        (
+            'method = "ridge"\ndata = { name = "digits" }\nknob = { name = "power", label = "p", values = [1], start = 2 }',
+            "start",
+        ),
+        (
+            'film = "subspaces"\npredict = { question = "?", options = ["a"], right = 2, why = "w" }',
+            "right answer must be one of",
+        ),
+    ],
+)
+def test_a_lesson_that_cannot_be_is_refused(more: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "7-mine.toml"
+    file.write_text(ONE + more)
+    with pytest.raises(InvalidInput, match=words) as refused:
+        read_lesson(file)
+    assert "7-mine.toml" in str(refused.value)
+
+
+def test_a_lesson_of_ones_own_is_read_and_a_long_one_refused(tmp_path: Path) -> None:
+    file = tmp_path / "7-mine.toml"
+    file.write_text(ONE + 'film = "subspaces"')
+    assert read_lesson(file).name == "mine"
+    file.write_text(ONE.replace("Few words.", "word " * (MOST_WORDS + 1)) + 'film = "subspaces"')
+    with pytest.raises(InvalidInput, match="121 words; at most 120"):
+        read_lesson(file)
