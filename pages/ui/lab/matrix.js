@@ -60,7 +60,7 @@ class Matrix extends Panel {
     context.drawImage(this.image(frame), this.left, this.top, side, side)
     this.frames(labels)
     this.marks()
-    if (beside) this.bar(frame)
+    if (bar) this.bar(frame)
     if (this.box) {
       const [[x0, y0], [x1, y1]] = this.box
       context.strokeStyle = "#ffffff"
