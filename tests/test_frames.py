@@ -201,10 +201,10 @@ def test_a_run_that_goes_on_from_a_checkpoint_forgets_later_frames(tmp_path: Pat
     assert [int(file.stem) for file in frame_files(tmp_path)] == [1, 2, 3, 4]
 
 
-def test_a_film_goes_on_at_half_the_pace_once_it_was_thinned(tmp_path: Path) -> None:
-    made = film(tmp_path, 1)
-    pace = made._gap
-    assert film(tmp_path / "long", 81)._gap == 2 * pace and not made.due
+def test_a_film_goes_on_at_half_the_pace_once_it_was_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.frames.FIRST_GAP", 100.0)
+    assert Film(tmp_path).due and not film(tmp_path, 1).due
+    assert film(tmp_path / "long", 81)._gap == 200.0
 
 
 @pytest.fixture

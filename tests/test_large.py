@@ -16,7 +16,7 @@ from core.affinity import cut
 from core.common import DataError, ParameterError, unpacked
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
-from core.explore import tasks
+from core.explore import matrices
 from core.graphs import anchor_graph, anchor_weights, find_anchors, nearest_neighbors, ordered_neighbors
 from core.jobs import JobQueue
 from core.methods.parts.scope import FULL_LIMIT
@@ -417,7 +417,7 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
     run = run_of(store, "ridge", scope="neighbors", n_candidates=9)
     final = store.files.arrays(run.id, "final")
     assert "C" not in final and len(final["C.val"]) == 120 * 9 and final["C.row"].dtype == np.int32
-    C = tasks._representation(str(store.home), run.id)
+    C = matrices.representation(str(store.home), run.id)
     X = datasets.load("digits", per_class=12).X.astype(np.float64)
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     np.testing.assert_allclose(C.toarray(), neighbors_ridge(X, nearest_neighbors(X, 9), run.spec.params["strength"]).toarray())
@@ -440,7 +440,7 @@ def test_a_sparse_run_is_stored_as_triplets_and_read_back(store: RunStore) -> No
 def test_a_run_over_anchors_shows_the_graph_through_them(store: RunStore, method: str, params: dict[str, Any]) -> None:
     run = run_of(store, method, **params)
     final = store.files.arrays(run.id, "final")
-    W = tasks._stored(store, run.id, "W")
+    W = matrices.stored_matrix(store, run.id, "W")
     if W is None:
         W = affinity.anchor_affinities(final["C"])
     assert W.shape == (120, 40)

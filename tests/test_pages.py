@@ -1134,7 +1134,7 @@ def test_a_sample_has_a_card_with_its_largest_affinities(
         assert "**Sample 5**: class 0" in texts(healthy(app))
         assert (f"Row {facts['place'] + 1} of 48" in texts(app)) if facts else "Row" not in texts(app)
         if facts:
-            A = explore.tasks._square(store, run, "affinity")
+            A = explore.matrices.square(store, run, "affinity")
             row = np.abs(np.asarray(A.toarray() if hasattr(A, "toarray") else A)[5])
             row[5] = 0
             np.testing.assert_allclose(np.sort(row)[::-1][: len(found["weights"])], found["weights"], rtol=1e-5)

@@ -6,6 +6,7 @@ Uses `core.runs` and every room below.
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, same_settings, settings_of
 from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lessons, read_lesson
 from core.explore.lessons import Step as LessonStep
+from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
@@ -17,15 +18,11 @@ from core.explore.tasks import (
     MAX_QUERIES,
     MAX_SQUARE,
     MOST_POINTS,
-    NEIGHBORS_SHOWN,
     REFERENCES,
     anchors,
     embedding,
-    joined,
-    matrix,
     preview,
     random_rows,
-    recluster,
     reference_runs,
     retrieval,
     still,

@@ -1,0 +1,219 @@
+"""The matrices of a run: ordered and shrunk to be looked at, row by row, and cut again under other constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from core import affinity, evaluation, methods
+from core.common import DataError
+from core.explore.scene import numbered_labels
+from core.plots.blocks import block_mean, cluster_order, factor_block_mean
+from core.runs import RunStore
+
+NEIGHBORS_SHOWN = 12
+
+
+def matrix(
+    store: RunStore,
+    *,
+    run: str,
+    which: str,
+    order: str,
+    pixels: int,
+    clusters: list[int] | None = None,
+    span: list[int] | None = None,
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """A square matrix of a run, ordered by cluster or class and shrunk.
+
+    ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
+    samples of the subset, if the run learnt from one. `clusters` takes only some of the groups, `span` only the positions from
+    its first number on and before its second.
+    """
+    final = store.files.arrays(run, "final", ("labels", "y", "rows"))
+    if ("y" if order == "class" else "labels") not in final:
+        raise DataError(f"The run {run} has no labels to order by {order}.")
+    groups = final["y"] if order == "class" else numbered_labels(store, run, final["labels"], final.get("y"))
+    groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
+    return _picture(square(store, run, which), groups, pixels, clusters, span), {}
+
+
+@dataclass(frozen=True)
+class _Product:
+    """B B^T by its factor, an (n, n) matrix that is too large to be written down."""
+
+    B: csr_array
+
+
+def _picture(
+    A: Any, groups: NDArray, pixels: int, chosen: list[int] | None, span: list[int] | None = None
+) -> dict[str, NDArray]:
+    order, _ = cluster_order(groups)
+    if span:
+        order = order[span[0] : span[1]]
+        if len(order) < 2:
+            raise DataError(f"A part of the matrix must hold at least two samples. Got the positions {span}.")
+    if chosen:
+        order = order[np.isin(groups[order], chosen)]
+    _, borders = cluster_order(groups[order])
+    blocks = factor_block_mean(A.B, order, pixels) if isinstance(A, _Product) else block_mean(abs(A), order, pixels)
+    return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
+
+
+def joined(store: RunStore, *, run: str, sample: int) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The samples that one sample has the largest affinity with.
+
+    Returns
+    -------
+    arrays
+        ``nearest`` (k,), by falling ``weights`` (k,); fewer than 12 where it is joined to fewer.
+    facts
+        ``place``, the position of the sample in the matrix ordered by cluster, and its ``size``; None outside the subset.
+
+    Raises
+    ------
+    DataError
+        If the run has no affinity.
+    """
+    final = store.files.arrays(run, "final", ("labels", "y", "rows"))
+    labels = numbered_labels(store, run, final["labels"], final.get("y"))
+    rows = final["rows"].astype(np.int64) if "rows" in final else np.arange(len(labels))
+    where = np.flatnonzero(rows == sample)
+    if not where.size:
+        return {"nearest": np.zeros(0, dtype=np.int64), "weights": np.zeros(0, dtype=np.float32)}, {"place": None, "size": 0}
+    weights = _affinities_of(store, run, int(where[0]))
+    weights[where[0]] = 0
+    best = np.argsort(-weights, kind="stable")[:NEIGHBORS_SHOWN]
+    best = best[weights[best] > 0]
+    order, _ = cluster_order(labels[rows])
+    facts = {"place": int(np.flatnonzero(order == where[0])[0]), "size": len(rows)}
+    return {"nearest": rows[best], "weights": weights[best].astype(np.float32)}, facts
+
+
+def _affinities_of(store: RunStore, run: str, row: int) -> NDArray:
+    """One row of the affinity, dense."""
+    W, C = stored_matrix(store, run, "W"), stored_matrix(store, run, "C")
+    if W is not None or (C is not None and affinity.form(C) == "anchors"):
+        B: Any = _anchor_factor(str(store.home), run)
+        return np.asarray((B @ B[[row]].T).toarray()).ravel()
+    A = square(store, run, "affinity")
+    return np.abs(A[row]).astype(np.float64) if isinstance(A, np.ndarray) else np.abs(A[[row]].toarray()).ravel()
+
+
+def has_square(store: RunStore, run: str, C: Any) -> bool:
+    """Whether the run has an affinity of all pairs of samples."""
+    shows = methods.method_class(store.get(run).spec.method).shows
+    return stored_matrix(store, run, "A") is not None or (C is not None and "affinity constants" in shows)
+
+
+def square(store: RunStore, run: str, which: str) -> Any:
+    record, home = store.get(run), str(store.home)
+    if which == "prior":
+        prior = stored_matrix(store, run, "prior")
+        if prior is None:
+            raise DataError(f"The run {run} has no prior graph.")
+        return prior
+    if which == "graph":
+        return _Product(_anchor_factor(home, run))
+    if which == "C":
+        return _full_representation(home, run)
+    A = stored_matrix(store, run, "A")
+    if A is not None:
+        return A
+    K, params = record.result["n_clusters"], record.spec.params
+    if "affinity constants" not in methods.method_class(record.spec.method).shows:
+        raise DataError(f"The method {record.spec.method} has no affinity.")
+    C = _full_representation(home, run)
+    if not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
+        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+        return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
+    return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
+
+
+def stored_matrix(store: RunStore, run: str, name: str) -> Any:
+    """A matrix of the run, dense or sparse as it was; None if there is none of that name."""
+    names = [f"{name}.{part}" for part in ("row", "col", "val", "shape")]
+    found = store.files.arrays(run, "final", [name, *names])
+    if name in found:
+        return found[name]
+    if names[0] not in found:
+        return None
+    if names[3] in found:
+        n, columns = map(int, found[names[3]])
+    else:  # as runs were stored before there were other than square ones
+        n = columns = len(store.files.arrays(run, "final", ["labels"])["labels"])
+    row, col, values = (found[part] for part in names[:3])
+    return csr_array((values, (row, col)), shape=(n, columns))
+
+
+@lru_cache(maxsize=2)
+def representation(home: str, run: str) -> Any:
+    C = stored_matrix(RunStore(home), run, "C")
+    if C is None:
+        raise DataError(f"The run {run} has no self-expression matrix.")
+    return C
+
+
+def _full_representation(home: str, run: str) -> Any:
+    """C (n, n), dense or sparse."""
+    C = representation(home, run)
+    if affinity.form(C) == "anchors":
+        raise DataError(
+            f"C of the run {run} expresses samples by {C.shape[1]:,} anchors, so it is not square and has no affinity; "
+            "its graph through the anchors can be shown."
+        )
+    return C
+
+
+@lru_cache(maxsize=2)
+def _anchor_factor(home: str, run: str) -> csr_array:
+    W = stored_matrix(RunStore(home), run, "W")
+    if W is None:
+        C = representation(home, run)
+        if affinity.form(C) != "anchors":
+            raise DataError(f"The run {run} has no anchors.")
+        W = affinity.anchor_affinities(C)
+    return affinity.anchor_factor(W)
+
+
+@lru_cache(maxsize=3)
+def _decomposition(
+    home: str, run: str, threshold: float, symmetrize: affinity.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
+) -> affinity.Decomposition:
+    """The costly link of the chain, kept while the sliders after it move."""
+    C = _full_representation(home, run)
+    if issparse(C):
+        raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
+    if zero_diagonal:
+        C = C - np.diag(np.diagonal(C))
+    return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal))
+
+
+def _affinity(
+    store: RunStore, run: str, *, n_clusters: int, threshold: float, dim: int, power: float, symmetrize: affinity.Symmetrize,
+    unit_diagonal: bool, zero_diagonal: bool = False, affinity_by: str = "cosines",
+) -> NDArray:  # fmt: skip
+    if affinity_by == "magnitudes":
+        C: NDArray = affinity.affinity_from_magnitudes(_full_representation(str(store.home), run), threshold=threshold)
+        return C
+    parts = _decomposition(str(store.home), run, threshold, symmetrize, unit_diagonal, zero_diagonal)
+    return affinity.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
+
+
+def recluster(
+    store: RunStore, *, run: str, n_clusters: int, assign_labels: affinity.AssignLabels, random_state: int, pixels: int,
+    **constants: Any,
+) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
+    """Cluster a stored, dense C again under other affinity constants, without training."""
+    A = _affinity(store, run, n_clusters=n_clusters, **constants)
+    labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
+    final = store.files.arrays(run, "final", ("y", "nearest"))
+    everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
+    scores = evaluation.evaluate(final["y"], everyone) if "y" in final else {}
+    scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
+    return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}
