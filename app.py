@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages.ui.navigation import navigation, presenting
+from pages.ui.navigation import app_runs, navigation, presenting
 from pages.ui.problems import told
 from pages.ui.sidebar import sidebar
 
+app_runs()
 page = navigation()
 if not presenting():
     st.logo("assets/logo.svg", size="large")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -1189,10 +1188,8 @@ def test_a_deep_link_as_the_first_visit_of_a_server_shows_the_app(monkeypatch: p
     from pages.ui import navigation
 
     declared = []
-    monkeypatch.setattr(navigation, "_here", threading.local())
-    monkeypatch.setattr(
-        navigation, "navigation", lambda: declared.append(True) or setattr(navigation._here, "through_app", True)
-    )
+    monkeypatch.setitem(navigation._app, "has_run", False)
+    monkeypatch.setattr(navigation, "navigation", lambda: declared.append(True) or navigation.app_runs())
     AppTest.from_file(str(ROOT / "pages/runs.py"), default_timeout=30).run()
     assert declared == [True], "the navigation is declared, and the page starts over"
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import streamlit as st
 from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
-_here = threading.local()
-"""Whether app.py has run around the page: Streamlit gives every session a thread of its own."""
+_app = {"has_run": False}
 TIGHT = """<style>
 .stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
 .stApp:has([data-testid="stSidebar"][aria-expanded="false"]) .stMainBlockContainer { padding-top: 4.2rem; }
@@ -26,7 +23,6 @@ def presenting() -> bool:
 
 def navigation() -> StreamlitPage:
     """Configure the app, declare its pages, and return the one that is asked for."""
-    _here.through_app = True
     net_util._external_ip = ""  # Streamlit asks a service on the internet for it when an origin is foreign to it
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
     st.html(TIGHT)
@@ -47,12 +43,18 @@ def navigation() -> StreamlitPage:
     )
 
 
+def app_runs() -> None:
+    """Take note that app.py runs around the pages of this server."""
+    _app["has_run"] = True
+
+
 def through_app() -> None:
     """Make sure that app.py runs around the page.
 
-    Until a server has declared its navigation once, Streamlit treats every script in pages/ as a page of its own, so a
-    deep link that is the first visit of all would show a bare page. Declaring and starting over mends that.
+    Until a server has run app.py once, Streamlit treats every script in pages/ as a page of its own, so a deep link that is
+    the first visit of all would show a bare page. Declaring the navigation and starting over mends that; whoever leaves
+    before it took effect leaves the next visitor where he was.
     """
-    if not getattr(_here, "through_app", False):
+    if not _app["has_run"]:
         navigation()
         st.rerun()
