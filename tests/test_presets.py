@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.common import InvalidInput
-from core.methods import registered
+from core.methods import preset_for, registered
 from core.methods.presets import CHOSEN, SOURCES, load_presets
 
 HEAD = 'title = "T"\ndataset = "orl"\nsource = "ours"\nchosen = "with labels"\n'
@@ -43,6 +43,13 @@ params = {{ c = 4 }}
     )
     assert found["first"].params == {"a": 1, "b": 2, "c": 3, "e": 5} and found["first"].note == "It is Hours."
     assert found["second"].params == {"a": 1, "b": 2, "c": 4, "e": 5} and found["second"].note == ""
+
+
+def test_a_preset_may_say_that_it_is_the_first_of_its_data() -> None:
+    assert preset_for("udll", "digits")[0] == "digits-cold" and preset_for("udll", "digits", "digits")[0] == "digits"
+    for name, cls in registered().items():
+        firsts = [preset.dataset for preset in cls.presets.values() if preset.first]
+        assert len(firsts) == len(set(firsts)), f"{name} has two presets that come first"
 
 
 def test_networks_are_at_hand_everywhere(tmp_path: Path) -> None:

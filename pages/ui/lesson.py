@@ -12,7 +12,7 @@ from core.explore import TOLD, Answer, LessonStep, Predict
 from core.runs import RunSpec, film_of_prepared
 from pages.ui.lab import Film, lab
 from pages.ui.preview import film_of_answer, follow
-from pages.ui.state import choose_data, choose_run, load_data, store
+from pages.ui.state import choose_data, choose_run, load_data, queue, store
 
 
 def words(step: LessonStep, key: str) -> bool:
@@ -73,9 +73,19 @@ def _live(step: LessonStep, key: str, free: bool) -> None:
             help=None if free else "Predict first.",
         )  # fmt: skip
     spec = step.spec(value)
+    _ask_ahead(step, key)
     follow(spec, lambda of, answer: _picture(step, key, of, answer), kept=("lesson", key))
     if st.button("Run it yourself", key=f"train:{key}", icon=":material/play_circle:"):
         _take_along(spec)
+
+
+def _ask_ahead(step: LessonStep, key: str) -> None:
+    """Let all values of the knob be worked out while the text is read, so that each is there when it is asked for."""
+    if step.knob is None or st.session_state.get("lesson_ahead") == key:
+        return
+    st.session_state["lesson_ahead"] = key
+    for value in step.knob.values:
+        queue().analyst.ask("preview", spec=step.spec(value).to_dict())
 
 
 def _picture(step: LessonStep, key: str, spec: RunSpec, answer: Answer) -> None:
