@@ -4,7 +4,7 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, settings_of
-from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lessons, read_lesson
+from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lesson_on, lessons, read_lesson
 from core.explore.lessons import Step as LessonStep
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
@@ -58,6 +58,7 @@ __all__ = [
     "differences",
     "embedding",
     "joined",
+    "lesson_on",
     "lessons",
     "matrix",
     "moved",
