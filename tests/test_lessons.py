@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.common import InvalidInput, unpacked
-from core.explore import MOST_WORDS, LessonStep, lessons, preview, read_lesson
+from core.explore import MOST_WORDS, LessonStep, lesson_on, lessons, preview, read_lesson
 from core.runs import RunStore, film_of_prepared
 from tests.conftest import ROOT
 
@@ -119,6 +119,13 @@ def test_all_steps_of_all_lessons_are_walked() -> None:
         assert app.title[0].value == "Lessons" and "lesson" not in app.query_params
 
 
+def test_knobs_know_their_lessons() -> None:
+    for knob in ("threshold", "dim", "power", "n_neighbors", "strength", "angle", "noise", "outliers"):
+        found = lesson_on(knob)
+        assert found is not None and str(step_of(found[0].name, found[1]).knob.name).endswith(knob)  # type: ignore[union-attr]
+    assert lesson_on("alpha") is None
+
+
 @pytest.mark.journey
 @pytest.mark.usefixtures("inline_queue")
 def test_a_step_is_taken_along_to_train_and_a_film_to_explore(store: RunStore) -> None:
@@ -132,7 +139,8 @@ def test_a_step_is_taken_along_to_train_and_a_film_to_explore(store: RunStore) -
     app.button(key="train:neighbours:3").click().run()
     assert not app.exception and app.title[0].value == "Train"
     assert app.session_state["data"]["name"] == "spirals" and app.session_state["method"] == "spectral"
-    assert next(slider for slider in app.slider if str(slider.key).endswith(":n_neighbors")).value == 7
+    slider = next(slider for slider in app.slider if str(slider.key).endswith(":n_neighbors"))
+    assert slider.value == 7 and "(/lessons?lesson=neighbours&step=2)" in slider.help
     app = opened("self-expression", "4")
     app.button(key="open:self-expression:4").click().run()
     assert app.title[0].value == "Explore" and store.has("prepared-subspaces")

@@ -66,6 +66,8 @@ def test_one_comes_once_and_again_when_it_was_deleted(store: RunStore) -> None:
     written = store.get(first)
     store.annotate(first, notes="mine")
     bring(store, "subspaces")
+    with zipfile.ZipFile(prepared_run("subspaces").file) as archive:
+        store.adopt(json.loads(archive.read("run.json")))
     assert store.get(first).notes == "mine" and written.tags == "prepared"
     store.delete(first)
     assert not store.has(first)

@@ -4,7 +4,7 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, same_settings, settings_of
-from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lessons, read_lesson
+from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lesson_on, lessons, read_lesson
 from core.explore.lessons import Step as LessonStep
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
@@ -55,6 +55,7 @@ __all__ = [
     "differences",
     "embedding",
     "joined",
+    "lesson_on",
     "lessons",
     "matrix",
     "moved",

@@ -124,6 +124,13 @@ def lessons() -> Mapping[str, Lesson]:
     return {lesson.name: lesson for lesson in found}
 
 
+def lesson_on(knob: str) -> tuple[Lesson, int] | None:
+    """The first step that lets a hyperparameter or a knob of data be turned, by its name; None if no lesson does."""
+    steps = ((lesson, number, step) for lesson in lessons().values() for number, step in enumerate(lesson.steps, 1))
+    turned = ((lesson, number) for lesson, number, step in steps if step.knob and step.knob.name.rpartition(".")[2] == knob)
+    return next(turned, None)
+
+
 def read_lesson(file: Path) -> Lesson:
     """One lesson, checked.
 

@@ -14,7 +14,7 @@ from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.owner import Owner, process, this_process
 from core.runs.painter import SHOWN_POINTS, Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
-from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, prepared_runs, record_of_prepared
+from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, prepared_runs
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
 from core.runs.reproduce import as_command, as_script
@@ -67,7 +67,6 @@ __all__ = [
     "prepared_runs",
     "process",
     "quantized",
-    "record_of_prepared",
     "resolve_device",
     "settle_lost",
     "shown_samples",

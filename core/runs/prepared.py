@@ -115,14 +115,6 @@ def film_of_prepared(name: str) -> tuple[bytes, bytes]:
         return archive.read("scene.bin"), archive.read("frames.bin")
 
 
-def record_of_prepared(name: str) -> dict[str, Any]:
-    """The columns of its record."""
-    file = prepared_run(name).file
-    with stored_file(file), zipfile.ZipFile(file) as archive:
-        record: dict[str, Any] = json.loads(archive.read("run.json"))
-        return record
-
-
 def bring(store: RunStore, name: str) -> str:
     """Take one into a store, if it is not there yet, and tell its id there.
 

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.common import Param
+from core.explore import lesson_on
 from pages.ui.symbols import plain_symbol
 from pages.ui.text import plain
 
@@ -50,7 +51,7 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
     words, symbol = param.name.strip("_").replace("_", " "), plain_symbol(param.symbol)
     label = f"{symbol} {words}" if symbol else words
     label = plain(f"{label} ({param.unit})" if param.unit else label)
-    meaning = f"${param.symbol}$: {param.help} Allowed: {param.allowed}."
+    meaning = f"${param.symbol}$: {param.help} Allowed: {param.allowed}.{_taught(param.name)}"
     about: dict[str, Any] = {"label": label, "help": meaning, "key": key, "persist_state": "session"}
     if param.kind == "flag":
         return st.toggle(value=bool(value), **about)
@@ -73,6 +74,12 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
         options = log_options(param, float(value))
         return st.select_slider(options=options, value=float(value), format_func=lambda v: f"{v:g}", **about)
     return _linear(param, value, about)
+
+
+def _taught(name: str) -> str:
+    """Where a lesson lets this be turned."""
+    found = lesson_on(name)
+    return "" if found is None else f" Lesson: [{found[0].title}](/lessons?lesson={found[0].name}&step={found[1]})."
 
 
 def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:

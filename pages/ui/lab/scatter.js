@@ -68,7 +68,7 @@ class Scatter extends Panel {
     const { points, shown } = found
     const paint = lab.colouring(film, i)
     const count = shown.length
-    const size = (count <= 600 ? 7 : count <= 2500 ? 5.5 : count <= 12000 ? 3.5 : 2) * (this.width < 240 ? 0.6 : 1)
+    const size = (count <= 600 ? 7 : count <= 2500 ? 5.5 : count <= 12000 ? 3.5 : 2) * (Math.min(this.width, this.height) < 240 ? 0.6 : 1)
     const xy = (this.xy = new Float32Array(2 * count))
     const later = []
     const loose = lab.layoutOf(film) === "circle" // many lie on the very place of their cluster: spread, they can be told apart
