@@ -16,6 +16,7 @@ from core.common.errors import (
     RunTaken,
     StorageError,
     UnknownName,
+    named,
 )
 from core.common.files import atomic_write, stored_file, temporary_neighbour, written_by_the_dead
 from core.common.home import data_folders, home
@@ -54,6 +55,7 @@ __all__ = [
     "home",
     "integer",
     "lines",
+    "named",
     "pack",
     "params_of",
     "read_only",

@@ -17,8 +17,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class AffinityLabError(Exception):
@@ -50,6 +53,19 @@ class UnknownName(InvalidInput):
         hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(names) if names else "none"
         super().__init__(f"There is no {kind} named {given!r}.{hint} Known: {listed}.")
+
+
+def named(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """What is known under a name.
+
+    Raises
+    ------
+    UnknownName
+        If there is nothing of that name.
+    """
+    if name not in known:
+        raise UnknownName(kind, name, known)
+    return known[name]
 
 
 class StorageError(AffinityLabError):

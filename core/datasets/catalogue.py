@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import DataError, UnknownName, data_folders
+from core.common import DataError, data_folders, named
 from core.datasets.choices import Choices
 from core.datasets.dataset import DataSpec
 from core.datasets.labels import class_titles, renumbered
@@ -400,9 +400,7 @@ def entry(name: str) -> Entry:
     UnknownName
         If there is none of that name.
     """
-    if name not in _BY_NAME:
-        raise UnknownName("data set", name, _BY_NAME)
-    return _BY_NAME[name]
+    return named("data set", name, _BY_NAME)
 
 
 def find(name: str) -> Path | None:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.common import DataError, StorageError, UnknownName, atomic_write, pack, stored_file, unpacked
+from core.common import DataError, StorageError, atomic_write, named, pack, stored_file, unpacked
 from core.datasets import DataSpec
 from core.runs.execution import make_spec
 from core.runs.frames import FOLDER as FRAMES
@@ -103,9 +103,7 @@ def prepared_run(name: str) -> Prepared:
     UnknownName
         If there is none of that name.
     """
-    if name not in prepared_runs():
-        raise UnknownName("prepared run", name, prepared_runs())
-    return prepared_runs()[name]
+    return named("prepared run", name, prepared_runs())
 
 
 def film_of_prepared(name: str) -> tuple[bytes, bytes]:

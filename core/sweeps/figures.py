@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import runs
-from core.common import UnknownName
+from core.common import named
 from core.datasets import DataSpec
 from core.sweeps.axes import Axis, parse_axis
 from core.sweeps.spec import Sweep
@@ -77,6 +77,4 @@ def figure(name: str) -> Figure:
     UnknownName
         If there is none of that name.
     """
-    if name not in figures():
-        raise UnknownName("figure", name, figures())
-    return figures()[name]
+    return named("figure", name, figures())
