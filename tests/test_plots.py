@@ -10,7 +10,7 @@ import pytest
 from core.plots import figures
 from core.plots.blocks import block_mean, cluster_order
 from core.plots.montage import montage
-from core.plots.palette import colours, heat_image, normalized, scale_ticks
+from core.plots.palette import colours, full_brightness, log_levels, normalized, scale_ticks
 from core.plots.sweeps import Curve, curve, effects, heatmap
 
 RNG = np.random.default_rng(0)
@@ -48,7 +48,9 @@ def test_levels_rise_with_values_and_stay_in_range() -> None:
         assert level.min() >= 0 and level.max() == 1
         assert (np.diff(level.ravel()) >= 0).all()
     assert not normalized(np.zeros((3, 3))).any()
-    assert heat_image(values, scale=3).shape == (60, 60, 3)
+    level, top = log_levels(-values)
+    assert level.dtype == np.uint8 and level.max() == 255 and top == full_brightness(values, log=True) == values.max()
+    np.testing.assert_allclose(10 ** (4 * (level / 255 - 1)) * top, np.maximum(values, top * 1e-4), rtol=0.02)
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core import evaluation
 from core.common import pack, unpacked
 from core.datasets import Dataset
-from core.plots.palette import full_brightness, normalized
+from core.plots.palette import log_levels
 from core.plots.sprite import Sprite
 from core.runs import Run, RunStore, frame_files, framed, n_groups, quantized, shown_samples
 
@@ -83,7 +83,6 @@ def packed_layout(points: NDArray, shown: NDArray) -> bytes:
 
 def packed_blocks(arrays: Mapping[str, NDArray], order: str, span: list[int] | None = None) -> bytes:
     """An ordered, shrunk matrix for the browser, as small numbers on a logarithmic scale."""
-    means = np.abs(arrays["blocks"])
-    level = np.rint(255 * normalized(means, log=True)).astype(np.uint8)
-    top = np.array([full_brightness(means, log=True)], dtype=np.float32)
-    return pack({"order": order, "span": span, "scores": {}, "place": -1}, {"blocks": level, "top": top})
+    level, top = log_levels(arrays["blocks"])
+    facts: dict[str, Any] = {"order": order, "span": span, "scores": {}, "place": -1}
+    return pack(facts, {"blocks": level, "top": np.array([top], dtype=np.float32)})

@@ -39,14 +39,6 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def heat_image(blocks: NDArray, *, log: bool = False, scale: int = 1) -> NDArray[np.uint8]:
-    """Colour an (m, m) matrix of non-negative values as an RGB image, each entry `scale` pixels wide."""
-    level = normalized(blocks, log=log)
-    index = np.rint(level * (len(_VIRIDIS) - 1)).astype(np.intp)
-    image = _VIRIDIS[index]
-    return np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
-
-
 def normalized(blocks: NDArray, *, log: bool = False) -> NDArray[np.float32]:
     """Values in [0, 1]: linear up to the 99.5th percentile of what is positive, or logarithmic over four decades."""
     values = np.abs(np.asarray(blocks, dtype=np.float32))
@@ -56,6 +48,12 @@ def normalized(blocks: NDArray, *, log: bool = False) -> NDArray[np.float32]:
     if log:
         return np.clip(1 + np.log10(np.maximum(values / top, 10.0**-DECADES)) / DECADES, 0, 1).astype(np.float32)
     return np.clip(values / top, 0, 1).astype(np.float32)
+
+
+def log_levels(blocks: NDArray) -> tuple[NDArray[np.uint8], float]:
+    """Values as 0..255 on the logarithmic scale of `normalized`, and the value that stands for 255."""
+    values = np.abs(blocks)
+    return np.rint(255 * normalized(values, log=True)).astype(np.uint8), full_brightness(values, log=True)
 
 
 def scale_ticks(blocks: NDArray, *, log: bool = False) -> dict[float, str]:

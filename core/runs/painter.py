@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core import affinity, evaluation
 from core.datasets import Dataset
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
-from core.plots.palette import full_brightness, normalized
+from core.plots.palette import log_levels
 
 if TYPE_CHECKING:
     from core.runs.looks import View
@@ -88,9 +88,8 @@ class Painter:
             return {}
         order, _ = cluster_order(labels[view.rows])
         means = block_mean(A, order, PIXELS) if A is not None else factor_block_mean(B, order, PIXELS)
-        means = np.abs(means)
-        level = np.rint(255 * normalized(means, log=True)).astype(np.uint8)
-        return {"blocks": level, "top": np.array([full_brightness(means, log=True)], dtype=np.float32)}
+        level, top = log_levels(means)
+        return {"blocks": level, "top": np.array([top], dtype=np.float32)}
 
     def _circle(self, view: View, numbers: NDArray, labels: NDArray) -> dict[str, NDArray]:
         """By the affinity, or where a method has none by its memberships P."""
