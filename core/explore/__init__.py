@@ -3,7 +3,7 @@
 Uses `core.runs` and every room below.
 """
 
-from core.explore.differences import Paired, by_all_but_seed, differences, moved, paired, same_settings, settings_of
+from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lesson_on, lessons, read_lesson
 from core.explore.lessons import Step as LessonStep
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
@@ -60,6 +60,7 @@ __all__ = [
     "matrix",
     "moved",
     "numbered_labels",
+    "over_seeds",
     "packed_blocks",
     "packed_layout",
     "paired",

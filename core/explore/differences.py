@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import evaluation
-from core.runs import Run, RunSpec
+from core.runs import Run, RunSpec, summarize
 
 SEED = "seed"
 SPREAD_DIGITS = 12  # numbers that differ by rounding alone are the same
@@ -48,6 +48,12 @@ def by_all_but_seed(runs: Sequence[Run]) -> list[list[Run]]:
     for run in runs:
         groups.setdefault(same_settings(run.spec, but=(SEED,)), []).append(run)
     return list(groups.values())
+
+
+def over_seeds(group: Sequence[Run], score: str) -> dict[str, float] | None:
+    """`summarize` of a score over runs that differ in their seed alone; None where none of them has it."""
+    values = [run.result["metrics"][score] for run in group if score in run.result["metrics"]]
+    return summarize(values) if values else None
 
 
 @dataclass(frozen=True)

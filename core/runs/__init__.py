@@ -11,6 +11,7 @@ from core.runs.handle import RunHandle
 from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.outcome import summarize
 from core.runs.owner import Owner, process, this_process
 from core.runs.painter import SHOWN_POINTS, Painter, framed, n_groups, quantized, shown_samples
 from core.runs.predict import fitted, label_new, to_csv
@@ -70,6 +71,7 @@ __all__ = [
     "resolve_device",
     "settle_lost",
     "shown_samples",
+    "summarize",
     "sweep",
     "this_process",
     "thread_variables",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.explore import by_all_but_seed
+from core.explore import by_all_but_seed, over_seeds
 from core.runs import Run
 from pages.ui.naming import told_apart
 
@@ -69,9 +68,9 @@ def groups(runs: list[Run]) -> None:
     for group in together:
         row: dict[str, Any] = {"Runs like": names[group[0].id], "training seeds": len({run.spec.seed for run in group})}
         for score, title in SCORES.items():
-            values = [run.result["metrics"][score] for run in group if score in run.result["metrics"]]
-            if values:
-                row[title], row[f"± {title}"] = float(np.mean(values)), float(np.std(values)) if len(values) > 1 else None
+            found = over_seeds(group, score)
+            if found:
+                row[title], row[f"± {title}"] = found["mean"], found["std"] if found["n"] > 1 else None
         rows.append(row)
     number = st.column_config.NumberColumn(format="%.3f")
     columns = {name: number for title in SCORES.values() for name in (title, f"± {title}")}
