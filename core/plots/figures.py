@@ -199,15 +199,15 @@ def score_dots(rows: Sequence[tuple[str, float, float]], title: str) -> go.Figur
             y=names,
             mode="markers+text",
             text=[f"{mean:.3f}" for mean in means],
-            textposition="middle right",
+            textposition="top center",
             marker={"size": 11, "color": tint},
             error_x={"type": "data", "array": spreads, "color": "#888888"},
             hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(range=[0, 1.4], tickvals=[0, 0.25, 0.5, 0.75, 1], title=title)
-    figure.update_layout(margin=MARGIN, height=90 + 34 * len(rows))
+    figure.update_xaxes(range=[-0.04, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], title=title)
+    figure.update_layout(margin=MARGIN, height=90 + 40 * len(rows))
     return figure
 
 

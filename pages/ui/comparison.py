@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from core import methods, runs
 from core.common import InvalidInput, read_only
-from core.explore import by_all_but_seed, differences, moved, paired
+from core.explore import by_all_but_seed, differences, moved, over_seeds, paired
 from core.plots.lines import lines
 from core.plots.palette import colours
 from core.runs import ACTIVE, Run, Status
 from pages.ui.beside import runs_beside
 from pages.ui.forms import segments
+from pages.ui.headline import chosen_words
 from pages.ui.naming import told_apart
 from pages.ui.state import load_data, queue, store
 from pages.ui.text import plain
@@ -41,6 +41,7 @@ def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
             if value is not None:
                 row[title] = round(value, 3)
         row["Seconds"] = round(run.result["seconds"]["total"], 1)
+        row["Constants chosen"] = chosen_words(run)
         rows.append(row | {name.replace("_", " "): _shown(values[place]) for name, values in apart.items()})
     return pd.DataFrame(rows)
 
@@ -97,9 +98,9 @@ def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
             "training seeds": len({r.spec.seed for r in group}),
         }
         for score, title in WITH_LABELS.items():
-            values = [run.result["metrics"][score] for run in group if score in run.result["metrics"]]
-            if values:
-                row[title] = f"{np.mean(values):.3f}" + (f" ± {np.std(values):.3f}" if len(values) > 1 else " (one seed)")
+            found = over_seeds(group, score)
+            if found:
+                row[title] = f"{found['mean']:.3f}" + (f" ± {found['std']:.3f}" if found["n"] > 1 else " (one seed)")
         gain = paired(group, groups[0], "acc") if group is not groups[0] else None
         row["ACC against the first, paired"] = (
             "" if gain is None else f"{gain.mean:+.3f} ± {gain.std:.3f} ({len(gain.seeds)} seeds)"

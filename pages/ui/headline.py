@@ -44,13 +44,18 @@ def best_reference(run: Run) -> tuple[str, float] | None:
     return max(found, key=lambda pair: pair[1], default=None)
 
 
+def chosen_words(run: Run) -> str:
+    """How the constants of a run were chosen, and whether the user has changed any."""
+    preset = methods.method_class(run.spec.method).presets.get(run.spec.preset)
+    return (preset.chosen if preset else "untuned") + (", then changed" if run.spec.modified else "")
+
+
 def about(run: Run, data: Dataset) -> str:
     """What was run on what, and what a reader must know of it."""
-    changed = " with changes" if run.spec.modified else ""
     cls = methods.method_class(run.spec.method)
     parts = [
         f"**{plain(cls.title)}** on **{plain(data.title)}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}, "
-        f"seed {run.spec.seed}, preset {plain(run.spec.preset)}{changed}"
+        f"seed {run.spec.seed}, preset {plain(run.spec.preset)}, constants chosen: {chosen_words(run)}"
     ]
     scope = scope_words(run.spec, data.n_samples)
     return ". ".join([*parts, *([scope] if scope else [])])

@@ -123,9 +123,9 @@ def compare(run: Run) -> None:
             st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
             if run.result["n_samples"] > MAX_SQUARE:
                 st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
-        scored = [(name, other.result["spread"]["acc"]) for name, other in found if "acc" in other.result.get("spread", {})]
+        scored = [(name, other.result) for name, other in found if "acc" in other.result.get("spread", {})]
         if scored:
-            dots = [(short_lines(name), value["mean"], value["std"]) for name, value in scored]
+            dots = [(short_lines(name), result["metrics"]["acc"], result["spread"]["acc"]["std"]) for name, result in scored]
             right.plotly_chart(figures.score_dots(dots, "ACC"), key="dots", alt="ACC of this run and of the references")
 
     answered("references", draw, waiting="Running k-means, spectral clustering and ridge on the same data", run=run.id)
@@ -133,18 +133,20 @@ def compare(run: Run) -> None:
 
 def _row(name: str, run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"Method": name}
+    metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
     for score in ("acc", "nmi_geometric", "ari"):
-        value = run.result.get("spread", {}).get(score)
-        if value:
-            row[WITH_LABELS[score]] = f"{value['mean']:.3f}" + (f" ± {value['std']:.3f}" if value["std"] >= 5e-4 else "")
-    if "acc" not in run.result.get("spread", {}):
+        if score in metrics:
+            row[WITH_LABELS[score]] = f"{metrics[score]:.3f}"
+    if "acc" in spread:
+        row["ACC, ± last step"] = f"± {spread['acc']['std']:.3f}"
+    if "acc" not in metrics:
         row["Silhouette"] = run.result.get("metrics", {}).get("silhouette")
     row["Seconds"] = f"{run.result.get('seconds', {}).get('total', 0):.1f}"
     return row
 
 
 def reference_lines(run: Run, score: str) -> dict[str, float]:
-    """Reference method to its mean score, as far as they are known."""
+    """Reference method to its score, as far as they are known."""
     known = reference_runs(store(), run)
-    lines = {name: known[name].result.get("spread", {}).get(score) for name in REFERENCES if name in known}
-    return {methods.method_class(name).title: value["mean"] for name, value in lines.items() if value}
+    lines = {name: known[name].result.get("metrics", {}).get(score) for name in REFERENCES if name in known}
+    return {methods.method_class(name).title: value for name, value in lines.items() if value is not None}
