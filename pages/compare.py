@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from core import evaluation
 from core.common import InvalidInput
 from core.datasets import Dataset
-from core.explore import numbered_labels
 from core.runs import Run
 from pages.ui.beside import runs_beside
+from pages.ui.clusters import numbered
 from pages.ui.comparison import course, differing, group_table, moves, offer_ladder
 from pages.ui.lab import Film, film_of, lab
 from pages.ui.naming import told_apart
@@ -70,16 +69,11 @@ def films(runs: Sequence[Run], names: dict[str, str], data: Dataset) -> list[Fil
     made = [film_of(run, names[run.id], data) for run in runs]
     if data.y is not None:
         return made
-    labels = [_labels(run, data) for run in runs]
+    labels = [numbered(run, data) for run in runs]
     return [
         replace(film, renumbered=evaluation.cluster_numbers(labels[0], own).tolist())
         for film, own in zip(made, labels, strict=True)
     ]
-
-
-def _labels(run: Run, data: Dataset) -> NDArray:
-    final = store().files.arrays(run.id, "final", ("labels",))
-    return numbered_labels(store(), run.id, final["labels"], data.y)
 
 
 through_app()
@@ -101,9 +95,9 @@ except InvalidInput as problem:
     st.stop()
 names = told_apart(chosen, score=False)
 with told():
-    lab(
-        films(chosen, told_apart(chosen), data), data, key="compare:" + "-".join(run.id for run in chosen), present=presenting()
-    )
+    ids = [run.id for run in chosen]
+    made, link = films(chosen, told_apart(chosen), data), {"runs": ",".join(ids)}
+    lab(made, data, key="compare:" + "-".join(ids), present=presenting(), link=link)
     if presenting():
         st.stop()
     offer_ladder(chosen[0])
@@ -113,6 +107,6 @@ with told():
     with tabs[1]:
         course(chosen, names)
     with tabs[2]:
-        moves([_labels(run, data) for run in chosen], [names[run.id] for run in chosen])
+        moves([numbered(run, data) for run in chosen], [names[run.id] for run in chosen])
     with tabs[3]:
         st.dataframe(pd.DataFrame(group_table(chosen)), hide_index=True, alt="Mean and spread over training seeds")

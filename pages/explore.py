@@ -41,9 +41,17 @@ def pick() -> Run:
         badge(run)
         st.markdown(headline(run), width="content")
     if picked != run.id:
+        leave_behind(run, next(other for other in runs if other.id == picked))
         choose_run(picked)
         st.rerun()
     return run
+
+
+def leave_behind(run: Run, other: Run) -> None:
+    """Of what the link holds, the moment and the part of the matrix are of one run; a choice of samples is of its data."""
+    alike = run.result["fingerprint"] == other.result["fingerprint"]
+    for name in ("at", "span", *(() if alike else ("sel",))):
+        st.query_params.pop(name, None)
 
 
 def data_of(run: Run) -> Dataset:
@@ -65,7 +73,7 @@ data = data_of(run)
 seen = Seen()
 with told():
     films = [film_of(run, run.id, data)]
-    seen = lab(films, data, key=f"lab:{run.id}", stills=Stills(run, data), present=presenting())
+    seen = lab(films, data, key=f"lab:{run.id}", stills=Stills(run, data), present=presenting(), link={"run": run.id})
 if presenting():
     st.stop()
 st.caption(about(run, data))

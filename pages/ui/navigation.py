@@ -11,6 +11,8 @@ TIGHT = """<style>
 .stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
 .stApp:has([data-testid="stSidebar"][aria-expanded="false"]) .stMainBlockContainer { padding-top: 4.2rem; }
 @media (max-width: 768px) { .stMainBlockContainer { padding: 4.2rem 1rem 2rem; } }
+[class*="st-key-lab_whole"] { min-height: 620px; }
+[class*="st-key-lab_brief"] { min-height: 400px; }
 .stMainBlockContainer h1 { padding: 0 0 0.4rem; font-size: 1.7rem; }
 </style>"""
 """Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles."""

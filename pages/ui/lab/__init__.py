@@ -6,7 +6,7 @@ a run that is over, `living` small pictures that move by themselves.
 
 from pages.ui.lab.living import living
 from pages.ui.lab.panel import CODES, SAMPLES, Film, Seen, film_of, lab, pictures_of, single_frame
-from pages.ui.lab.stills import Stills, has_affinity
+from pages.ui.lab.stills import Stills
 
 __all__ = [
     "CODES",
@@ -15,7 +15,6 @@ __all__ = [
     "Seen",
     "Stills",
     "film_of",
-    "has_affinity",
     "lab",
     "living",
     "pictures_of",

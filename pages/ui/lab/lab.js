@@ -6,7 +6,7 @@ const SPEEDS = { "0.5": "½ ×", "1.0": "1 ×", "2.0": "2 ×", "4.0": "4 ×" } /
 const SECONDS = 8 // of a whole film at speed 1
 const REST = 1800 // milliseconds for which a living picture stands before it begins again
 const LIGHT = 0.07 // seconds between two pictures of it: a page has several
-const LINKED = ["at", "by", "colour", "order", "sel"]
+const LINKED = ["at", "by", "colour", "order", "sel", "span"]
 const labs = new WeakMap()
 
 class Lab {
@@ -84,6 +84,7 @@ class Lab {
         return await Promise.all(data.runs.map((run) => this.film(run)))
       } catch (error) {
         if (wait > 10000) {
+          this.host.dataset.failed = "true"
           this.part("where").textContent = `The pictures cannot be loaded: ${error.message}`
           return null
         }
@@ -271,7 +272,7 @@ class Lab {
     const where = facts.stage === "final" ? "the end" : `${facts.stage} ${facts.step.toLocaleString()} of ${facts.total.toLocaleString()}`
     const scores = [acc === undefined ? "" : `ACC ${acc.toFixed(3)}`, nmi === undefined ? "" : `NMI ${nmi.toFixed(3)}`].filter(Boolean)
     this.part("where").textContent = [where, ...scores].join(" · ")
-    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order })
+    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order, span: this.span?.join("-") ?? "" })
     this.part("play").textContent = this.playing ? "❚❚" : "▶"
     this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
   }
@@ -463,8 +464,9 @@ class Lab {
     const place = this.time >= 1 ? null : film.frames[film.index(this.time)].facts.place
     const few = this.chosen && !this.rule && this.chosen.size <= 60 ? [...this.chosen].join(".") : null
     const values = { at: place, by: this.layout === this.first ? null : this.layout, colour: this.colour === "cluster" ? null : this.colour,
-      order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few }
+      order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few, span: this.span?.join("-") ?? null }
     const address = new URL(window.location.href)
+    for (const [name, value] of Object.entries(this.data.link ?? {})) address.searchParams.set(name, value)
     for (const name of LINKED) {
       if (values[name] === null || values[name] === undefined) address.searchParams.delete(name)
       else address.searchParams.set(name, values[name])
@@ -491,7 +493,10 @@ class Lab {
     if (chosen && /^[\d.]+$/.test(chosen)) this.select(null, chosen.split(".").map(Number).filter((s) => s < this.films[0].n))
     else this.select(chosen, null)
     if (this.chosen) this.emitChosen()
-    if (this.layout !== this.first || this.order !== "cluster") this.ask()
+    const span = /^(\d+)-(\d+)$/.exec(link.get("span") ?? "")
+    if (span && this.data.offers) this.span = [Number(span[1]), Number(span[2])]
+    if (this.layout !== this.first || this.order !== "cluster" || this.span) this.ask()
+    this.note()
   }
 
   // What of that the server has to work out.
@@ -502,9 +507,9 @@ class Lab {
   zoom(span) {
     if (!this.data.offers) return // only where the server can be asked for more detail
     this.span = span
-    this.host.dataset.span = span ? span.join("-") : ""
     this.ask()
     this.draw()
+    this.note()
   }
 
   changed() {
@@ -525,6 +530,7 @@ class Lab {
   }
 
   close() {
+    this.turn += 1 // what is still on its way is for nobody
     this.sight?.disconnect()
     this.seen = false
     clearTimeout(this.again)

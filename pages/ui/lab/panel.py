@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.common import pack
+from core.common import DataError, pack
 from core.datasets import Dataset
-from core.explore import clusters_of, run_scene
+from core.explore import Answer, clusters_of, run_scene
 from core.plots.palette import CORRECT, DECADES, WRONG, colours, heat_table
 from core.plots.sprite import Sprite, sprite
 from core.runs import Run, frame_files, n_groups
@@ -36,6 +37,8 @@ class Film:
     n_clusters: int
     codes: str = CODES
     """What the plane of the points is called."""
+    waiting: bool = False
+    """Its last picture is being worked out: a run of an earlier version kept no film."""
     renumbered: Sequence[int] | None = None
     """Other numbers for its clusters, those of the run they are compared with; only where the data have no classes."""
 
@@ -57,6 +60,7 @@ def lab(
     present: bool = False,
     brief: bool = False,
     start: Mapping[str, str] | None = None,
+    link: Mapping[str, str] | None = None,
 ) -> Seen:
     """Show films on the same data side by side, with one selection, one clock and one colour for each cluster.
 
@@ -71,29 +75,34 @@ def lab(
     start
         How it is shown at first, by the keys of a link: ``at``, ``by``, ``colour``, ``order``, ``sel``. There is then
         nothing to choose, and the address is neither read nor written.
+    link
+        What the address must hold besides what is seen, so that it can be handed on: which run, or which runs.
     """
     pictures = pictures_of(data)
     given = given_to_browser(
         [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
         max(n_groups(film.n_clusters, data.n_classes) for film in films),
-    ) | {"present": present, "brief": brief, "start": None if start is None else dict(start)}
+    ) | {"present": present, "brief": brief, "start": None if start is None else dict(start), "link": dict(link or {})}
     if stills is not None:
         asks = (st.session_state.get(key) or {}).get("asks") or {}
         stills.choose(asks)
         given["runs"][0] |= stills.addresses(key)
         given["offers"] = stills.offers
-    found = component()(
-        key=key,
-        data=given,
-        height="content",
-        on_chosen_change=_nothing,
-        on_sample_change=_nothing,
-        on_asks_change=_nothing,
-    )
+    with st.container(key=f"lab_{'brief' if brief else 'whole'}_{key.replace(':', '_')}"):  # holds the place until it is drawn
+        found = component()(
+            key=key,
+            data=given,
+            height="content",
+            on_chosen_change=_nothing,
+            on_sample_change=_nothing,
+            on_asks_change=_nothing,
+        )
     if stills is not None and stills.quality:
         st.caption(f":material/verified: {stills.quality}")
-    if stills is not None and stills.waiting:
-        st.fragment(_wait, run_every=POLL_SECONDS)(stills)
+    if any(film.waiting for film in films):
+        st.fragment(_wait, run_every=POLL_SECONDS)(partial(_unseen, films), lambda: "Working out the last picture")
+    elif stills is not None and stills.waiting:
+        st.fragment(_wait, run_every=POLL_SECONDS)(lambda: stills.waiting, lambda: stills.words)
     chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
     sample = found.get("sample")
     return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None)
@@ -112,11 +121,16 @@ def given_to_browser(films: list[dict[str, Any]], groups: int) -> dict[str, Any]
     }
 
 
-def _wait(stills: Stills) -> None:
+def _wait(going_on: Callable[[], bool], words: Callable[[], str]) -> None:
     """Look again soon at what is being worked out."""
-    if not stills.waiting:
+    if not going_on():
         st.rerun()
-    st.caption(f":material/hourglass_top: {stills.words} …")
+    st.caption(f":material/hourglass_top: {words()} …")
+
+
+def _unseen(films: Sequence[Film]) -> bool:
+    """Whether the last picture of one of these is still being worked out."""
+    return any(film.waiting and _still(film.name).pending for film in films)
 
 
 def _nothing() -> None:
@@ -125,7 +139,24 @@ def _nothing() -> None:
 
 def film_of(run: Run, title: str, data: Dataset) -> Film:
     """The film of a run, as far as it goes."""
-    return Film(run.id, title, run_scene(store(), run, data, pictures_of(data)), _frames(run), clusters_of(run, data))
+    frames = _frames(run)
+    known = run_scene(store(), run, data, pictures_of(data))
+    waiting = not frames and bool(run.result.get("metrics")) and _still(run.id).pending
+    return Film(run.id, title, known, frames, clusters_of(run, data), waiting=waiting)
+
+
+def _still(run_id: str) -> Answer:
+    """The last picture of a run.
+
+    Raises
+    ------
+    DataError
+        If it cannot be worked out.
+    """
+    answer = queue().analyst.ask("still", run=run_id)
+    if answer.error:
+        raise DataError(answer.error)
+    return answer
 
 
 def pictures_of(data: Dataset) -> Sprite | None:
@@ -156,8 +187,8 @@ def _frames(run: Run) -> list[bytes]:
         return [_whole(run.id, tuple(file.name for file in files))]
     if not run.result.get("metrics"):
         return []
-    answer = queue().analyst.ask("still", run=run.id)
-    return [] if answer.error or answer.pending else [single_frame(answer.arrays, answer.facts["scores"])]
+    answer = _still(run.id)
+    return [] if answer.pending else [single_frame(answer.arrays, answer.facts["scores"])]
 
 
 def single_frame(arrays: Mapping[str, Any], scores: Mapping[str, float]) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core import methods
 from core.datasets import Dataset
 from core.explore import MAX_POINTS, MOST_POINTS, Answer, packed_blocks, packed_layout
 from core.runs import SHOWN_POINTS, Run
 from pages.ui.beside import has_codes
+from pages.ui.clusters import affinity_of
 from pages.ui.lab.component import BINARY, address
 from pages.ui.state import queue, store
 
@@ -25,7 +25,7 @@ class Stills:
     def __init__(self, run: Run, data: Dataset) -> None:
         self._run, self._samples = run, data.n_samples
         stored = set(store().files.array_names(run.id, "final"))
-        self._matrix = matrix_of(run, data, stored)
+        self._matrix = affinity_of(run, data)
         self._orders = ("cluster", "class") if data.y is not None else ("cluster",)
         self._order, self._layout = "cluster", ""
         self._span: list[int] | None = None
@@ -108,17 +108,3 @@ def quality_words(quality: Mapping[str, float]) -> str:
     }
     parts = [f"{meaning} {quality[name]:.2f}" for name, meaning in told.items() if name in quality]
     return f"How far to believe it: {'; '.join(parts)}." if parts else ""
-
-
-def matrix_of(run: Run, data: Dataset, stored: set[str]) -> str | None:
-    """Which square matrix of a run is its affinity: of all pairs, of a graph through anchors, or none."""
-    cls = methods.method_class(run.spec.method)
-    scope = cls.scope_of(data.n_samples, run.spec.params) if {"C", "C.row"} & stored else None
-    if {"A", "A.row"} & stored or scope in ("full", "subset", "neighbors"):
-        return "affinity"
-    return "graph" if "W.row" in stored or scope == "anchors" else None
-
-
-def has_affinity(run: Run, data: Dataset) -> bool:
-    """Whether samples of a run are joined by weights."""
-    return matrix_of(run, data, set(store().files.array_names(run.id, "final"))) is not None
