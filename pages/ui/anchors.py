@@ -16,6 +16,7 @@ from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.runs import Run
 from pages.ui.awaiting import answered
+from pages.ui.clusters import numbered
 from pages.ui.gallery import class_name
 from pages.ui.state import store
 from pages.ui.text import plain
@@ -31,13 +32,13 @@ def anchors_view(run: Run, data: Dataset) -> None:
 
 def _draw(run: Run, data: Dataset, answer: Answer) -> None:
     arrays = answer.arrays
-    final = store().files.arrays(run.id, "final", ("anchors", "labels"))
+    final = store().files.arrays(run.id, "final", ("anchors",))
     images = _anchor_images(data, final["anchors"]) if "anchors" in final and data.image_shape else None
     _facts(answer, over_anchors="anchors" in final)
     left, right = st.columns(2, gap="large")
     key = f"n_sample:{run.id}"
     with left:
-        groups, names = sample_groups("class", final["labels"], data)
+        groups, names = sample_groups("class", numbered(run, data), data)
         shown = arrays["shown"]
         figure = figures.anchor_map(arrays["points"], shown, groups[shown], names, arrays.get("anchor_points"))
         chart = f"anchor_map:{run.id}"

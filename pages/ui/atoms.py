@@ -13,10 +13,11 @@ from core.datasets import Dataset
 from core.plots import figures
 from core.plots.montage import grey_levels, montage
 from core.runs import Run
+from pages.ui.clusters import cluster_name, numbers_of
 from pages.ui.confusion import columns_table
 from pages.ui.gallery import class_name
 from pages.ui.state import store
-from pages.ui.text import plain
+from pages.ui.text import plain, plain_names
 
 ATOMS_SHOWN, ATOMS_IN_A_ROW = 128, 12
 MOST_USED = 10
@@ -43,7 +44,9 @@ def codes_view(run: Run, data: Dataset) -> None:
     places = iter(st.columns(2, gap="large"))
     if "P" in final:
         with next(places):
-            _memberships(run, sample, final["P"][sample], int(final["labels"][sample]))
+            numbers = numbers_of(run, data, final["P"].shape[1])
+            names = [cluster_name(data, number) for number in numbers]
+            _memberships(run, sample, final["P"][sample], int(final["labels"][sample]), names)
     with next(places):
         st.markdown("**Sparsity over all samples**")
         figure = figures.nonzero_shares(codes)
@@ -104,9 +107,10 @@ def _atoms_of(data: Dataset, sample: int, code: NDArray, D: NDArray) -> None:
         )
 
 
-def _memberships(run: Run, sample: int, memberships: NDArray, cluster: int) -> None:
+def _memberships(run: Run, sample: int, memberships: NDArray, cluster: int, names: list[str]) -> None:
     st.markdown("**Memberships**")
-    names = [str(c) for c in range(len(memberships))]
-    figure = figures.memberships(memberships, names, cluster)
+    figure = figures.memberships(memberships, plain_names(names), cluster)
     st.plotly_chart(figure, key=f"memberships:{run.id}", alt=f"Membership of sample {sample} in each cluster")
-    st.caption(f"Sample {sample} goes to cluster {cluster}, coloured, with membership {memberships[cluster]:.3f}.")
+    st.caption(
+        f"Sample {sample} goes to cluster {plain(names[cluster])}, coloured, with membership {memberships[cluster]:.3f}."
+    )

@@ -12,8 +12,8 @@ from core.datasets import Dataset
 from core.datasets.labels import class_titles
 from core.plots import figures
 from core.runs import Run
+from pages.ui.clusters import cluster_name, numbered
 from pages.ui.forms import segments
-from pages.ui.state import store
 from pages.ui.text import plain, plain_names
 
 OF = {"Z1": "Z1, first layer", "Z2": "Z2, second layer", "result": "the result"}
@@ -30,13 +30,17 @@ def confusion_view(run: Run, data: Dataset) -> None:
         titles = class_titles([name or "Classes" for name in columns])  # a column may be called like that, too
         column = segments("Against", {name: plain(title) for name, title in zip(columns, titles, strict=True)}, key="f_column")
     y, values = _labels(data, column)
-    labels = store().files.arrays(run.id, "final", ["labels"])["labels"]
+    labels = numbered(run, data)
     table, rows, clusters = evaluation.confusion(y, labels)
     names = [values[row] for row in rows]
     of = "value" if column else "class"
-    figure = figures.confusion(table, plain_names(names), [str(c) for c in clusters], of=of)
+    figure = figures.confusion(table, plain_names(names), plain_names([cluster_name(data, int(c)) for c in clusters]), of=of)
     st.plotly_chart(figure, key="confusion", alt=f"Confusion matrix of {column or 'classes'} and matched clusters")
-    pairs = [(names[i], str(clusters[j]), int(table[i, j])) for i, j in zip(*np.nonzero(table), strict=True) if i != j]
+    pairs = [
+        (names[i], cluster_name(data, int(clusters[j])), int(table[i, j]))
+        for i, j in zip(*np.nonzero(table), strict=True)
+        if i != j
+    ]
     if pairs:
         st.caption("The largest confusions")
         worst = sorted(pairs, key=lambda pair: -pair[2])[:10]

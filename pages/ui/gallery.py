@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.datasets import Dataset
 from core.plots.montage import montage
+from pages.ui.clusters import cluster_name
 from pages.ui.text import plain
 
 SHOWN = 60
@@ -26,11 +27,14 @@ def gallery(data: Dataset, samples: Sequence[int], labels: NDArray) -> None:
     st.caption(f"{len(samples)} samples chosen{more}.")
     if data.image_shape:
         images = [montage(image[None], 1, min_side=64) for image in data.images(shown)]
-        captions = [
-            f"{i} · {plain(class_name(data, i))} → {labels[i]}" if data.y is not None else f"{i} → {labels[i]}" for i in shown
-        ]
+        known = [f"{plain(class_name(data, i))} → " if data.y is not None else "→ " for i in shown]
+        captions = [f"{i} · {name}{plain(cluster_name(data, labels[i]))}" for i, name in zip(shown, known, strict=True)]
         st.image(images, caption=captions, width=72, alt=[f"sample {i}" for i in shown])
         st.caption("Under each: sample · class → cluster.")
         return
-    rows = {"sample": shown, "class": [class_name(data, i) for i in shown], "cluster": labels[shown]}
+    rows = {
+        "sample": shown,
+        "class": [class_name(data, i) for i in shown],
+        "cluster": [cluster_name(data, c) for c in labels[shown]],
+    }
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Chosen samples")

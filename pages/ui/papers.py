@@ -14,7 +14,7 @@ from core.datasets import Dataset
 from core.explore import run_report
 from core.plots import paper
 from core.runs import Run, as_command, as_script, frame_files, shown_samples
-from pages.ui.selection import cluster_name
+from pages.ui.clusters import affinity_of, cluster_names
 from pages.ui.state import queue, store
 
 SCORES = {"acc": "ACC", "nmi_geometric": "NMI", "silhouette": "silhouette"}
@@ -64,13 +64,14 @@ def _figures(run: Run, data: Dataset) -> Mapping[str, Callable[[paper.Size], Any
     found: dict[str, Callable[[paper.Size], Any]] = {}
     if "labels" in last:
         labels = last["labels"][shown_samples(data.n_samples)]
-        names = [cluster_name(data, k) for k in range(int(last["labels"].max()) + 1)]
+        names = cluster_names(data, last["labels"])
         for name, title in (("circle", "Embedding by affinity"), ("points", "Embedding of the codes")):
             if name in last:
                 points = last[name].reshape(-1, 2) / 32767
                 found[title] = partial(paper.embedding, points, labels, names)
-    if "blocks" in last:
-        found["Affinity"] = lambda size: _affinity(run, size)
+    which = affinity_of(run, data)
+    if which is not None:
+        found["Affinity"] = partial(_affinity, run, which)
     final = store().files.arrays(run.id, "final", ("labels",))
     if data.y is not None and "labels" in final:
         table, rows, clusters = evaluation.confusion(data.y, final["labels"])
@@ -83,8 +84,8 @@ def _figures(run: Run, data: Dataset) -> Mapping[str, Callable[[paper.Size], Any
     return found
 
 
-def _affinity(run: Run, size: paper.Size) -> Any:
-    answer = queue().analyst.ask("matrix", run=run.id, which="affinity", order="cluster", pixels=PIXELS, clusters=None)
+def _affinity(run: Run, which: str, size: paper.Size) -> Any:
+    answer = queue().analyst.ask("matrix", run=run.id, which=which, order="cluster", pixels=PIXELS, clusters=None)
     if answer.pending or answer.error:
         return None
     n = len(answer.arrays["order"])

@@ -11,11 +11,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.datasets import Dataset
-from core.explore import Answer, numbered_labels
+from core.explore import Answer
 from core.plots.montage import montage
 from core.runs import Run
 from pages.ui.awaiting import answered
-from pages.ui.lab import Seen, has_affinity
+from pages.ui.clusters import affinity_of, cluster_name, numbered
+from pages.ui.lab import Seen
 from pages.ui.live import reconstruction_sheet
 from pages.ui.state import store
 from pages.ui.text import plain
@@ -25,8 +26,7 @@ SIDE = 64
 
 def selection(run: Run, data: Dataset, seen: Seen) -> None:
     """What is chosen, and the card of one sample."""
-    final = store().files.arrays(run.id, "final", ("labels", "y"))
-    labels = numbered_labels(store(), run.id, final["labels"], data.y)
+    labels = numbered(run, data)
     if seen.chosen:
         with st.expander(f"Chosen samples: {len(seen.chosen):,}", icon=":material/highlight_alt:"):
             _table(run, table_of(data, labels, seen.chosen))
@@ -60,11 +60,6 @@ def table_of(data: Dataset, labels: NDArray, samples: Sequence[int]) -> pd.DataF
     return pd.DataFrame(columns)
 
 
-def cluster_name(data: Dataset, number: int) -> str:
-    """What a cluster is called: as the class that it matches, if it matches one."""
-    return data.classes[number] if data.y is not None and number < len(data.classes) else str(number)
-
-
 def card(run: Run, data: Dataset, labels: NDArray, sample: int) -> None:
     """One sample: picture, reconstruction, class and cluster, and the samples that its affinity joins it to most."""
     known = f"class {plain(data.classes[data.y[sample]])}, " if data.y is not None else ""
@@ -78,7 +73,7 @@ def card(run: Run, data: Dataset, labels: NDArray, sample: int) -> None:
             sheet = reconstruction_sheet(data.samples[[sample]], stored["X_hat"][[row]])
             st.image(sheet, alt=f"Sample {sample} and its reconstruction")
             st.caption("The sample, and below it what the decoder makes of its code.")
-    if not has_affinity(run, data):
+    if affinity_of(run, data) is None:
         return
 
     def draw(answer: Answer) -> None:

@@ -18,6 +18,7 @@ from core.plots.palette import TEN
 from core.runs import MAX_SEED, Run
 from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
+from pages.ui.clusters import cluster_names, held, matrices_of, numbered, numbered_test
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
@@ -64,9 +65,9 @@ def embedding_view(run: Run, data: Dataset) -> None:
         kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
         dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
         colouring = segments("Colour", colourings, key="e_colour")
-    part, labels = data, store().files.arrays(run.id, "final", ["labels"])["labels"]
+    part, labels = data, numbered(run, data)
     if source == "test_Z" and data.test is not None:
-        part, labels = data.test, store().files.arrays(run.id, "final", ["test_labels"])["test_labels"]
+        part, labels = data.test, numbered_test(run, data)
     options: dict[str, Any] = {}
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
@@ -136,36 +137,32 @@ def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np
         attribute = data.attributes[colouring.removeprefix(COLUMN)]
         return attribute.y, plain_names(list(attribute.classes))
     if colouring == "cluster" or data.y is None:
-        return labels, [f"cluster {c}" for c in range(int(labels.max()) + 1)]
+        return labels, plain_names([f"cluster {name}" for name in cluster_names(data, labels)])
     if colouring == "class":
         return data.y, plain_names(list(data.classes))
-    wrong = evaluation.match_clusters(data.y, labels) != data.y
+    wrong = labels != data.y
     return wrong.astype(int), ["correct", "wrong"]
 
 
 def affinity_view(run: Run, data: Dataset) -> None:
     """Heatmap of C, of the post-processed affinity or of the prior graph, with its blocks."""
-    stored = set(store().files.array_names(run.id, "final"))
-    form = held(run, data)
-    expressed = form in ("full", "subset", "neighbors")
-    present = {
-        "C": expressed,
-        "prior": "prior.row" in stored,
-        "affinity": expressed or bool({"A", "A.row"} & stored),
-        "graph": form == "anchors" or "W.row" in stored,
-    }
+    form, present = held(run, data), matrices_of(run, data)
     matrices = {name: title for name, title in MATRICES.items() if present[name]}
     if not matrices:
-        more = " The graph that it reconstructs is shown under Anchors." if "S.row" in stored else ""
+        more = (
+            " The graph that it reconstructs is shown under Anchors."
+            if "S.row" in store().files.array_names(run.id, "final")
+            else ""
+        )
         st.info(f"This method clusters samples or codes directly: it has no affinity matrix.{more}", icon=":material/info:")
         return
     orders = {"cluster": "Cluster", "class": "Class"} if data.y is not None else {"cluster": "Cluster"}
     with st.container(horizontal=True):
         which = segments("Matrix", matrices, key="a_which")
         order = segments("Order by", orders, key="a_order")
-    labels = store().files.arrays(run.id, "final", ["labels"])["labels"]
+    labels = numbered(run, data)
     groups = data.y if order == "class" and data.y is not None else labels
-    names = plain_names(list(data.classes)) if order == "class" else [str(c) for c in range(int(labels.max()) + 1)]
+    names = plain_names(list(data.classes) if order == "class" else cluster_names(data, labels))
     zoom = st.multiselect(
         "Zoom to", sorted(set(groups.tolist())), format_func=lambda g: names[g], placeholder="all blocks", key=f"a_zoom_{order}"
     )
@@ -186,12 +183,6 @@ def affinity_view(run: Run, data: Dataset) -> None:
             st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail.")
 
     answered("matrix", draw, run=run.id, which=which, order=order, pixels=PIXELS, clusters=zoom or None)
-
-
-def held(run: Run, data: Dataset) -> str | None:
-    """What C speaks of: "full", "subset", "neighbors" or "anchors"; None where there is no C."""
-    stored, cls = store().files.array_names(run.id, "final"), methods.method_class(run.spec.method)
-    return cls.scope_of(data.n_samples, run.spec.params) if {"C", "C.row"} & set(stored) else None
 
 
 def _about(which: str, form: str | None, run: Run, data: Dataset) -> list[str]:
@@ -321,7 +312,7 @@ def curves_view(run: Run, data: Dataset) -> None:
             steps, values = zip(*points, strict=True)
             series[title] = (np.array(steps), np.array(values))
     if series:
-        st.caption("Scores while training; dotted, the mean ACC of the references")
+        st.caption("Scores while training; dotted, the ACC of the references")
         figure = figures.curves(series, references=reference_lines(run, "acc"))
         st.plotly_chart(figure, key="score_curves", alt="Scores over the steps of the run")
     loss_curves(rows, run)
