@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from core import datasets, explore, methods, runs
 from core.common import InvalidInput, unpacked
 from core.datasets import DataSpec
+from core.evaluation import cluster_numbers
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
 from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed, this_process
@@ -270,10 +271,19 @@ def test_a_name_is_text_wherever_it_stands(visit: Callable[..., AppTest], store:
     assert harmless(plain(HOSTILE)) and not harmless(HOSTILE)
     first = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     assert any("elsewhere" in caption.value for caption in first.sidebar.caption), "the sidebar names what trains"
-    for app in (first, *(visit(name) for name in ("train", "explore", "compare", "autoencoders", "runs", "results"))):
+    named = 0
+    for app in (
+        first,
+        *(
+            visit(name, data=DataSpec(HOSTILE).to_dict())
+            for name in ("data", "train", "explore", "compare", "autoencoders", "runs", "results")
+        ),
+    ):
         shown = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.sidebar.caption, *app.sidebar.markdown]
         told = [str(element.value) for element in shown if "elsewhere" in str(element.value)]
         assert all(harmless(text) for text in told), told
+        named += bool(told)
+    assert named >= 2, "the sidebar, and a page that cannot load such data"
 
 
 # ---- train -----------------------------------------------------------------------------------------------------------
@@ -812,7 +822,8 @@ def test_the_codes_of_a_sample_are_drawn_layer_by_layer(
         assert list(app.dataframe[-1].value["Clusters of"]) == ["Z1, first layer", "Z2, second layer", "the result"]
     assert ("**Memberships**" in texts(app)) == (method != "gsc")
     if method != "gsc":
-        assert f"goes to cluster {final['labels'][7]}, coloured, with membership {final['P'][7].max():.3f}" in texts(app)
+        number = cluster_numbers(final["y"], final["labels"])[final["labels"][7]]
+        assert f"goes to cluster {number}, coloured, with membership {final['P'][7].max():.3f}" in texts(app)
 
 
 def test_atoms_of_samples_that_are_no_images_are_a_heatmap_and_a_table(
@@ -1121,6 +1132,30 @@ def test_runs_can_be_grouped_and_named_by_what_differs(visit: Callable[..., AppT
     ridge = grouped[grouped["training seeds"] == 3].iloc[0]
     assert ridge["ACC"] == pytest.approx(np.mean(accuracies)) and ridge["± ACC"] == pytest.approx(np.std(accuracies))
     assert len(grouped) == 2
+
+
+def test_clusters_have_the_numbers_of_their_classes_in_every_view(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    """Whatever number a cluster has in the store: the one that holds most of class 2 is "2" in points, blocks and confusion."""
+    run = finished("spectral")
+    final = RunStore().files.arrays(run, "final", ("labels", "y"))
+    numbers = cluster_numbers(final["y"], final["labels"])
+    assert not np.array_equal(numbers, np.arange(len(numbers))), "else there is nothing to see"
+    app = visit("explore", run=run, view="Embedding")
+    for trace in plots(app)[-1]["data"]:
+        samples = numbers_of(trace["customdata"])
+        assert {f"cluster {numbers[label]}" for label in final["labels"][samples]} == {trace["name"]}
+    app.session_state["view"] = "Affinity"
+    healthy(app.run())
+    zoom = next(box for box in app.multiselect if box.label == "Zoom to")
+    healthy(zoom.set_value([2]).run())
+    question = max((RunStore().home / "cache").glob("matrix-*.npz"), key=lambda file: file.stat().st_mtime)
+    with np.load(question) as found:
+        assert sorted(found["order"]) == np.flatnonzero(numbers[final["labels"]] == 2).tolist()
+    app.session_state["view"] = "Confusion"
+    ticks = plots(healthy(app.run()))[-1]["layout"]["xaxis"]["ticktext"]
+    assert ticks == ["0", "1", "2", "3"]
 
 
 def test_a_sample_has_a_card_with_its_largest_affinities(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import cli, datasets, methods, runs
+from core import datasets, methods, runs
 from core.datasets import DataSpec
 from core.explore import run_report
 from core.plots import paper
@@ -111,4 +111,3 @@ def test_a_report_is_one_page_without_a_link_and_escapes_what_is_hostile(store: 
     assert hostile not in page and "http" not in re.sub(r"data:image/png;base64,[^\"]+", "", page)
     assert f"{run.result['metrics']['acc']:.4f}" in page and run.result["fingerprint"] in page
     assert "python -m core run kmeans" in page and page.count("<img") >= 1
-    assert cli.main is not None

@@ -21,7 +21,6 @@ from tests.test_cli import SMALL, ask
 pytestmark = pytest.mark.journey
 
 
-@pytest.mark.slow
 def test_seeds_are_whole_runs_with_mean_and_deviation_and_are_taken_again(command: Callable, store: RunStore) -> None:
     done = command("run", "kmeans", *SMALL, "--seed", 3, "--seeds", 2, "--set", "n_init=1", "--json")
     assert done.returncode == 0, done.stderr
@@ -98,7 +97,6 @@ def test_bad_sweeps_end_with_2_before_anything_is_stored(
     assert store.runs() == [] and SweepStore(store.home).ids() == []
 
 
-@pytest.mark.slow
 def test_what_was_killed_goes_on_where_it_was(store: RunStore, worker_env: Callable, command: Callable) -> None:
     """First a worker dies, whose run is trained by another; then all die, and only what had no end is repeated."""
     arguments = ["sweep", "ae_kmeans", *SMALL, "--device", "cpu", "--set", "channels=4", "--set", "kernel_sizes=3",

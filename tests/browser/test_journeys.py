@@ -43,10 +43,11 @@ def launch(page: Page, server: Server, *, per_class: int) -> None:
 
 
 def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, store: RunStore, tmp_path: Path) -> None:
-    launch(page, server, per_class=25)
+    launch(page, server, per_class=100)
 
     # watch progress move, survive a refresh
     wait_until(lambda: bool(store.runs(references=False)) and own_run(store).progress.get("seq", 0) > 3, 60)
+    expect(page.get_by_text(re.compile("Stage"))).to_be_visible()
     page.reload()
     expect(page.get_by_role("combobox", name="Run")).to_have_value(re.compile("UDLL on digits"))
     first = own_run(store).progress["seq"]
@@ -91,7 +92,7 @@ def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, st
         assert {"spec.json", "run.json", "history.csv", "arrays.npz", "labels.csv", "weights.safetensors"} <= set(
             archive.namelist()
         )
-        assert len(archive.read("labels.csv").splitlines()) == 251
+        assert len(archive.read("labels.csv").splitlines()) == 1001
 
 
 def lab_of(page: Page) -> Locator:
@@ -343,6 +344,8 @@ def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: 
     base = runs.make_spec("ddae", run.spec.data, overrides={"epochs": 5})
     runs.execute(store, store.create(base, owner=this_process()).id)
 
+    page.goto(f"{server.url}/explore?run={run.id}")
+    expect(page.get_by_text("Held out: 80 samples")).to_be_visible()
     page.goto(f"{server.url}/explore?run={run.id}&view=Retrieval")
     for space in ("Pixels", "GR-DNN, digits-fast", "D-DAE, digits-fast"):
         expect(page.get_by_text(space).last).to_be_visible()

@@ -143,6 +143,38 @@ def test_a_link_shows_somebody_else_the_same(browser: Browser, page: Page, serve
         expect(again).to_have_attribute(name, value or "")
 
 
+def test_the_address_always_names_what_is_shown(
+    browser: Browser, page: Page, server: Server, store: RunStore, trained: str
+) -> None:
+    """Whoever comes without a link, too, can hand one on."""
+    spec = runs.make_spec("ridge", DataSpec("digits", per_class=20), device="cpu")
+    other = runs.execute(store, store.create(spec, owner=this_process()).id).id
+    page.goto(f"{server.url}/explore")
+    expect(lab_of(page)).to_have_attribute("data-ready", other)
+    page.wait_for_url(f"**run={other}**")
+
+    page.goto(f"{server.url}/compare?runs={trained},{other}")
+    expect(lab_of(page)).to_have_attribute("data-ready", f"{trained} {other}")
+    page.get_by_role("link", name="Compare", exact=True).click()  # the page without its link
+    expect(lab_of(page)).to_have_attribute("data-ready", f"{trained} {other}")
+    page.wait_for_url(re.compile(f"runs={trained}(,|%2C){other}"))
+    context = browser.new_context()
+    there = context.new_page()
+    there.goto(page.url)
+    expect(lab_of(there)).to_have_attribute("data-ready", f"{trained} {other}")
+    context.close()
+
+
+def test_a_run_without_a_film_is_shown_as_it_ended(page: Page, server: Server, store: RunStore, trained: str) -> None:
+    for file in runs.frame_files(store.files.folder(trained)):
+        file.unlink()
+    lab = explore(page, server, trained)
+    expect(lab).to_have_attribute("data-layout", "circle")
+    expect(lab.locator('[data-part="playback"]')).to_be_hidden()
+    lab.get_by_label("Choose samples by a rule").select_option("cluster:3")
+    assert chosen(lab) > 0
+
+
 def test_an_instant_method_follows_its_knobs(page: Page, server: Server, store: RunStore) -> None:
     page.goto(f"{server.url}/train")
     settle(page)
@@ -186,6 +218,7 @@ def test_a_block_is_seen_in_full_detail_by_a_double_click(page: Page, server: Se
     assert box is not None
     matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
     expect(lab).to_have_attribute("data-span", re.compile(r"^\d+-\d+$"))
+    assert f"span={lab.get_attribute('data-span')}" in page.url
     wait_until(lambda: pixels(lab, "Affinity") != before, 20)
     matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
     expect(lab).to_have_attribute("data-span", "")
