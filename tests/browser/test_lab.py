@@ -100,6 +100,7 @@ def test_play_back_moves_everything_and_asks_the_server_for_nothing(page: Page, 
     asked: list[str] = []
     page.on("request", lambda request: None if "/static/" in request.url else asked.append(request.url))
     lab.get_by_role("button", name="Play").click()
+    expect(lab.get_by_role("button", name="Pause")).to_be_visible()
     seen: dict[str, set[int]] = {name: set() for name in names}
     drawn, began = int(lab.get_attribute("data-drawn") or 0), time.monotonic()
     while lab.get_by_role("button", name="Pause").count():

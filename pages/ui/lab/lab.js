@@ -331,6 +331,7 @@ class Lab {
       else if (this.playing) this.playing = requestAnimationFrame(tick)
     }
     this.playing = requestAnimationFrame(tick)
+    this.words()
   }
 
   stop() {
