@@ -312,6 +312,7 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
             "runs",
             "explore",
             "compare",
+            "sweeps",
             "autoencoders",
             "results",
         ):
