@@ -171,12 +171,17 @@ def test_a_run_that_failed_goes_on_from_where_it_was(store: RunStore, monkeypatc
 # ---- that cannot be read ---------------------------------------------------------------------------------------------
 
 
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
 BREAKS: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],
     "all but the end": lambda content: content[:-1],
     "zeros": lambda content: bytes(len(content)),
     "words": lambda content: b"no checkpoint at all\n" * 50,
+    "one bit": lambda content: flipped(content, len(content) // 2),
     "a broken list of contents": lambda content: content[:-300] + bytes(300),
 }
 

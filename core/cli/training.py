@@ -32,6 +32,10 @@ def add(command: Add) -> None:
     run.add_argument("--seeds", type=int, default=1, help="whole runs with so many seeds, from --seed on: mean and deviation")
     workers_argument(run)
     command("resume", _resume, "Go on with a run that is lost or has failed, from its last checkpoint.").add_argument("run_id")
+    branch = command("branch", _branch, "Go on from a kept moment of a run with other weights, rates or noise, as a new run.")
+    branch.add_argument("run_id")
+    branch.add_argument("--at", type=int, help="steps of the run before the moment; without it the moments are listed")
+    branch.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="what changes there")
     predict = command("predict", _predict, "Label new samples by a finished run.")
     predict.add_argument("run_id")
     data_arguments(predict)
@@ -115,6 +119,23 @@ def _resume(options: argparse.Namespace) -> int:
     store.requeue(options.run_id)
     claim_for_this_process(store, options.run_id)
     return _train(store, options.run_id, options.json)
+
+
+def _branch(options: argparse.Namespace) -> int:
+    from core.runs import branch, branching_points, changeable, claim_for_this_process
+
+    store = settled_store()
+    parent = store.get(options.run_id)
+    if options.at is None:
+        moments = branching_points(store, parent)
+        if options.json:
+            print(json.dumps([{**asdict(m), "can_change": list(changeable(parent.spec.method, m))} for m in moments]))
+        else:
+            print("\n".join(f"    --at {m.seq:<7d} {m.label}" for m in moments) or "    of this run no moment is kept")
+        return EXIT_DONE
+    run = branch(store, parent.id, options.at, parse_settings(parent.spec.method, options.set))
+    claim_for_this_process(store, run.id)
+    return _train(store, run.id, options.json)
 
 
 def _train(store: RunStore, run_id: str, as_json: bool, prepared: Prepared | None = None) -> int:

@@ -21,7 +21,7 @@ from core.common import RunConflict, UnknownName, read_only
 from core.jobs.analyst import Analyst
 from core.jobs.capacity import Capacity
 from core.jobs.pool import Pool
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, claim_for_this_process, execute, settle_lost, sweep
+from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, branch, claim_for_this_process, execute, settle_lost, sweep
 
 TICK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 60.0
@@ -73,7 +73,13 @@ class JobQueue:
 
     def submit(self, spec: RunSpec, *, tags: str = "", references: bool = True) -> Run:
         """Queue a run, and its references beside it; the many runs of a sweep go without."""
-        run = self.store.create(spec, tags=tags)
+        return self._take(self.store.create(spec, tags=tags), references)
+
+    def branch(self, run_id: str, seq: int, overrides: Mapping[str, Any]) -> Run:
+        """Queue a run that goes on from a moment of another one with other values, see `core.runs.branch`."""
+        return self._take(branch(self.store, run_id, seq, overrides), references=True)
+
+    def _take(self, run: Run, references: bool) -> Run:
         if self.immediate:
             claim_for_this_process(self.store, run.id)
             run = execute(self.store, run.id)

@@ -3,6 +3,7 @@
 Uses every room below.
 """
 
+from core.runs.branching import branch, branching_points, changeable
 from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
 from core.runs.export import export_run
@@ -10,6 +11,7 @@ from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
 from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
+from core.runs.moments import Moment
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.outcome import summarize
 from core.runs.owner import Owner, process, this_process
@@ -32,6 +34,7 @@ __all__ = [
     "SHOWN_POINTS",
     "STARTS",
     "HistoryRow",
+    "Moment",
     "Owner",
     "Painter",
     "Prepared",
@@ -47,7 +50,10 @@ __all__ = [
     "as_command",
     "as_script",
     "available_cores",
+    "branch",
+    "branching_points",
     "bring",
+    "changeable",
     "check",
     "claim_for_this_process",
     "concluded",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.common import StorageError, stored_file
+from core.common import StorageError
+from core.runs.files import read_tensors
 from core.runs.handle import RunHandle
 from core.runs.networks import RunShelf
 from core.runs.recorder import Recorder
@@ -35,14 +37,11 @@ def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, shelf: Run
     OSError, StorageError
         If it cannot be written; those that are there stay as they are.
     """
-    state = stages.state_dict()
-    if not state:
+    saved = _state(stages, record, shelf)
+    if saved is None:
         return
     import torch
 
-    saved = {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state()}
-    if shelf is not None:
-        saved |= {"pretrained": shelf.used, "start": shelf.parts}
     with run.writing(CHECKPOINT) as file:
         try:
             torch.save(saved, file)
@@ -52,6 +51,26 @@ def save_checkpoint(run: RunHandle, stages: Stages, record: Recorder, shelf: Run
         os.fsync(file.fileno())
         if (run.folder / CHECKPOINT).exists():
             os.replace(run.folder / CHECKPOINT, run.folder / PREVIOUS)
+
+
+def contents(stages: Stages, record: Recorder, shelf: RunShelf | None) -> bytes | None:
+    """What a checkpoint would hold at this moment, as a file; None if there is nothing to go on from."""
+    saved = _state(stages, record, shelf)
+    if saved is None:
+        return None
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(saved, buffer)
+    return buffer.getvalue()
+
+
+def _state(stages: Stages, record: Recorder, shelf: RunShelf | None) -> dict[str, Any] | None:
+    state = stages.state_dict()
+    if not state:
+        return None
+    began = {} if shelf is None else {"pretrained": shelf.used, "start": shelf.parts}
+    return {"version": CHECKPOINT_VERSION, "stages": state, "record": record.state(), **began}
 
 
 def load_checkpoint(run: RunHandle) -> Restored:
@@ -68,12 +87,9 @@ def load_checkpoint(run: RunHandle) -> Restored:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import torch
-
-    with stored_file(path):
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    saved = read_tensors(path)
     if not isinstance(saved, dict) or not {"version", "stages", "record"} <= set(saved):
         raise StorageError(f"The file {path} is no checkpoint.")
     if saved["version"] != CHECKPOINT_VERSION:
         raise StorageError(f"The checkpoint {path} is of an earlier version.")
-    return saved
+    return dict(saved)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from core import datasets, methods
-from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, RunTaken, check_all
+from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, RunTaken, StorageError, check_all
 from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
-from core.runs import checkpoints, heldout, looks, outcome
+from core.runs import checkpoints, heldout, looks, moments, outcome
 from core.runs.budget import LookingBudget
 from core.runs.filming import Filming
 from core.runs.handle import RunHandle
@@ -232,6 +232,7 @@ class _Execution:
         for step in self._timed(method.iter_fit(data.samples, self.stages)):
             arrays.update(step.arrays)
             self._observe(method, data, filming, step)
+            self._keep(step)
             self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
@@ -306,6 +307,12 @@ class _Execution:
         planned = step.step in (1, step.total) or step.step % every == 0
         return bool(step.arrays) and step.total > 1 and planned
 
+    def _keep(self, step: Step) -> None:
+        """A moment that a run can branch off from."""
+        if moments.is_due(step):
+            with self.record.clock("watch"), self.record.lenient("moment", "A moment to branch off from"):
+                moments.keep_moment(self.run, self.stages, self.record, step, self.shelf)
+
     def _obey(self) -> None:
         """Do what was asked for since the last look: pause here, take one step, or stop."""
         now = time.monotonic()
@@ -352,6 +359,8 @@ class _Execution:
         if found.words:
             how = "The run starts over." if saved is None else "The run goes on from the one before."
             self.record.trouble("unreadable", f"A checkpoint cannot be read. {how} {' '.join(found.words)}")
+        if saved is None and self.run.spec.branch is not None:
+            raise StorageError(" ".join(found.words) or f"The moment that {self.run.id} goes on from is gone.")
         if saved is None:
             self.run.rewind(0)
             return Stages(shelf=shelf)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import StorageError, UnknownName, demand_writable, stored_file, temporary_neighbour, written_by_the_dead
+from core.runs.files import read_tensors
 
 NETWORKS, STARTS = "pretrained", "starts"  # folders
 ABOUT, STATE, PICTURES = "about.json", "state.pt", "pictures.npz"
@@ -75,12 +76,7 @@ class PretrainedStore:
 
     def state(self, key: str) -> dict[str, Any]:
         """The tensors, on the CPU."""
-        import torch
-
-        path = self._known(key) / STATE
-        with stored_file(path):
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
+        return dict(read_tensors(self._known(key) / STATE))
 
     def pictures(self, key: str) -> dict[str, NDArray]:
         """``X`` and ``X_hat``: some samples and their reconstructions."""

@@ -29,6 +29,10 @@ def _listed(value: Any) -> Any:
 
 def as_command(spec: RunSpec) -> str:
     """``python -m core run ...`` that does the same."""
+    if spec.branch is not None:
+        origin = spec.branch
+        sets = [part for name, value in origin["changed"].items() for part in ("--set", f"{name}={_text(value)}")]
+        return shlex.join(["python", "-m", "core", "branch", origin["run"], "--at", str(origin["seq"]), *sets])
     parts = ["python", "-m", "core", "run", spec.method, "--dataset", spec.data.name]
     for name in _DATA_OPTIONS:
         value = getattr(spec.data, name)
@@ -57,6 +61,8 @@ def _text(value: Any) -> str:
 
 def as_script(spec: RunSpec) -> str:
     """A Python script of less than 30 lines that does the same and prints the scores."""
+    if spec.branch is not None:
+        return _branch_script(spec, spec.branch)
     plain = spec.data.to_dict()
     default = DataSpec(spec.data.name).to_dict()
     data = _call("DataSpec", [repr(spec.data.name)], {k: v for k, v in plain.items() if v != default[k]})
@@ -78,6 +84,24 @@ with tempfile.TemporaryDirectory() as home:
 
 print(run.result["metrics"])
 print(labels)
+'''
+
+
+def _branch_script(spec: RunSpec, origin: Mapping[str, Any]) -> str:
+    title = f"{methods.method_class(spec.method).title} on {spec.data.label}, from a moment of a run that is kept here."
+    return f'''"""{title}"""
+
+from core.runs import RunStore, branch, claim_for_this_process, execute
+
+changed = {pprint.pformat(origin["changed"], width=_WIDTH, compact=True)}
+
+store = RunStore()
+run = branch(store, {origin["run"]!r}, {origin["seq"]}, changed)
+claim_for_this_process(store, run.id)
+run = execute(store, run.id)
+
+print(run.result["metrics"])
+print(store.files.arrays(run.id, "final")["labels"])
 '''
 
 

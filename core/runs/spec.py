@@ -41,7 +41,8 @@ class RunSpec:
 
     `params` holds the value of every hyperparameter; `preset` says where they came from, and `modified` whether the user
     changed any (the number of clusters does not count). `snapshots` is the number of times that the clusters are read off
-    and scored while a stage trains, as far as that takes no larger share of its time than `looking`.
+    and scored while a stage trains, as far as that takes no larger share of its time than `looking`. `branch` is where a run
+    began that goes on from the moment of another: its id, the steps before, and what was changed there.
     """
 
     method: str
@@ -53,6 +54,7 @@ class RunSpec:
     device: str = "auto"
     snapshots: int = LOOKS
     looking: float = 0.2
+    branch: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

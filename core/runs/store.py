@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,21 @@ class RunStore:
 
     # ---- records -----------------------------------------------------------------------------------------------
 
-    def create(self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: Owner | None = None) -> Run:
-        """Record a new run: queued, or already claimed by the process `owner`."""
+    def create(
+        self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: Owner | None = None,
+        inherit: Callable[[Path], None] | None = None, history: tuple[str, int] | None = None,
+    ) -> Run:  # fmt: skip
+        """Record a new run: queued, or already claimed by the process `owner`.
+
+        `inherit` fills its folder before anybody can claim it; `history` names a run whose first steps are its own too, and
+        their number.
+        """
         demand_writable("a new run")
         stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
         run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
+        self._furnish(self.files.folder(run_id), inherit)
         with self._database.connect() as db:
+            db.execute("BEGIN IMMEDIATE")
             db.execute(
                 "INSERT INTO runs (id, spec, status, created, started, reference, tags, pid, pid_started, boot) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -82,8 +92,22 @@ class RunStore:
                     time.time() if owner else None, int(reference), tags, *(owner or (None,) * 3),
                 ),
             )  # fmt: skip
-        self.files.folder(run_id).mkdir(parents=True, exist_ok=True)
+            if history is not None:
+                columns = "seq, stage, step, seconds, scalars"
+                query = f"INSERT INTO history (run, {columns}) SELECT ?, {columns} FROM history WHERE run = ? AND seq <= ?"
+                db.execute(query, (run_id, *history))
+            db.execute("COMMIT")
         return self.get(run_id)
+
+    @staticmethod
+    def _furnish(folder: Path, inherit: Callable[[Path], None] | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if inherit is not None:
+            try:
+                inherit(folder)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
 
     def adopt(self, record: Mapping[str, Any], history: Iterable[Mapping[str, Any]] = ()) -> None:
         """Take in a run that is over, by the columns of its record and its history; one that is here already stays as it is."""

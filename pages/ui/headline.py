@@ -57,5 +57,9 @@ def about(run: Run, data: Dataset) -> str:
         f"**{plain(cls.title)}** on **{plain(data.title)}**, {data.n_samples:,} samples, K = {run.result['n_clusters']}, "
         f"seed {run.spec.seed}, preset {plain(run.spec.preset)}, constants chosen: {chosen_words(run)}"
     ]
+    if run.spec.branch is not None:
+        origin = run.spec.branch
+        changed = ", ".join(f"{name} {run.spec.params[name]}" for name in origin["changed"])
+        parts.append(plain(f"Branched off from {origin['run']} at {origin['stage']}, step {origin['step']:,}: {changed}"))
     scope = scope_words(run.spec, data.n_samples)
     return ". ".join([*parts, *([scope] if scope else [])])

@@ -11,6 +11,7 @@ from core.runs import Run
 from pages.ui import views
 from pages.ui.anchors import anchors_view
 from pages.ui.atoms import codes_view
+from pages.ui.branches import branch_view, moments_of
 from pages.ui.confusion import confusion_view
 from pages.ui.newsamples import new_samples_view
 from pages.ui.papers import papers_view
@@ -29,7 +30,7 @@ class View:
     draw
         Draws it.
     needs
-        What the run must have, one of these: arrays that it stored, or what its method says that it `shows`.
+        What the run must have, one of these: arrays that it stored, what its method says that it `shows`, or ``moments``.
     """
 
     name: str
@@ -54,6 +55,7 @@ VIEWS: Sequence[View] = (
     View("Anchors", anchors_view, needs=frozenset({"S"})),
     View("Codes", codes_view, needs=frozenset({"D", "Z1"})),
     View("New samples", new_samples_view),
+    View("Branch", branch_view, needs=frozenset({"moments"})),
     View("Figures", papers_view),
     View("Record", views.record_view),
 )
@@ -62,4 +64,5 @@ VIEWS: Sequence[View] = (
 def offered(run: Run, stored: Sequence[str]) -> dict[str, View]:
     """The views that fit a run with these stored arrays, by name."""
     has = {name.split(".")[0] for name in stored} | methods.method_class(run.spec.method).shows
+    has |= {"moments"} if moments_of(run) else set()
     return {view.name: view for view in VIEWS if not view.needs or view.needs & has}
