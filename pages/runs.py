@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.common import AffinityLabError, read_only
-from core.runs import Run, Status, export_run
+from core.runs import Run, Status, export_run, export_runs
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
 from pages.ui.runtable import groups, table
@@ -43,20 +43,17 @@ def actions(chosen: list[Run]) -> None:
                 st.switch_page("pages/explore.py", query_params={"run": one.id})
             if st.button("Duplicate with changes", icon=":material/content_copy:"):
                 duplicate(one)
-            st.download_button(
-                "Download .zip",
-                data=exporter(one.id),
-                file_name=f"{one.id}.zip",
-                mime="application/zip",
-                icon=":material/download:",
-                on_click="ignore",
-            )
             if one.resumable and st.button("Resume", icon=":material/play_arrow:", disabled=read_only()):
                 queue().resume(one.id)
                 st.rerun()
         elif st.button("Compare", icon=":material/compare:", type="primary", disabled=not comparable(chosen), help=WHICH):
             st.session_state["compare"] = [run.id for run in chosen]
             st.switch_page("pages/compare.py", query_params={"runs": ",".join(run.id for run in chosen)})
+        name = one.id if one is not None else f"{len(chosen)}-runs"
+        st.download_button(
+            "Download .zip", exporter([run.id for run in chosen]), f"{name}.zip", "application/zip", icon=":material/download:",
+            on_click="ignore",
+        )  # fmt: skip
         count = "this run" if one is not None else f"{len(chosen)} runs"
         with st.popover(f"Delete {count}", icon=":material/delete:"):
             listed = ", ".join(f"`{run.id}`" for run in chosen[:5]) + (" …" if len(chosen) > 5 else "")
@@ -92,13 +89,13 @@ def duplicate(run: Run) -> None:
     st.switch_page("pages/train.py")
 
 
-def exporter(run_id: str) -> Callable[[], bytes]:
-    """A function that packs the run when the user clicks."""
+def exporter(run_ids: list[str]) -> Callable[[], bytes]:
+    """A function that packs the runs when the user clicks; several of them into a folder each."""
     records = store()
 
     def pack() -> bytes:
         target = io.BytesIO()
-        export_run(records, run_id, target)
+        export_runs(records, run_ids, target) if len(run_ids) > 1 else export_run(records, run_ids[0], target)
         return target.getvalue()
 
     return pack

@@ -483,6 +483,29 @@ def test_every_view_of_every_kind_of_method_draws(
         healthy(app.run())
 
 
+def test_a_projection_stands_side_by_side_over_its_neighbourhood(
+    visit: Callable[..., AppTest], finished: Callable[..., str]
+) -> None:
+    app = visit("explore", run=finished("kmeans"), view="Embedding", e_kind="tsne")
+    before = len(plots(app))
+    healthy(app.toggle(key="e_multiples").set_value(True).run())
+    drawn = plots(app)
+    assert len(drawn) == before - 1 + 5 and "perplexity 16" in texts(app)
+    pictures = [tuple(float(x) for trace in plot["data"] for x in numbers_of(trace["x"]).tolist()) for plot in drawn[-5:]]
+    assert len(set(pictures)) == 5, "the neighbourhood changes the picture"
+
+
+def test_a_branch_is_queued_from_its_view(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    run_id = finished("udll")
+    app = visit("explore", run=run_id, view="Branch")
+    assert button(app, "Branch off").disabled
+    slider = next(each for each in app.select_slider if "alpha" in each.label)
+    healthy(slider.set_value(slider.options[-1] if isinstance(slider.options[-1], float) else float(slider.options[-1])).run())
+    button(app, "Branch off").click().run()
+    (child,) = [run for run in RunStore().runs(references=False) if run.id != run_id]
+    assert child.spec.branch is not None and child.spec.branch["run"] == run_id and child.spec.branch["changed"]["alpha"] > 1
+
+
 def test_all_points_are_shown_where_the_user_asks_for_them(
     visit: Callable[..., AppTest], finished: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ from core.runs import (
     Status,
     claim_for_this_process,
     export_run,
+    export_runs,
     has_worker,
     settle_lost,
     this_process,
@@ -310,6 +311,16 @@ def test_any_text_can_be_a_note(store: RunStore, text: str) -> None:
     exported = io.BytesIO()
     export_run(store, run_id, exported)
     assert json.loads(zipfile.ZipFile(exported).read("run.json"))["notes"] == text
+
+
+def test_several_runs_are_one_file_with_a_folder_for_each(store: RunStore) -> None:
+    ids = [bring(store, Status.DONE) for _ in range(2)]
+    store.annotate(ids[1], notes="the second")
+    together = io.BytesIO()
+    export_runs(store, ids, together)
+    archive = zipfile.ZipFile(together)
+    assert archive.testzip() is None and {name.split("/")[0] for name in archive.namelist()} == set(ids)
+    assert [json.loads(archive.read(f"{run_id}/run.json"))["notes"] for run_id in ids] == ["", "the second"]
 
 
 def test_a_note_has_a_longest_length_and_leaves_the_tags_alone(store: RunStore) -> None:

@@ -6,7 +6,7 @@ Uses every room below.
 from core.runs.branching import branch, branching_points, changeable
 from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
-from core.runs.export import export_run
+from core.runs.export import export_run, export_runs
 from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
 from core.runs.leftovers import sweep
@@ -60,6 +60,7 @@ __all__ = [
     "estimate",
     "execute",
     "export_run",
+    "export_runs",
     "film_of_prepared",
     "fitted",
     "forget_peak",

@@ -1,4 +1,4 @@
-"""One run as one .zip: spec, result, history, arrays, labels, weights, log."""
+"""Runs as one .zip: spec, result, history, arrays, labels, weights, log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +36,40 @@ def export_run(store: RunStore, run_id: str, target: Path | io.BytesIO) -> None:
         _export(store, run_id, target)
 
 
+def export_runs(store: RunStore, run_ids: Sequence[str], target: io.BytesIO) -> None:
+    """Write several runs to memory, each into a folder of its own.
+
+    Raises
+    ------
+    StorageError
+        If the arrays of a run with scores are gone.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for run_id in run_ids:
+            _pack(store, run_id, archive, f"{run_id}/")
+
+
 def _export(store: RunStore, run_id: str, file: Any) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        _pack(store, run_id, archive)
+
+
+def _pack(store: RunStore, run_id: str, archive: zipfile.ZipFile, place: str = "") -> None:
     run, folder = store.get(run_id), store.files.folder(run_id)
     if run.result.get("metrics") and not (folder / "final.npz").is_file():
         raise StorageError(f"The arrays of the run {run_id} are gone: there is no {folder / 'final.npz'}.")
     broken = run.status == Status.BROKEN
     record = store.raw(run_id) if broken else dataclasses.asdict(run) | {"spec": run.spec.to_dict()}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        if not broken:
-            archive.writestr("spec.json", json.dumps(run.spec.to_dict(), indent=2))
-        archive.writestr("run.json", json.dumps(record, indent=2))
-        archive.writestr("history.csv", _history_csv(store.history(run_id)))
-        final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))
-        if "labels" in final:
-            archive.writestr("labels.csv", _labels_csv(final))
-        for stored, exported in (("final.npz", "arrays.npz"), ("weights.safetensors",) * 2, ("log.txt",) * 2):
-            if (folder / stored).exists():
-                archive.write(folder / stored, exported)
+    if not broken:
+        archive.writestr(f"{place}spec.json", json.dumps(run.spec.to_dict(), indent=2))
+    archive.writestr(f"{place}run.json", json.dumps(record, indent=2))
+    archive.writestr(f"{place}history.csv", _history_csv(store.history(run_id)))
+    final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))
+    if "labels" in final:
+        archive.writestr(f"{place}labels.csv", _labels_csv(final))
+    for stored, exported in (("final.npz", "arrays.npz"), ("weights.safetensors",) * 2, ("log.txt",) * 2):
+        if (folder / stored).exists():
+            archive.write(folder / stored, place + exported)
 
 
 def _history_csv(rows: list[HistoryRow]) -> str:

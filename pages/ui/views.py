@@ -23,6 +23,7 @@ from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
+from pages.ui.multiples import multiples
 from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
@@ -72,6 +73,16 @@ def embedding_view(run: Run, data: Dataset) -> None:
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
+    if options and dims == 2:
+        words = PROJECTIONS[kind][0].name.replace("_", " ")
+        if st.toggle(f"Side by side, over {words}", key="e_multiples"):
+
+            def coloured(shown: np.ndarray) -> tuple[np.ndarray, list[str]]:
+                groups, names = sample_groups(colouring, labels, part)
+                return groups[shown], names
+
+            multiples(run.id, source, kind, options, coloured, part.n_samples)
+            return
     waiting = "UMAP compiles once per start of the app, about 10 s, then projects" if kind == "umap" else "Projecting"
     picture = f"{run.id}:{source}:{kind}:{dims}:{sorted(options.items())}"
     crowd = Crowd(picture, kind, dims, part.n_samples)

@@ -94,6 +94,8 @@ def test_pointing_at_a_sample_shows_its_picture(page: Page, server: Server, trai
 
 def test_play_back_moves_everything_and_asks_the_server_for_nothing(page: Page, server: Server, trained: str) -> None:
     lab = explore(page, server, trained)
+    expect(page.get_by_text("Working out")).to_have_count(0)  # what the server works on since before may come when it is done
+    settle(page)
     lab.get_by_label("Speed").select_option("1.0")
     names = ("Embedding", "Affinity", "Confusion")
     end = {name: pixels(lab, name) for name in names}
@@ -164,6 +166,26 @@ def test_the_address_always_names_what_is_shown(
     there.goto(page.url)
     expect(lab_of(there)).to_have_attribute("data-ready", f"{trained} {other}")
     context.close()
+
+
+def test_a_run_branches_off_from_a_moment_and_is_compared_with_it(
+    page: Page, server: Server, store: RunStore, trained: str
+) -> None:
+    explore(page, server, trained, "&view=Branch")
+    page.get_by_role("slider", name="alpha").press("ArrowRight")
+    page.get_by_role("button", name="Branch off").click()
+    page.wait_for_url("**/train?run=*")
+    wait_until(lambda: len(own := store.runs(references=False)) == 2 and all(run.over for run in own), 60)
+    child = next(run for run in store.runs(references=False) if run.id != trained)
+    assert child.status == Status.DONE and child.spec.branch and child.spec.branch["run"] == trained
+    parent = store.get(trained)
+    assert child.spec.params["alpha"] > parent.spec.params["alpha"]
+
+    explore(page, server, trained, "&view=Branch")
+    page.get_by_role("link", name="Compare").last.click()
+    expect(lab_of(page)).to_have_attribute("data-ready", f"{trained} {child.id}")
+    moments = [row.scalars for row in store.history(child.id) if row.stage == "pretrain"]
+    assert moments == [row.scalars for row in store.history(trained) if row.stage == "pretrain"]
 
 
 def test_a_run_without_a_film_is_shown_as_it_ended(page: Page, server: Server, store: RunStore, trained: str) -> None:
