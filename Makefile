@@ -8,7 +8,7 @@ TEST_STAMP := $(VENV)/.installed-dev
 .PHONY: run test test-fast mutants lint bench clean
 
 run: $(STAMP)
-	$(BIN)/python -m streamlit run app.py
+	$(BIN)/python -m streamlit run serve.py
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser

@@ -7,28 +7,31 @@ from pathlib import Path
 import streamlit as st
 
 from core.common import InvalidInput
-from core.sweeps import SweepStore
+from core.sweeps import PREFIX, SweepStore, prepared_sweeps
 from pages.ui.navigation import through_app
 from pages.ui.problems import told
 from pages.ui.state import chosen_data, load_data, store
 from pages.ui.sweep_form import new_sweep
+from pages.ui.sweep_prepared import prepared_panel
 from pages.ui.sweep_table import sweep_panel
 from pages.ui.text import plain
 
 
-def choose(known: list[str]) -> str | None:
-    """A sweep by the link, or by the list; the newest at first. Of one whose file is broken nothing but that is told."""
+def choose(known: list[str]) -> str:
+    """A sweep by the link, or by the list; the newest at first, those that come with the app behind one's own.
+
+    Of one whose file is broken nothing but that is told.
+    """
     titles: dict[str, str] = {}
     for sweep_id in known:
         with told():
-            titles[sweep_id] = title_of(str(store().home), sweep_id)
-    if not titles:
-        return None
+            titles[sweep_id] = f"{title_of(str(store().home), sweep_id)} · {sweep_id[:13]}"
+    titles |= {PREFIX + name: f"{figure.title} · comes with the app" for name, figure in prepared_sweeps().items()}
     wanted = st.query_params.get("sweep")
     order = list(titles)
     return st.selectbox(
         "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
-        key=f"sweep:{wanted}", format_func=lambda sweep_id: f"{titles[sweep_id]} · {sweep_id[:13]}",
+        key=f"sweep:{wanted}", format_func=lambda sweep_id: titles[sweep_id],
     )  # fmt: skip
 
 
@@ -57,12 +60,12 @@ through_app()
 st.title("Sweeps")
 with told():
     known = SweepStore(store().home).ids()
-    form = st.expander("New sweep", icon=":material/add:", expanded=not known, key="sweep_new", on_change="rerun")
+    form = st.expander("New sweep", icon=":material/add:", expanded=False, key="sweep_new", on_change="rerun")
     if form.open:  # what it will take is worked out anew at every click
         with form:
             begin()
     chosen = choose(known)
-    if chosen is None:
-        st.info("Nothing has been swept yet.", icon=":material/info:")
+    if chosen.startswith(PREFIX):
+        prepared_panel(chosen.removeprefix(PREFIX))
     else:
         sweep_panel(chosen)

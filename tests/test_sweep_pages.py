@@ -29,8 +29,7 @@ def two_axes(store: RunStore, **facts: Any) -> sweeps.SweepRecord:
 
 
 def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
-    app = visit("sweeps", method="ridge")
-    assert "Nothing has been swept yet" in texts(app)
+    app = visit("sweeps", method="ridge", sweep_new=True)
     app.multiselect(key="sweep_axes:ridge").set_value(["strength", "power"]).run()
     assert app.text_input(key="sweep_values:ridge:strength").value.endswith(":5:log")
     app.text_input(key="sweep_values:ridge:strength").set_value("1,-1").run()

@@ -18,10 +18,10 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "faults", "ui"),
+        choices=("epoch", "around", "scaling", "ablation", "table", "faults", "ui", "sweep"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; what runs survive; what a user waits "
-        "for in the browser",
+        "for in the browser; what a sweep costs beside its runs",
     )
     bench.add_argument(
         "tasks",
@@ -47,6 +47,7 @@ def _bench(options: argparse.Namespace) -> int:
         "table": _bench_table,
         "faults": _bench_faults,
         "ui": _bench_ui,
+        "sweep": _bench_sweep,
     }
     if options.results is not None:
         check_target(options.results, force=True)
@@ -98,6 +99,16 @@ def _bench_ui(options: argparse.Namespace) -> list[dict[str, Any]]:
         bound = f"at most {row['at_most']:g}" if row["at_least"] is None else f"at least {row['at_least']:g}"
         print(f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})", flush=True)
         rows.append(row)
+    return rows
+
+
+def _bench_sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.sweep import bench_sweep
+
+    rows = []
+    for ratio in bench_sweep():
+        print(ratio, flush=True)
+        rows.append(ratio.to_dict())
     return rows
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_STOPPED
 from core.cli.signals import interrupted_by_sigterm
-from core.common import AffinityLabError
-from core.explore import recluster
 from core.jobs import JobQueue, see_through
 from core.runs import Run, RunStore, Status
-from core.sweeps import ERROR, SECONDS, Row, SweepRecord, go_on, recut, stop, table
+from core.sweeps import Row, SweepRecord, cut_here, go_on, recut, stop, table
 
 
 def carry_out(
@@ -30,7 +26,7 @@ def carry_out(
             record = go_on(store, record, queue, failed=failed)
             _watch(store, queue, record)
             if record.cut:
-                recut(store, record, partial(_cut, store))
+                recut(store, record, partial(cut_here, store))
     except KeyboardInterrupt:
         stop(store, record)
         print(f"stopped; python -m core sweeps resume {record.id} goes on", file=sys.stderr)
@@ -52,16 +48,6 @@ def _watch(store: RunStore, queue: JobQueue, record: SweepRecord) -> None:
                 bar.write(f"{run.id}: {run.error['message']}", file=sys.stderr)
 
         see_through(queue, set(record.runs) - over, told)
-
-
-def _cut(store: RunStore, **question: Any) -> Mapping[str, Any]:
-    """Read a stored C again."""
-    began = time.perf_counter()
-    try:
-        _, facts = recluster(store, **question)
-    except AffinityLabError as error:
-        return {ERROR: str(error)}
-    return {**facts, SECONDS: time.perf_counter() - began}
 
 
 def exit_code(rows: Sequence[Row]) -> int:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.cli.commands import Add, check_target, target_arguments
@@ -13,8 +14,9 @@ from core.cli.engine import carry_out, exit_code
 from core.cli.exits import EXIT_DONE
 from core.cli.records import settled_store
 from core.cli.training import asked_spec, run_arguments, workers_argument
-from core.common import ParameterError, demand_writable
+from core.common import ParameterError, StorageError, demand_writable, named
 from core.jobs import checked_workers
+from core.runs import RunStore, Status
 from core.sweeps import (
     DESIGNS,
     SECONDS,
@@ -29,12 +31,14 @@ from core.sweeps import (
     keep,
     over_seeds,
     parse_axis,
+    prepared_sweeps,
     statuses,
     table,
+    write_prepared,
 )
 
 SHOWN = ("acc", "nmi_max", "silhouette")
-ACTIONS = ("list", "show", "resume", "export", "figure")
+ACTIONS = ("list", "show", "resume", "export", "figure", "prepared")
 
 
 def add(command: Add) -> None:
@@ -50,7 +54,10 @@ def add(command: Add) -> None:
     sweep.add_argument("--seeds", type=int, default=1, help="each setting with so many seeds, from --seed on")
     sweep.add_argument("--name", default="", help="for people")
     workers_argument(sweep)
-    kept = command("sweeps", _sweeps, "List, show, resume or export sweeps, or sweep for a figure of a paper.")
+    kept = command(
+        "sweeps", _sweeps,
+        "List, show, resume or export sweeps, sweep for a figure of a paper, or make those again that come with the app.",
+    )  # fmt: skip
     kept.add_argument("action", choices=ACTIONS)
     kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
     kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
@@ -110,6 +117,8 @@ def _scores(group: list[Row]) -> str:
 def _sweeps(options: argparse.Namespace) -> int:
     if options.action == "list":
         return _list(options)
+    if options.action == "prepared":
+        return _prepared(options)
     if options.sweep_id is None:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
     if options.action == "figure":
@@ -129,6 +138,25 @@ def _sweeps(options: argparse.Namespace) -> int:
     check_target(options.file, force=options.force)
     export_table(rows, options.file)
     print(json.dumps({"sweep_id": record.id, "file": str(options.file)}) if options.json else options.file)
+    return EXIT_DONE
+
+
+def _prepared(options: argparse.Namespace) -> int:
+    """Run sweeps that come with the app again, in a store of their own, and write assets/sweeps/."""
+    workers, told = checked_workers(options.workers), []
+    for name in [options.sweep_id] if options.sweep_id else prepared_sweeps():
+        sweep = named("prepared sweep", name, prepared_sweeps()).sweep()
+        with TemporaryDirectory() as home:
+            store = RunStore(Path(home))
+            _, rows = carry_out(store, keep(store, sweep), workers)
+        failed = [row.error for row in rows if row.status != Status.DONE]
+        if failed:
+            raise StorageError(f"{name}: {len(failed)} of {len(rows)} runs did not finish ({failed[0]}); nothing is written.")
+        told.append({"name": name, "runs": len(rows), "file": str(write_prepared(name, sweep, rows))})
+        if not options.json:
+            print(f"{name}: {len(rows)} runs, {told[-1]['file']}", flush=True)
+    if options.json:
+        print(json.dumps(told))
     return EXIT_DONE
 
 

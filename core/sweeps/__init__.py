@@ -5,15 +5,15 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
 from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
-from core.sweeps.cuts import ERROR, recut
+from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, extended, go_on, keep, missing, start, stop
 from core.sweeps.levels import Level, around, levels
+from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
 from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Sweep, plan, settings, size_of
 from core.sweeps.table import (
     MISSING,
-    SECONDS,
     SUFFIXES,
     UNCUT,
     Row,
@@ -36,6 +36,7 @@ __all__ = [
     "MAX_AXES",
     "MAX_RUNS",
     "MISSING",
+    "PREFIX",
     "SECONDS",
     "SEED",
     "SUFFIXES",
@@ -54,6 +55,7 @@ __all__ = [
     "SweepStore",
     "around",
     "by_setting",
+    "cut_here",
     "export_table",
     "extended",
     "figure",
@@ -65,6 +67,9 @@ __all__ = [
     "over_seeds",
     "parse_axis",
     "plan",
+    "prepared_on",
+    "prepared_sweep",
+    "prepared_sweeps",
     "proposed",
     "recut",
     "scored",
@@ -79,4 +84,5 @@ __all__ = [
     "table_bytes",
     "value_of",
     "what_labels_buy",
+    "write_prepared",
 ]

@@ -6,12 +6,14 @@ No run is made for a setting. What the cuts reached is kept in a file beside the
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core import datasets, methods
-from core.common import atomic_write, demand_writable, stored_file
+from core.common import AffinityLabError, atomic_write, demand_writable, stored_file
+from core.explore import recluster
 from core.runs import Run, RunSpec, RunStore, Status
 from core.sweeps.axes import SEED, changed, value_of
 from core.sweeps.designs import key_of
@@ -21,7 +23,7 @@ from core.sweeps.spec import Cell, Load, Sweep
 BEFORE = ("threshold", "symmetrize", "unit_diagonal")  # the costly link of the chain, kept while the others change
 CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "assign_labels")
 READABLE = ("full", "subset")
-ERROR = "error"
+ERROR, SECONDS = "error", "seconds"
 Ask = Callable[..., Mapping[str, Any] | None]
 """Takes the arguments of `core.explore.recluster`; returns its facts, an error in words, or None where it must wait."""
 
@@ -82,6 +84,16 @@ def recut(store: RunStore, record: SweepRecord, ask: Ask, *, most: int | None = 
 
 def _ready(run: Run | None) -> bool:
     return run is not None and run.status == Status.DONE
+
+
+def cut_here(store: RunStore, **question: Any) -> Mapping[str, Any]:
+    """Read a stored C in this process: what `recut` asks of an engine."""
+    began = time.perf_counter()
+    try:
+        _, facts = recluster(store, **question)
+    except AffinityLabError as error:
+        return {ERROR: str(error)}
+    return {**facts, SECONDS: time.perf_counter() - began}
 
 
 def question(run: Run, cell: Cell) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Figure:
         How this differs from the paper.
     recommended
         The range that the paper recommends, by axis.
+    params
+        What else differs from the preset.
     """
 
     title: str
@@ -46,10 +48,11 @@ class Figure:
     score: str
     note: str
     recommended: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     def sweep(self, seeds: int | None = None) -> Sweep:
         """The sweep that draws it, with another number of seeds if one is given."""
-        base = runs.make_spec(self.method, DataSpec.from_dict(self.data), preset=self.preset)
+        base = runs.make_spec(self.method, DataSpec.from_dict(self.data), preset=self.preset, overrides=self.params)
         axes = tuple(self._axis(text) for text in self.over)
         return Sweep(base=base, axes=axes, seeds=tuple(range(seeds or self.seeds)), name=self.title)
 
@@ -61,7 +64,12 @@ class Figure:
 @cache
 def figures() -> Mapping[str, Figure]:
     """All of them, by name."""
-    tables = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return read_figures(FILE)
+
+
+def read_figures(file: Path) -> Mapping[str, Figure]:
+    """What a file describes, by name."""
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
     made = {}
     for name, table in tables.items():
         ranges = {axis: (low, high) for axis, (low, high) in table.get("recommended", {}).items()}

@@ -13,13 +13,12 @@ import numpy as np
 from core.common import InvalidInput, atomic_write
 from core.runs import Run, RunStore, Status
 from core.sweeps.axes import SEED
-from core.sweeps.cuts import ERROR, Cuts
+from core.sweeps.cuts import ERROR, SECONDS, Cuts
 from core.sweeps.designs import Setting, key_of
 from core.sweeps.records import SweepRecord
 
 MISSING = "missing"
 UNCUT = "to be cut"  # its run is done, but nobody has read C under this setting yet
-SECONDS = "seconds"
 SUFFIXES = (".csv", ".parquet")
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.common import Param
 from core.explore import lesson_on
+from core.sweeps import prepared_on
 from pages.ui.symbols import plain_symbol
 from pages.ui.text import plain
 
@@ -77,9 +78,10 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
 
 
 def _taught(name: str) -> str:
-    """Where a lesson lets this be turned."""
-    found = lesson_on(name)
-    return "" if found is None else f" Lesson: [{found[0].title}](/lessons?lesson={found[0].name}&step={found[1]})."
+    """Where a lesson lets this be turned, and what a sweep that comes with the app shows of it."""
+    lesson, sweep = lesson_on(name), prepared_on(name)
+    told = "" if lesson is None else f" Lesson: [{lesson[0].title}](/lessons?lesson={lesson[0].name}&step={lesson[1]})."
+    return told + ("" if sweep is None else f" [What it does, swept](/sweeps?sweep={sweep}).")
 
 
 def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:

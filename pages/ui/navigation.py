@@ -6,16 +6,9 @@ import streamlit as st
 from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
+from pages.ui.firstpaint import STYLE, comes_styled
+
 _app = {"has_run": False}
-TIGHT = """<style>
-.stMainBlockContainer { padding: 2.6rem 2rem 2rem; }
-.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) .stMainBlockContainer { padding-top: 4.2rem; }
-@media (max-width: 768px) { .stMainBlockContainer { padding: 4.2rem 1rem 2rem; } }
-[class*="st-key-lab_whole"] { min-height: 620px; }
-[class*="st-key-lab_brief"] { min-height: 400px; }
-.stMainBlockContainer h1 { padding: 0 0 0.4rem; font-size: 1.7rem; }
-</style>"""
-"""Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles."""
 
 
 def presenting() -> bool:
@@ -27,7 +20,8 @@ def navigation() -> StreamlitPage:
     """Configure the app, declare its pages, and return the one that is asked for."""
     net_util._external_ip = ""  # Streamlit asks a service on the internet for it when an origin is foreign to it
     st.set_page_config(page_title="Affinity Lab", page_icon="assets/icon.png", layout="wide")
-    st.html(TIGHT)
+    if not comes_styled():
+        st.html(STYLE)
     return st.navigation(
         [
             st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

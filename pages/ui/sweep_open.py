@@ -31,6 +31,7 @@ def picked(selected: Sequence[Mapping[str, Any]], behind: Mapping[str, Sequence[
         for mark in group["data_indices"]
         if group["series_name"] in behind and mark < len(behind[group["series_name"]])
         for run in behind[group["series_name"]][mark]
+        if run  # those of a sweep that comes with the app are not here
     ]
     return list(dict.fromkeys(found))
 

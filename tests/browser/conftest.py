@@ -73,7 +73,7 @@ class Server:
         environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "AFFINITY_LAB_HOME": str(self.home)}
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self._port)],
+                [sys.executable, "-m", "streamlit", "run", "serve.py", "--server.port", str(self._port)],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,

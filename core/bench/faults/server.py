@@ -30,7 +30,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        self.process = self._scene.start("-m", "streamlit", "run", "app.py", "--server.port", str(self._port))
+        self.process = self._scene.start("-m", "streamlit", "run", "serve.py", "--server.port", str(self._port))
         if not patiently(self._visited, START_SECONDS, every=0.2):
             raise StorageError(f"The server does not answer; see {self._scene.home / 'output.txt'}.")
 

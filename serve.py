@@ -1,0 +1,8 @@
+"""The server of the app: `streamlit run serve.py`. It sends the style with the page, so that nothing moves when it paints."""
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.ui.firstpaint import FirstPaint
+
+app = st.App("app.py", middleware=[Middleware(FirstPaint)])
