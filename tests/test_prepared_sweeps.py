@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import sweeps
@@ -17,6 +18,13 @@ from core.sweeps import prepared as module
 from pages.ui.sweep_open import picked
 from tests.conftest import ROOT, last_json
 from tests.test_cli import ask
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """What pages keep is of the home of the test before."""
+    st.cache_resource.clear()
+
 
 KNOBS = {
     "eta": "eta", "K": "n_neighbors", "anchors": "n_anchors", "alpha": "alpha", "beta": "beta", "gamma": "gamma",
