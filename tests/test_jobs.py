@@ -27,6 +27,7 @@ from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
 from core.runs import (
+    SWEPT,
     Owner,
     Run,
     RunSpec,
@@ -110,6 +111,16 @@ def make_queue(store: RunStore) -> Iterator[Callable[..., JobQueue]]:
     for each in made:
         each.close()
     assert not own_workers(), "a closed queue leaves no process behind"
+
+
+def test_what_was_launched_alone_does_not_wait_for_a_sweep(store: RunStore, make_queue: Callable[..., JobQueue]) -> None:
+    queue = make_queue(cpu_jobs=1)
+    queue.pool.close()  # nothing starts: only the order is looked at
+
+    spec = RunSpec(method="t_deaf", data=DIGITS, params={"n_clusters": 4})
+    swept = [store.create(spec, tags=f"{SWEPT}a").id for _ in range(3)]
+    alone = [store.create(spec, tags=tag).id for tag in ("", "my sweep 2")]
+    assert [queue.position(run) for run in (*alone, *swept)] == [0, 1, 2, 3, 4]
 
 
 @pytest.fixture

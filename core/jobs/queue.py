@@ -30,7 +30,7 @@ SWEEP_SECONDS = 60.0
 
 
 class JobQueue:
-    """First-in first-out queue of runs.
+    """Queue of runs, first in, first out; one that was launched alone does not wait for the many of a sweep.
 
     Parameters
     ----------
@@ -176,7 +176,8 @@ class JobQueue:
             self.store.trash.sweep()
 
     def _waiting(self) -> list[Run]:
-        return self.store.runs(status=[Status.QUEUED], references=False)[::-1]
+        waiting = self.store.runs(status=[Status.QUEUED], references=False)[::-1]
+        return sorted(waiting, key=lambda run: run.swept)
 
     def _superseded(self) -> bool:
         """Whether this process has made a newer queue on the same store (its modules were reloaded, say)."""

@@ -21,7 +21,7 @@ from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, 
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
 from core.runs.reproduce import as_command, as_script
-from core.runs.spec import ACTIVE, LOOKS, OVER, HistoryRow, Run, RunSpec, Status
+from core.runs.spec import ACTIVE, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import available_cores, thread_variables, training_threads
 
@@ -33,6 +33,7 @@ __all__ = [
     "OVER",
     "SHOWN_POINTS",
     "STARTS",
+    "SWEPT",
     "HistoryRow",
     "Moment",
     "Owner",

@@ -31,6 +31,7 @@ OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
 RESUMABLE = (Status.LOST, Status.FAILED)
 REQUESTS = ("pause", "step", "stop")
 STOPPING = "stopping"
+SWEPT = "sweep "  # begins the tag of a run that a sweep has asked for
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 LOOKS = 20  # planned in each stage, if the time for looking allows it
 
@@ -98,6 +99,11 @@ class Run:
     def resumable(self) -> bool:
         """Whether it can be put back into the queue."""
         return self.status in RESUMABLE
+
+    @property
+    def swept(self) -> bool:
+        """Whether it is one of the many of a sweep."""
+        return self.tags.startswith(SWEPT)
 
     @property
     def owner(self) -> Owner | None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from core import datasets
 from core.common import InvalidInput, RunConflict
 from core.explore import same_settings
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status
+from core.runs import ACTIVE, SWEPT, Run, RunSpec, RunStore, Status
 from core.sweeps.cuts import can_be_cut, spec_of
 from core.sweeps.designs import key_of
 from core.sweeps.records import SweepRecord, SweepStore
@@ -66,7 +66,7 @@ def go_on(
         run = there.get(cell.run) if cell.run else None
         if run is None or run.status == Status.STOPPED:
             spec = spec_of(record.sweep, cell, cut=record.cut)
-            run = known.like(spec) or known.add(engine.submit(spec, tags=f"sweep {record.id}", references=False))
+            run = known.like(spec) or known.add(engine.submit(spec, tags=f"{SWEPT}{record.id}", references=False))
         if run.status == Status.LOST or (failed and run.status == Status.FAILED):
             _again(engine, run)
         cells.append(dataclasses.replace(cell, run=run.id))
