@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import explore
-from core.explore import Lesson
+from core import lessons
+from core.lessons import Lesson
 from pages.ui.lesson import shown, words
 from pages.ui.navigation import through_app
 from pages.ui.problems import told
@@ -13,12 +13,12 @@ from pages.ui.problems import told
 COLUMNS = 2
 
 
-def contents(lessons: list[Lesson]) -> None:
+def contents(known: list[Lesson]) -> None:
     """All lessons, each with its question."""
     st.title("Lessons")
     st.caption("Each takes a few minutes: predict first, then see. A link to a step can be handed out.")
-    for first in range(0, len(lessons), COLUMNS):
-        for column, lesson in zip(st.columns(COLUMNS), lessons[first : first + COLUMNS]):
+    for first in range(0, len(known), COLUMNS):
+        for column, lesson in zip(st.columns(COLUMNS), known[first : first + COLUMNS]):
             with column.container(border=True, height="stretch"):
                 st.markdown(f"**{lesson.title}**")
                 st.markdown(lesson.question)
@@ -60,9 +60,9 @@ def asked_step(lesson: Lesson) -> int:
 
 
 through_app()
-known = explore.lessons()
-chosen = known.get(st.query_params.get("lesson", ""))
+every = lessons.lessons()
+chosen = every.get(st.query_params.get("lesson", ""))
 if chosen is None:
-    contents(list(known.values()))
+    contents(list(every.values()))
 else:
     walk(chosen, asked_step(chosen))

@@ -9,8 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.common import InvalidInput, unpacked
-from core.explore import MOST_WORDS, LessonStep, lesson_on, lessons, preview, read_lesson
+from core.explore import preview
+from core.lessons import MOST_WORDS, Step, lesson_on, lessons, read_lesson
 from core.runs import RunStore, film_of_prepared
+from core.sweeps import levels, prepared_sweep
 from tests.conftest import ROOT
 
 STEPS = [(lesson.name, number) for lesson in lessons().values() for number in range(1, len(lesson.steps) + 1)]
@@ -23,17 +25,17 @@ text = "Few words."
 RIDGE = 'method = "ridge"\ndata = { name = "digits" }\n'
 
 
-def step_of(lesson: str, number: int) -> LessonStep:
+def step_of(lesson: str, number: int) -> Step:
     return lessons()[lesson].steps[number - 1]
 
 
-def scores(store: RunStore, step: LessonStep, value: object) -> dict[str, float]:
+def scores(store: RunStore, step: Step, value: object) -> dict[str, float]:
     _, facts = preview(store, spec=step.spec(value).to_dict())
     return {**facts["scores"], "in_classes": facts.get("in_classes")}
 
 
 def test_lessons_are_short_and_each_asks() -> None:
-    assert len(lessons()) >= 5
+    assert len(lessons()) >= 10
     for lesson in lessons().values():
         assert lesson.question.endswith("?") and 3 <= len(lesson.steps) <= 6
         assert any(step.predict for step in lesson.steps)
@@ -45,6 +47,10 @@ def test_lessons_are_short_and_each_asks() -> None:
 @pytest.mark.parametrize(("lesson", "number"), STEPS)
 def test_what_a_step_shows_is_there(lesson: str, number: int, store: RunStore) -> None:
     step = step_of(lesson, number)
+    if step.sweep is not None:
+        record, rows = prepared_sweep(step.sweep)
+        assert all(level.mean is not None for level in levels(rows, [record.sweep.axes[0].name], step.score))
+        return
     if step.film is None:
         frame, facts = preview(store, spec=step.spec().to_dict())
         told = {**facts["scores"], "in_classes": facts.get("in_classes")}
@@ -93,6 +99,42 @@ def test_what_the_lessons_say_is_so(store: RunStore) -> None:
     assert runs.prepared_run("udll-digits").spec().preset == "digits-cold"
 
 
+def test_what_the_lessons_say_of_sweeps_is_so() -> None:
+    def mean(sweep: str, value: object, score: str = "acc") -> float:
+        record, rows = prepared_sweep(sweep)
+        found = {level.at[0]: level.mean for level in levels(rows, [record.sweep.axes[0].name], score)}
+        return found[value] or 0.0
+
+    def best(sweep: str, score: str) -> object:
+        record, rows = prepared_sweep(sweep)
+        return max(levels(rows, [record.sweep.axes[0].name], score), key=lambda level: level.mean or 0.0).at[0]
+
+    assert min(mean("neighbours", 30), mean("neighbours", 60)) > 0.63
+    assert max(mean("neighbours", 2), mean("neighbours", 100)) < 0.4
+    assert mean("anchors", 20) > 0.63 and mean("anchors", 500) < 0.25
+    assert mean("eta", 0.0) == pytest.approx(0.65, abs=0.02) and mean("eta", 10.0) == pytest.approx(0.19, abs=0.02)
+    assert mean("beta", 0.001) == pytest.approx(0.32, abs=0.01) and mean("beta", 10.0) == pytest.approx(0.33, abs=0.01)
+    assert mean("beta", 0.1) > 0.88 and max(mean("alpha", 10.0), mean("alpha", 100.0)) < 0.45
+    told = {0.001: 0.69, 0.1: 0.88, 10.0: 0.73}
+    assert {value: round(mean("gamma", value), 2) for value in told} == told
+    code = {size: (200, 100, size) for size in (1, 3, 10, 30)}
+    assert [round(mean("code-size", code[size]), 2) for size in (1, 3)] == [0.26, 0.63] and mean("code-size", code[10]) > 0.72
+    assert [round(mean("noise", value), 2) for value in (0.0, 0.2, 0.4, 0.8)] == [0.74, 0.69, 0.61, 0.25]
+    assert best("neighbours", "silhouette") in (30, 60) and best("code-size", "silhouette") == code[1]
+    assert min(mean("dim", d, "block_diagonality") for d in (1, 2, 3, 4, 8)) > 0.98 and mean("dim", 1) < 0.4
+    assert best("beta", "block_diagonality") == best("beta", "acc") == 0.1
+
+
+def test_what_the_lessons_say_of_depth_is_so(store: RunStore) -> None:
+    planes, ridge, spectral = (step_of("deep-or-not", number) for number in (1, 2, 4))
+    assert scores(store, ridge, 10.0)["acc"] == pytest.approx(0.9, abs=0.01)
+    assert scores(store, ridge, 0.1)["acc"] == pytest.approx(0.62, abs=0.02)
+    assert scores(store, spectral, 10)["acc"] == pytest.approx(0.92, abs=0.01) and scores(store, spectral, 3)["acc"] < 0.5
+    assert scores(store, planes, 0.02)["acc"] > 0.99 and scores(store, planes, 0.05)["acc"] < 0.75
+    ends = {film: list(unpacked(film_of_prepared(film)[1]))[-1][0]["scores"]["acc"] for film in ("udll-digits", "dec-digits")}
+    assert ends["udll-digits"] == pytest.approx(0.89, abs=0.01) and ends["dec-digits"] == pytest.approx(0.69, abs=0.01)
+
+
 @pytest.mark.journey
 @pytest.mark.usefixtures("inline_queue")
 def test_all_steps_of_all_lessons_are_walked() -> None:
@@ -123,7 +165,9 @@ def test_knobs_know_their_lessons() -> None:
     for knob in ("threshold", "dim", "power", "n_neighbors", "strength", "angle", "noise", "outliers"):
         found = lesson_on(knob)
         assert found is not None and str(step_of(found[0].name, found[1]).knob.name).endswith(knob)  # type: ignore[union-attr]
-    assert lesson_on("alpha") is None
+    swept = {"alpha", "beta", "gamma", "eta", "n_anchors", "widths"}
+    assert all((found := lesson_on(knob)) and step_of(found[0].name, found[1]).sweep for knob in swept)
+    assert lesson_on("margin_weight") is None
 
 
 @pytest.mark.journey
@@ -151,7 +195,7 @@ def test_a_step_is_taken_along_to_train_and_a_film_to_explore(store: RunStore) -
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("", "shows either a film or a method"),
+        ("", "shows either a film, a sweep or a method"),
         ('film = "none"', "no prepared run named 'none'"),
         ('film = "subspaces"\nlook = { colors = "class" }', "no 'colors' to show"),
         ('film = "subspaces"\nsound = 1', "sound"),

@@ -4,8 +4,6 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
-from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lesson_on, lessons, read_lesson
-from core.explore.lessons import Step as LessonStep
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
@@ -35,15 +33,10 @@ __all__ = [
     "MAX_QUERIES",
     "MAX_SQUARE",
     "MOST_POINTS",
-    "MOST_WORDS",
     "NEIGHBORS_SHOWN",
     "REFERENCES",
-    "TOLD",
     "Answer",
-    "Lesson",
-    "LessonStep",
     "Paired",
-    "Predict",
     "Progress",
     "Question",
     "Watch",
@@ -55,8 +48,6 @@ __all__ = [
     "differences",
     "embedding",
     "joined",
-    "lesson_on",
-    "lessons",
     "matrix",
     "moved",
     "numbered_labels",
@@ -67,7 +58,6 @@ __all__ = [
     "preview",
     "random_rows",
     "read_answer",
-    "read_lesson",
     "recluster",
     "reference_runs",
     "retrieval",

@@ -61,6 +61,8 @@ def _order(value: Any) -> tuple[int, float, str]:
         return 2, 0.0, ""
     if isinstance(value, int | float):
         return 0, float(value), ""
+    if isinstance(value, tuple):  # sizes, by the numbers that they are
+        return 1, 0.0, "-".join(f"{size:09d}" for size in value)
     return 1, 0.0, str(value)
 
 

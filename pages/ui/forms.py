@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.common import Param
-from core.explore import lesson_on
+from core.lessons import lesson_on
 from core.sweeps import prepared_on
 from pages.ui.symbols import plain_symbol
 from pages.ui.text import plain

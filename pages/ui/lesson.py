@@ -8,14 +8,17 @@ import streamlit as st
 
 from core import methods, runs
 from core.common import read_only
-from core.explore import TOLD, Answer, LessonStep, Predict
+from core.explore import Answer
+from core.lessons import TOLD, Predict, Step
 from core.runs import RunSpec, film_of_prepared
+from core.sweeps import prepared_sweep
 from pages.ui.lab import Film, lab
 from pages.ui.preview import film_of_answer, follow
 from pages.ui.state import choose_data, choose_run, load_data, queue, store
+from pages.ui.sweep_pictures import one_curve
 
 
-def words(step: LessonStep, key: str) -> bool:
+def words(step: Step, key: str) -> bool:
     """The text and the question; whether it has been answered, or there is none."""
     st.markdown(step.text)
     return step.predict is None or _asked(step.predict, key)
@@ -39,17 +42,17 @@ def _asked(predict: Predict, key: str) -> bool:
     return True
 
 
-def shown(step: LessonStep, key: str, answered: bool) -> None:
+def shown(step: Step, key: str, answered: bool) -> None:
     """What there is to see, once the question is answered; a knob stands still until then."""
     if step.method is not None:
         _live(step, key, answered)
     elif answered:
-        _film(step, key)
+        _film(step, key) if step.film is not None else _sweep(step, key)
     else:
         st.info("Predict first, then the picture comes.", icon=":material/psychology:")
 
 
-def _film(step: LessonStep, key: str) -> None:
+def _film(step: Step, key: str) -> None:
     assert step.film is not None
     prepared = runs.prepared_run(step.film)
     spec = prepared.spec()
@@ -65,7 +68,19 @@ def _film(step: LessonStep, key: str) -> None:
         st.switch_page("pages/explore.py", query_params={"run": run})
 
 
-def _live(step: LessonStep, key: str, free: bool) -> None:
+def _sweep(step: Step, key: str) -> None:
+    """A score along the knob of a sweep that comes with the app."""
+    assert step.sweep is not None
+    record, rows = prepared_sweep(step.sweep)
+    with st.container(key=f"swept:{key}"):
+        one_curve(record, rows, step.score)
+    st.caption("Each point is a run, the line their mean over seeds, the band their deviation.")
+    st.page_link(
+        "pages/sweeps.py", label="Run it yourself", icon=":material/stacked_line_chart:", query_params={"sweep": record.id}
+    )  # fmt: skip
+
+
+def _live(step: Step, key: str, free: bool) -> None:
     knob, value = step.knob, None
     if knob is not None:
         value = st.select_slider(
@@ -79,7 +94,7 @@ def _live(step: LessonStep, key: str, free: bool) -> None:
         _take_along(spec)
 
 
-def _ask_ahead(step: LessonStep, key: str) -> None:
+def _ask_ahead(step: Step, key: str) -> None:
     """Let all values of the knob be worked out while the text is read, so that each is there when it is asked for."""
     if step.knob is None or st.session_state.get("lesson_ahead") == key:
         return
@@ -88,7 +103,7 @@ def _ask_ahead(step: LessonStep, key: str) -> None:
         queue().analyst.ask("preview", spec=step.spec(value).to_dict())
 
 
-def _picture(step: LessonStep, key: str, spec: RunSpec, answer: Answer) -> None:
+def _picture(step: Step, key: str, spec: RunSpec, answer: Answer) -> None:
     data = load_data(spec.data)
     scores: dict[str, Any] = {**answer.facts["scores"], "in_classes": answer.facts.get("in_classes")}
     told = [f"{TOLD[name]} **{scores[name]:.2f}**" for name in step.tells if scores.get(name) is not None]

@@ -58,6 +58,11 @@ def _seeds(rows: Sequence[Row], score: str) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True, alt="Mean and standard deviation over seeds")
 
 
+def one_curve(record: SweepRecord, rows: Sequence[Row], score: str) -> None:
+    """A score along the first axis of a sweep, and nothing else."""
+    _curve(record, rows, record.sweep.axes[0], score)
+
+
 def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> None:
     base = {a.name: sweeps.value_of(record.sweep.base, a.name) for a in record.sweep.axes}
     shown = sweeps.around(rows, axis.name, base) if record.sweep.design == "one" else rows

@@ -18,6 +18,11 @@
     knob = { name = "make.angle", label = "Angle", values = [5, 20, 60], start = 60 }
     tells = ["acc"]                           # which scores are told, of TOLD
 
+    [[steps]]
+    text = "..."
+    sweep = "eta"                             # a sweep that comes with the app: a score against a knob
+    score = "acc"
+
     [steps.predict]                           # asked before anything moves
     question = "..."
     options = ["...", "..."]
@@ -41,6 +46,7 @@ from core import methods, runs
 from core.common import InvalidInput
 from core.datasets import DataSpec
 from core.runs import RunSpec
+from core.sweeps import prepared_sweep, scored
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 MOST_WORDS = 120
@@ -76,10 +82,12 @@ class Knob:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Text, and what is beside it: a prepared film, or an instant method that follows a knob."""
+    """Text, and what is beside it: a prepared film, a prepared sweep, or an instant method that follows a knob."""
 
     text: str
     film: str | None = None
+    sweep: str | None = None
+    score: str = "acc"
     look: Mapping[str, str] = field(default_factory=dict)
     method: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +96,13 @@ class Step:
     knob: Knob | None = None
     tells: tuple[str, ...] = ("acc",)
     predict: Predict | None = None
+
+    @property
+    def turns(self) -> str | None:
+        """The hyperparameter, or knob of data, that can be turned here or is swept."""
+        if self.sweep is not None:
+            return prepared_sweep(self.sweep)[0].sweep.axes[0].name.rpartition(".")[2]
+        return None if self.knob is None else self.knob.name.rpartition(".")[2]
 
     def spec(self, value: Any = None) -> RunSpec:
         """What the method runs at a value of the knob."""
@@ -120,15 +135,15 @@ class Lesson:
 @cache
 def lessons() -> Mapping[str, Lesson]:
     """All lessons by name, in the order of their files."""
-    found = [read_lesson(file) for file in sorted(FOLDER.glob("*.toml"))]
+    files = sorted(FOLDER.glob("*.toml"), key=lambda file: (int("0" + file.stem.partition("-")[0]), file.stem))
+    found = [read_lesson(file) for file in files]
     return {lesson.name: lesson for lesson in found}
 
 
 def lesson_on(knob: str) -> tuple[Lesson, int] | None:
-    """The first step that lets a hyperparameter or a knob of data be turned, by its name; None if no lesson does."""
+    """The first step about a hyperparameter or a knob of data, by its name; None if there is none."""
     steps = ((lesson, number, step) for lesson in lessons().values() for number, step in enumerate(lesson.steps, 1))
-    turned = ((lesson, number) for lesson, number, step in steps if step.knob and step.knob.name.rpartition(".")[2] == knob)
-    return next(turned, None)
+    return next(((lesson, number) for lesson, number, step in steps if step.turns == knob), None)
 
 
 def read_lesson(file: Path) -> Lesson:
@@ -161,8 +176,8 @@ def _step(plain: Mapping[str, Any]) -> Step:
 def _check(step: Step) -> None:
     if len(step.text.split()) > MOST_WORDS:
         raise InvalidInput(f"a step has {len(step.text.split())} words; at most {MOST_WORDS} are allowed.")
-    if (step.film is None) == (step.method is None):
-        raise InvalidInput("a step shows either a film or a method.")
+    if [step.film, step.method, step.sweep].count(None) != 2:
+        raise InvalidInput("a step shows either a film, a sweep or a method.")
     unknown = [key for key in step.look if key not in LOOKS] + [name for name in step.tells if name not in TOLD]
     if unknown:
         raise InvalidInput(f"there is no {unknown[0]!r} to show. Known: {', '.join((*LOOKS, *TOLD))}.")
@@ -170,6 +185,10 @@ def _check(step: Step) -> None:
         raise InvalidInput(f"the right answer must be one of 1 to {len(step.predict.options)}. Got {step.predict.right}.")
     if step.film is not None:
         runs.prepared_run(step.film)
+        return
+    if step.sweep is not None:
+        if step.score not in scored(prepared_sweep(step.sweep)[1]):
+            raise InvalidInput(f"the sweep {step.sweep} has no score {step.score!r}.")
         return
     assert step.method is not None
     if methods.method_class(step.method).learns != "instant":
