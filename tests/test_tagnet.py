@@ -202,14 +202,6 @@ def test_new_samples_go_through_the_graph_too() -> None:
     assert not np.allclose(method.embed(new), without.embed(new))
 
 
-def test_the_paper_reports_another_number_for_each_loss() -> None:
-    cls = methods.method_class("tagnet")
-    for preset, expected in (("coil20", 0.8553), ("coil20-mml", 0.8991), ("coil20-nj", None)):
-        params = runs.make_spec("tagnet", DataSpec("coil20"), preset=preset).params
-        assert cls.reported("coil20", params) == expected
-    assert methods.method_class("dtagnet").reported("coil20", params | {"epochs": 1}) is None
-
-
 def test_training_leaves_the_dictionary_that_it_starts_from_alone() -> None:
     method: Any = small("tagnet", learning_rate=1e-2)
     steps = steps_of(method, digits())

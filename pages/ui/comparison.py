@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from core import methods, runs
 from core.common import InvalidInput, read_only
 from core.explore import by_all_but_seed, differences, moved, over_seeds, paired
+from core.papers import published
 from core.plots.lines import lines
 from core.plots.palette import colours
-from core.runs import ACTIVE, Run, Status
+from core.runs import ACTIVE, Run, RunSpec, Status
 from pages.ui.beside import runs_beside
 from pages.ui.forms import segments
 from pages.ui.headline import chosen_words
@@ -42,8 +43,15 @@ def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
                 row[title] = round(value, 3)
         row["Seconds"] = round(run.result["seconds"]["total"], 1)
         row["Constants chosen"] = chosen_words(run)
+        row["Printed ACC"] = printed_acc(run.spec)
         rows.append(row | {name.replace("_", " "): _shown(values[place]) for name, values in apart.items()})
     return pd.DataFrame(rows)
+
+
+def printed_acc(spec: RunSpec) -> str:
+    """ACC of this variant on these data whole in the papers, each with its paper and table; empty where none prints it."""
+    found = [(entry, acc) for entry in published(spec) for name, acc in entry.scores.items() if name.endswith("acc")]
+    return ", ".join(f"{acc:.3f} ({entry.table.source})" for entry, acc in found)
 
 
 def _shown(value: Any) -> str:

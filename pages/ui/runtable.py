@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.explore import by_all_but_seed, over_seeds
 from core.runs import Run
+from pages.ui.comparison import printed_acc
 from pages.ui.naming import told_apart
 
 SCORES = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "silhouette": "Silhouette"}
@@ -25,6 +26,7 @@ def row(run: Run, name: str) -> dict[str, Any]:
         "K": run.result.get("n_clusters"),
         "ACC": metrics.get("acc"),
         LAST_STEP: spread.get("acc", {}).get("std"),
+        "Printed ACC": printed_acc(run.spec),
         "NMI": metrics.get("nmi_geometric"),
         "Silhouette": metrics.get("silhouette"),
         "Seconds": run.result.get("seconds", {}).get("total"),

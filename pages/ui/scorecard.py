@@ -9,15 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from core import methods
-from core.datasets import Dataset, DataSpec
+from core.datasets import Dataset
 from core.evaluation import RANKS
 from core.explore import MAX_SQUARE, REFERENCES, Answer, reference_runs
+from core.papers import published
 from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
 from pages.ui.live import SCORES
 from pages.ui.state import store
-from pages.ui.text import short_lines
+from pages.ui.text import plain, short_lines
 
 WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
 REST = {"rest_acc": "ACC on the rest", "rest_nmi_geometric": "NMI on the rest"}
@@ -99,14 +100,8 @@ def notes(run: Run) -> None:
     if preset is not None and preset.note:
         changed = ", with changes" if run.spec.modified else ""
         st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}, chosen: {preset.chosen}): {preset.note}")
-    paper = cls.reported(run.spec.data.name, run.spec.params)
-    part = run.spec.data
-    tested = part.n_test is not None
-    if paper is not None and tested == cls.published_on_test and part.n_classes is None:
-        whole = part == DataSpec(part.name, scaling=part.scaling)
-        if whole or (tested and not part.noise):
-            what = "the held-out part of this data set" if tested else "this data set"
-            st.caption(f":material/article: The paper reports ACC {paper:.4f} on {what}, under its own protocol.")
+    for found in published(run.spec):
+        st.caption(f":material/article: {plain(found.words)}.", help=plain(" ".join([found.table.protocol, *found.notes])))
 
 
 def compare(run: Run) -> None:

@@ -120,7 +120,6 @@ class DSCDAN(SpectralEmbedding):
         "deviation": "Deviation of their noise",
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
-    published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
 
     coder = held(DualNetwork)
 

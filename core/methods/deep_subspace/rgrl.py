@@ -78,10 +78,6 @@ class RGRL(DeepSubspace):
         "self-expression": r"\tfrac{\beta}{2} \lVert Z - CZ \rVert_F^2",
         "raw self-expression": r"\tfrac{\gamma}{2} \lVert X - CX \rVert_F^2",
     }
-    published = {
-        "mnist_1000": 0.8140, "yaleb": 0.9753, "orl": 0.8700, "coil20": 0.9701, "coil40": 0.8396, "umist": 0.8104,
-        "mnist": 0.9127, "usps": 0.9170, "rcv1_10k": 0.6867,
-    }  # fmt: skip
 
     alpha: float = real(
         1e-4, symbol=r"\alpha", low=0, high=1e7, soft=(1e-5, 100), log=True, group=OBJECTIVE,

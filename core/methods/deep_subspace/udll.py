@@ -70,8 +70,6 @@ class UDLL(DeepSubspace):
         "locality": r"\gamma \sum_{ij} a_{ij} \lVert z_i - z_j \rVert^2",
     }
 
-    published = {"coil20": 0.9757, "coil100": 0.7086, "orl": 0.8775, "yaleb": 0.9770}
-
     alpha: float = real(
         500.0, symbol=r"\alpha", low=0, high=1e7, soft=(0.1, 1000), log=True, group=OBJECTIVE,
         help="Weight of the self-expression: how well codes must be combinations of other codes.",

@@ -48,7 +48,6 @@ class GNMF(Factorization):
         "reconstruction": r"\lVert X - ZH \rVert_F^2",
         "graph": r"\gamma\, \mathrm{Tr}(Z^\top L Z)",
     }
-    published = {"coil20": 0.7133, "mnist": 0.6109, "mnist2": 0.5370}
 
     nonnegative = held(NonNegative)
 

@@ -52,7 +52,6 @@ class LAE(LayeredAutoEncoder):
         r"\tfrac{1}{nk} \sum_i \sum_{j \in N(i)} \lVert h^l_i - h^l_j \rVert^2"
     )
     symbols = {**LayeredAutoEncoder.symbols, "laplacian": r"\lambda \textstyle\sum_l \lVert h^l_i - h^l_j \rVert^2"}
-    published = {"coil20": 0.7171, "mnist": 0.6522, "mnist2": 0.6063}
 
     lambda_: float = real(
         0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 100), log=True, group="Objective",

@@ -48,7 +48,6 @@ class ClusterCoding(Clusterer):
     renamed = {"entropy": "nu", "sureness": "confidence"}
     restored_from: ClassVar[tuple[str, ...]] = ("D",)
     shows_atoms: ClassVar[bool] = True  # whether the atoms are part of what is learnt, and not only behind its start
-    published_mml: ClassVar[Mapping[str, float]] = {}  # `published` speaks of EML
     symbols = {
         "reconstruction": r"\lVert X - A D \rVert_F / \sqrt{nm}",
         "clustering": r"\nu\, C(A, \omega)",
@@ -157,12 +156,6 @@ class ClusterCoding(Clusterer):
         return super().restore(samples, arrays, weights)
 
     # ---- what is known before the start ------------------------------------------------------------------------------
-
-    @classmethod
-    def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
-        if cls.training.of(params).epochs == 0:
-            return None
-        return (cls.published_mml if cls.clustering.of(params).loss == "mml" else cls.published).get(dataset)
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
