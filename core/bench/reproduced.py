@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -44,7 +45,7 @@ def keep(table: Table, slots: Sequence[Slot], command: str, folder: Path = FOLDE
         commands=tuple(dict.fromkeys((*(before.commands if before else ()), command))),
         origin="command",
         protocol=f"{table.title}. The paper: {table.protocol} Ours: whole runs, final epoch, one a seed.",
-        device=f"{platform.machine()} {platform.system()}, a device a row",
+        device=f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores; each row names its device",
         seeds=max((row.seeds for row in rows.values()), key=len),
         chosen=made[0].chosen,
         notes=(_versions(), *dict.fromkeys(note.note for note in table.notes)),

@@ -204,7 +204,7 @@ def _line(cell: Cell) -> str:
     slot, ours = cell.slot, cell.slot.ours
     told = f"{slot.column.label:16s} {slot.row.label:18s} {cell.metric:9s} paper {cell.paper:.4f}   ours "
     if cell.mean is None or ours is None:
-        return f"{told}{'–':16s} {cell.why}"
+        return f"{told}{'–':16s} {cell.why.split(': ')[0]}"
     spread = f" ± {cell.std:.4f}" if cell.std is not None else ""
     seeds = f"{len(ours.seeds)} seed{'s' if len(ours.seeds) > 1 else ''}"
     return (
