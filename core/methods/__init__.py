@@ -8,7 +8,7 @@ import os
 
 from core.methods.contract import CAPABILITIES, Clusterer, Cost, repeated
 from core.methods.presets import Preset
-from core.methods.registry import build, current, method_class, preset_for, register, registered
+from core.methods.registry import build, completed, current, current_preset, method_class, preset_for, register, registered
 
 __all__ = [
     "CAPABILITIES",
@@ -16,7 +16,9 @@ __all__ = [
     "Cost",
     "Preset",
     "build",
+    "completed",
     "current",
+    "current_preset",
     "method_class",
     "preset_for",
     "register",

@@ -81,6 +81,37 @@ def current(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {new: params[old] for old, new in names.items() if new is not None}
 
 
+def completed(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """`current`, and what is newer than a stored run at its default, which is what the method did before."""
+    method = registered().get(name)
+    defaults = {key: param.default for key, param in method.declared().items() if key != "random_state"} if method else {}
+    return defaults | current(name, params)
+
+
+def current_preset(name: str, preset: str, params: Mapping[str, Any]) -> tuple[str, bool]:
+    """What the preset of a stored run is called today, and whether the values of the run are others than its own.
+
+    A name may have been given to other values since: of the presets that have or had it (`Preset.once`) it is the one that
+    the run differs least from.
+    """
+    method = registered().get(name)
+    known = {key: found for key, found in (method.presets if method else {}).items() if preset in (key, *found.once)}
+    if not known:
+        return preset, False
+
+    values = completed(name, params)
+
+    def apart(found: Preset) -> int:
+        return sum(_plain(values[key]) != _plain(value) for key, value in found.params.items() if key != "n_clusters")
+
+    nearest = min(known, key=lambda key: (apart(known[key]), key != preset))
+    return nearest, apart(known[nearest]) > 0
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def build(name: str, **params: Any) -> Clusterer:
     """An instance of a method with the given hyperparameters, all checked.
 

@@ -209,12 +209,12 @@ def workbench_view(run: Run, data: Dataset) -> None:
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = methods.method_class(run.spec.method).declared()
-    params = {**run.spec.params, "n_clusters": run.result["n_clusters"]}
+    params = {**methods.completed(run.spec.method, run.spec.params), "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
-        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
+        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows", "assign_labels"):
             constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
