@@ -145,7 +145,9 @@ def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest
     spec = runs.make_spec("kmeans", data, overrides={"n_clusters": 2})
     run = JobQueue(store, immediate=True).submit(spec).id
     app = visit("explore", run=run, view="Embedding", e_source="raw", e_colour="label:[x](y)<b>")
-    assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI" in unescaped(app)
+    assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI (geometric)" in unescaped(
+        app
+    )
     assert [trace["name"] for trace in plots(app)[-1]["data"]] == ["**b**", "&lt;i&gt;a&lt;/i&gt;"]
     odd = numbers_of(plots(app)[-1]["data"][1]["customdata"])
     assert sorted(odd.tolist()) == list(range(1, 48, 2))

@@ -15,6 +15,8 @@ from core.papers import cells, desk, table, tables
 from core.runs import RunStore, Status
 from pages.ui import paper_table
 from pages.ui.comparison import printed_acc
+from pages.ui.definitions import nmi_of, shared_nmi, with_labels
+from pages.ui.live import scores_of
 from pages.ui.paper_table import MARKS, frame, worded
 from tests.test_pages import healthy, texts, visit  # noqa: F401
 from tests.test_papers import small_table
@@ -84,3 +86,22 @@ def test_every_table_opens(visit: Callable[..., AppTest]) -> None:  # noqa: F811
 def test_a_table_of_runs_names_paper_and_table_of_a_printed_number() -> None:
     assert printed_acc(runs.make_spec("dec", DataSpec("coil20"))) == "0.722 (RGRL, Table 4), 0.790 (UDLL, Table 3)"
     assert printed_acc(runs.make_spec("dec", DataSpec("coil20", n_samples=600))) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("kmeans", "NMI"), ("grdnn", "NMI (max)"), ("dscdan", "NMI (max)"), ("tagnet", "NMI (max)")]
+)
+def test_the_nmi_that_is_shown_is_that_of_the_paper_and_named(method: str, kind: str) -> None:
+    score, title, meaning = nmi_of(method)
+    assert title == kind and ("larger" in meaning) == (score == "nmi_max")
+    assert list(scores_of(method))[1] == score and scores_of(method)[score][0] == kind
+
+
+def test_runs_side_by_side_have_one_nmi(store: RunStore) -> None:
+    made = {
+        m: store.create(runs.make_spec(m, DataSpec("digits"), preset="defaults")) for m in ("kmeans", "udll", "dscdan", "grdnn")
+    }
+    assert shared_nmi([made["kmeans"], made["udll"]]) == ("nmi_geometric", "NMI")
+    assert shared_nmi([made["dscdan"], made["grdnn"]]) == ("nmi_max", "NMI (max)")
+    assert shared_nmi(list(made.values())) == ("nmi_geometric", "NMI (geometric)")
+    assert list(with_labels([made["grdnn"]])) == ["acc", "nmi_max", "ari"]

@@ -18,6 +18,7 @@ from core.plots.lines import lines
 from core.plots.palette import colours
 from core.runs import ACTIVE, Run, RunSpec, Status
 from pages.ui.beside import runs_beside
+from pages.ui.definitions import with_labels
 from pages.ui.forms import segments
 from pages.ui.headline import chosen_words
 from pages.ui.naming import told_apart
@@ -27,17 +28,16 @@ from pages.ui.text import plain
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
 WAIT_SECONDS = 2
-WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 WITHOUT = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
 
 
 def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
     """A row for each run: its scores and the settings in which these runs differ; equal settings are left out."""
-    apart = differences([run.spec for run in shown])
+    apart, scores = differences([run.spec for run in shown]), with_labels(shown) | WITHOUT
     rows = []
     for place, run in enumerate(shown):
         row: dict[str, Any] = {"Run": names[run.id]}
-        for name, title in (WITH_LABELS | WITHOUT).items():
+        for name, title in scores.items():
             value = run.result["metrics"].get(name)
             if value is not None:
                 row[title] = round(value, 3)
@@ -64,7 +64,7 @@ def course(shown: Sequence[Run], names: Mapping[str, str]) -> None:
     """One score of all runs over their course."""
     history = {run.id: store().history(run.id) for run in shown}
     scored = {name for rows in history.values() for row in rows for name in row.scalars}
-    offered = {name: title for name, title in (WITH_LABELS | WITHOUT).items() if name in scored}
+    offered = {name: title for name, title in (with_labels(shown) | WITHOUT).items() if name in scored}
     if not offered:
         st.caption("None of these runs was scored while it trained.")
         return
@@ -105,7 +105,7 @@ def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
             "Runs like": names[group[0].id],
             "training seeds": len({r.spec.seed for r in group}),
         }
-        for score, title in WITH_LABELS.items():
+        for score, title in with_labels(shown).items():
             found = over_seeds(group, score)
             if found:
                 row[title] = f"{found['mean']:.3f}" + (f" ± {found['std']:.3f}" if found["n"] > 1 else " (one seed)")
