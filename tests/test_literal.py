@@ -19,7 +19,9 @@ from core.graphs.tensors import sparse_tensor
 from core.losses import flat
 from core.methods import current_preset
 from core.methods.deep_subspace.problem import Problem
-from core.nets import MLPAutoEncoder
+from core.methods.sparse_coding.learnt_dictionary import Prepared
+from core.methods.sparse_coding.problem import Problem as SparseProblem
+from core.nets import Clusters, MLPAutoEncoder
 from tests.test_objectives import random
 
 N, M, D = 14, 9, 4
@@ -186,3 +188,30 @@ def test_a_stored_run_has_the_preset_that_it_was_made_with_under_its_name_of_tod
     assert current_preset("udll", "coil20-paper", old) == ("coil20-paper", True), "its values are others today"
     assert current_preset("rgrl", "defaults", {}) == ("defaults", False)
     assert current_preset("gone", "orl", {}) == ("orl", False)
+
+
+def test_the_literal_preset_of_tagnet_has_a_dense_gaussian_graph_and_its_laplacian_as_it_is() -> None:
+    """A = h(X W' + Z2 S' - alpha/N L Z2), L = Deg - P, P_ij = exp(-||x_i - x_j||^2 / delta^2) of all pairs; entropy alone."""
+    params = methods.method_class("tagnet").presets["coil20-paper"].params
+    assert (params["alpha"], params["bound"], params["balance"], params["agreement"]) == (5.0, "paper", 0.0, 0.0)
+    n, p = 26, 12
+    method: Any = methods.build("tagnet", **{**params, "n_atoms": p, "n_clusters": 3})
+    X = torch.nn.functional.normalize(random(n, M, seed=1))
+    atoms = torch.nn.functional.normalize(random(p, M, seed=2))
+    rows = X.float().numpy()
+    problem = SparseProblem(method, Prepared(rows, rows[0] * 0, rows[:, 0] * 0 + 1), atoms.float().numpy())
+    problem.clusters = torch.nn.ModuleList([Clusters(random(p, 3, seed=3).float())])
+    losses = problem.terms(None).losses
+    assert set(losses) == {"clustering"}
+    P = torch.exp(-torch.cdist(X, X).square() / params["delta"] ** 2) - torch.eye(n)
+    L = torch.diag(P.sum(1)) - P
+    N = float(torch.linalg.eigvalsh(atoms @ atoms.T).max())
+    net: Any = problem.net
+    assert float(net.stretch) == pytest.approx(N, rel=0.05), "the paper's N leaves the graph out"
+    N, lam = float(net.stretch), method.lam
+    Z = torch.zeros(n, p, dtype=torch.float64)
+    for stage in range(3):
+        U = X @ atoms.T / N + (Z @ (torch.eye(p) - atoms @ atoms.T / N) - 5.0 / N * L @ Z if stage else 0)
+        Z = U.sign() * (U.abs() - lam / N).clamp_min(0)
+    q = (-(Z / float(net.unit)) @ problem.omegas[0].double()).softmax(1)
+    torch.testing.assert_close(losses["clustering"].double(), -(q * q.log()).sum(1).mean(), rtol=1e-4, atol=1e-5)

@@ -146,7 +146,8 @@ def test_one_cluster_for_all_is_a_worthless_optimum_and_the_gauge_shows_it() -> 
 
 def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_keeps_them() -> None:
     data = datasets.load("digits", per_class=12)
-    literal = methods.method_class("tagnet").presets["coil20-paper"].params
+    graph = {"weights": "heat", "laplacian": "normalized", "n_neighbors": 5}  # the printed one drowns the loss
+    literal = {**methods.method_class("tagnet").presets["coil20-paper"].params, **graph}
     found, effective = {}, {}
     balanced = {"balance": 3.0, "optimizer": "adam", "learning_rate": 1e-3}
     for name, changes in (("literal", {"learning_rate": 1.0}), ("balanced", balanced)):
@@ -210,7 +211,19 @@ def test_training_leaves_the_dictionary_that_it_starts_from_alone() -> None:
     assert not np.allclose(method.problem_.net.W.detach(), learnt)
 
 
-@pytest.mark.parametrize("layer_clusters", [(4, 4, 4), (400, 4)])
+def test_a_layer_may_go_without_clusters_of_its_own() -> None:
+    """The row "expression only" of the paper's Table 2: a loss at Z2 and none at Z1."""
+    method: Any = small("dtagnet", layer_clusters=(0, 6), layer_weight=0.5)
+    steps = steps_of(method, digits())
+    assert [tuple(omega.shape) for omega in method.problem_.omegas] == [(24, 6), (24, 10)]
+    arrays = to_host(steps[-1].arrays)
+    assert "P1" not in arrays and arrays["P2"].shape == (120, 6) and set(method.side_labels(arrays)) == {"Z2"}
+    losses, codes = method.problem_.terms(None).losses, method.problem_.codes()
+    own = [entropy_loss(assignment(codes[t], o, "eml")).item() for t, o in zip((1, 2), method.problem_.omegas, strict=True)]
+    assert losses["clustering"].item() == pytest.approx(0.5 * own[0] + own[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("layer_clusters", [(4, 4, 4), (400, 4), (1, 4)])
 def test_inner_clusters_that_do_not_fit_are_refused(layer_clusters: tuple[int, ...]) -> None:
     with pytest.raises(ParameterError, match=r"'layer_clusters'.*at most 2 .*less than .* 120.*Got"):
         small("dtagnet", layer_clusters=layer_clusters).fit(digits())
