@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core import methods
+from core.bench import load_results, results_files
 from core.graphs import laplacian, symmetrized_graph
 from core.graphs.batches import NeighborGraph
 from core.graphs.tensors import sparse_tensor
@@ -215,3 +216,46 @@ def test_the_literal_preset_of_tagnet_has_a_dense_gaussian_graph_and_its_laplaci
         Z = U.sign() * (U.abs() - lam / N).clamp_min(0)
     q = (-(Z / float(net.unit)) @ problem.omegas[0].double()).softmax(1)
     torch.testing.assert_close(losses["clustering"].double(), -(q * q.log()).sum(1).mean(), rtol=1e-4, atol=1e-5)
+
+
+# ---- what is ours is said ------------------------------------------------------------------------------------------------
+
+
+def told(name: str, preset: str, **changes: Any) -> tuple[str, str]:
+    """The objective of a preset and what of it is ours."""
+    cls = methods.method_class(name)
+    params = {key: param.default for key, param in cls.declared().items()} | dict(cls.presets[preset].params) | changes
+    return cls.minimised(params), " ".join(cls.departures(params))
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [*(f for f in LITERAL if methods.method_class(f[0]).presets[f[1]].source == "paper"), ("tagnet", "coil20-paper")],
+)
+def test_nothing_of_a_paper_preset_is_ours(name: str, preset: str) -> None:
+    objective, ours = told(name, preset)
+    assert ours == "" and "ours" not in objective
+
+
+def test_what_a_preset_adds_is_marked_and_said_with_what_it_carries() -> None:
+    objective, ours = told("dscdan", "mnist_test")
+    assert r"_{\text{ours}}" in objective and objective.endswith(r"Y^\top Y = I") and "balance" in ours and ".914" in ours
+    objective, ours = told("tagnet", "coil20")
+    assert (
+        r"\nu\, C(A" in objective and r"_{\text{ours}},\quad A =" in objective and "counts 0.1 times" in ours and ".840" in ours
+    )
+    objective, ours = told("rgrl", "orl-fast")
+    assert "alpha is 10" in ours and "ridge solution" in ours and "held fixed" in ours and r"\lVert C \rVert_F^2" in objective
+    assert r"\mathrm{Tr}" not in told("rgrl", "orl-fast", relation="none")[0]
+    assert r"\lVert C \rVert_1" in told("rgrl", "coil20-l1")[0]
+    objective, ours = told("udll", "coil20")
+    assert r"\mathrm{diag}(C)" in objective and "program" in ours and r"\lVert C \rVert_F^2" in told("udll", "orl-cold")[0]
+    assert r"\omega" not in told("dscdan", "mnist_test", spectral_stage=False)[0]
+
+
+def test_what_the_terms_of_tagnet_carry_is_what_was_measured() -> None:
+    rows = load_results(results_files()["tagnet-terms"]).rows
+    for data, place in (("mnist_test", "MNIST-test"), ("coil20", "COIL-20")):
+        found = {row.of["loss"]: row.scores["acc"].mean for row in rows if row.of["data"] == data}
+        wanted = [found[key] for key in ("all three terms", "without agreement", "without balance", "without the entropy")]
+        assert f"{place} " + " / ".join(f"{value:.3f}".removeprefix("0") for value in wanted) in told("tagnet", "coil20")[1]

@@ -58,6 +58,15 @@ def repeated(labeller: Labeller, seed: int, count: int) -> list[Labels]:
     return [labeller(seed + s) for s in range(count)]
 
 
+def with_ours(objective: str, terms: Sequence[str]) -> str:
+    """An objective in LaTeX with terms of our own, which a brace marks; a constraint behind it stays at its end."""
+    if not terms:
+        return objective
+    body, comma, constraint = objective.partition(r",\quad")
+    signed = " ".join(term if term.startswith("-") else f"+ {term}" for term in terms)
+    return rf"{body} \underbrace{{{signed}}}_{{\text{{ours}}}}{comma}{constraint}"
+
+
 @dataclass(kw_only=True)
 class Clusterer:
     """Base of every method; a subclass is decorated with ``core.methods.register``.
@@ -155,6 +164,16 @@ class Clusterer:
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
         """What a user must know about how n samples are learnt from, in a sentence; None if all are, in full."""
         return None
+
+    @classmethod
+    def minimised(cls, params: Mapping[str, Any]) -> str:
+        """The objective that these settings minimise, in LaTeX; what is ours stands over a brace that says so."""
+        return cls.objective
+
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        """What of these settings is ours and not the paper's, in sentences, and what it carries where that was measured."""
+        return []
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Train on vectors (n, m) or images (n, h, w[, c]), yielding every step; at the end ``labels_`` is set."""
