@@ -262,6 +262,14 @@ def test_what_is_missing_is_run_once_and_then_taken_from_the_store() -> None:
     assert len(more) == 1 and [spec.seed for spec in more[0].missing] == [2] and seconds_for(store, more)[0] > 0
 
 
+def test_a_preset_that_a_method_does_not_have_is_said() -> None:
+    slots = desk(RunStore(), table("rgrl/table4"), column="ORL", preset="paper")
+    found = {slot.row.label: slot.absent for slot in slots if slot.row.ways}
+    if all("is not here" in reason for reason in found.values()):
+        pytest.skip("the faces are not here")
+    assert found["SSC"] == "ssc has no preset paper for orl" and found["RGRL-L2"] == ""
+
+
 def test_a_part_of_the_data_is_never_called_reproduced() -> None:
     store, printed_table = RunStore(), small_table(ACC=1.0)
     ask(store, desk(store, printed_table, seeds=1, quick=True), Direct(store))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def test_a_cell_that_is_done_again_takes_the_place_of_the_old_one_and_others_sta
     found = {tuple(row.of.values()): (row.scores["acc"].mean, row.scores["acc"].paper) for row in results.rows}
     assert found == {("KM", "D"): (0.6, 0.7), ("KM", "D", "1,797 samples"): (0.9, None)}, "a part is not held against the paper"
     assert results.commands == ("one", "two")
+    keep(printed, [replace(reached(slot, 0.2), preset="code")], "three", tmp_path)
+    assert [row.of.get("preset") for row in load_results(file_of(printed, tmp_path)).rows].count("code") == 1
     (again,) = with_kept([slot], tmp_path)
     assert again.ours is not None and again.ours.scores["acc"] == (0.6, None) and again.ours.whole
 

@@ -14,6 +14,7 @@ from core.papers import Ours, Slot, Table
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn")
 DIGITS = 5
+OTHERWISE = {"part", "preset"}  # what sets a row apart from the whole data under the automatic preset
 
 
 def file_of(table: Table, folder: Path = FOLDER) -> Path:
@@ -73,7 +74,9 @@ def _row(slot: Slot, ours: Ours) -> Row:
         for name, value in paper.items()
         if name in ours.scores
     }
-    of = {"row": slot.row.label, "data": slot.column.label} | ({} if ours.whole else {"part": f"{ours.n_samples:,} samples"})
+    of = {"row": slot.row.label, "data": slot.column.label}
+    of |= {} if slot.preset == "auto" else {"preset": slot.preset}
+    of |= {} if ours.whole else {"part": f"{ours.n_samples:,} samples"}
     facts: dict[str, str | float] = {
         "preset": ours.preset,
         "device": ours.device,
@@ -89,7 +92,7 @@ def _rounded(std: float | None) -> float | None:
 
 def _read(results: Results | None) -> Iterator[tuple[tuple[str, str], Ours]]:
     for row in results.rows if results else ():
-        if "part" not in row.of:
+        if not row.of.keys() & OTHERWISE:
             scores = {name: (score.mean, score.std) for name, score in row.scores.items() if score.mean is not None}
             yield (
                 (str(row.of["row"]), str(row.of["data"])),
@@ -102,16 +105,17 @@ def _read(results: Results | None) -> Iterator[tuple[tuple[str, str], Ours]]:
 
 
 def _place(of: Mapping[str, str | float]) -> tuple[str, ...]:
-    return tuple(str(of.get(name, "")) for name in ("row", "data", "part"))
+    return tuple(str(of.get(name, "")) for name in ("row", "data", "preset", "part"))
 
 
-def _order(table: Table, row: Row) -> tuple[int, int, str]:
+def _order(table: Table, row: Row) -> tuple[int, int, str, str]:
     """As the table is printed; what it no longer has comes last."""
     rows, columns = [r.label for r in table.rows], [c.label for c in table.columns]
-    label, column, part = _place(row.of)
+    label, column, preset, part = _place(row.of)
     return (
         rows.index(label) if label in rows else len(rows),
         columns.index(column) if column in columns else len(columns),
+        preset,
         part,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core import datasets, methods
+from core.common import UnknownName
 from core.datasets import DataSpec
 from core.papers.recipes import part_of, spec_for
 from core.papers.tables import Column, Row, Table
@@ -46,6 +47,7 @@ class Slot:
     row: Row
     column: Column
     specs: tuple[RunSpec, ...] = ()
+    preset: str = "auto"  # what was asked for
     absent: str = ""
     ours: Ours | None = None
     under_way: int = 0
@@ -98,10 +100,13 @@ def desk(
     known: dict[str, KnownRuns] = {}
 
     def found(row: Row, column: Column) -> Slot:
-        empty = Slot(table=table, row=row, column=column, absent=absence(row, column))
+        empty = Slot(table=table, row=row, column=column, preset=preset, absent=absence(row, column))
         if empty.absent:
             return empty
-        specs = tuple(spec_for(row, column, seed=seed, preset=preset, quick=quick) for seed in range(seeds))
+        try:
+            specs = tuple(spec_for(row, column, seed=seed, preset=preset, quick=quick) for seed in range(seeds))
+        except UnknownName:
+            return replace(empty, absent=f"{row.ways[0].method} has no preset {preset} for {part_of(column).name}")
         method = specs[0].method
         if method not in known:
             known[method] = KnownRuns(store, method, load)

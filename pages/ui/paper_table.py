@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.bench.reproduced import kept, with_kept
 from core.papers import STATES, Cell, Table, cells, desk, tables
+from pages.ui.definitions import NMI
 from pages.ui.forms import segments
 from pages.ui.paper_cell import chosen_cell
 from pages.ui.state import store
@@ -45,7 +46,8 @@ def _whole(found: Table, active: bool) -> None:
     slots = with_kept(desk(store(), found))
     if active and not any(slot.under_way for slot in slots):
         st.rerun()
-    metric = segments("Metric", {name: name for name in found.metrics}, key=f"paper_metric:{found.key}")
+    titles = {name: NMI[found.nmi] if name == "NMI" else name for name in found.metrics}
+    metric = segments("Metric", titles, key=f"paper_metric:{found.key}")
     shown = [cell for cell in cells(slots) if cell.metric.split("@")[0] == metric]
     st.markdown(standing(shown))
     picked = _picked(found, shown)
