@@ -253,6 +253,14 @@ def test_what_a_preset_adds_is_marked_and_said_with_what_it_carries() -> None:
     assert r"\omega" not in told("dscdan", "mnist_test", spectral_stage=False)[0]
 
 
+def test_the_weights_of_our_presets_stand_beside_the_papers() -> None:
+    assert methods.against_paper("udll", "orl") == {"beta": (90.0, 1.0), "gamma": (4.0, 8.0)}
+    found = methods.against_paper("rgrl", "orl-fast")
+    assert found["alpha"] == (10.0, 1e-4) and found["through_graph"] == (False, True) and "epochs" not in found
+    for preset in ("orl-paper", "usps", "defaults"):
+        assert methods.against_paper("rgrl", preset) == {}, "the paper's own, and where it has none"
+
+
 def test_what_the_terms_of_tagnet_carry_is_what_was_measured() -> None:
     rows = load_results(results_files()["tagnet-terms"]).rows
     for data, place in (("mnist_test", "MNIST-test"), ("coil20", "COIL-20")):

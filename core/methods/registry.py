@@ -155,6 +155,21 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
     return str(preset), presets[str(preset)]
 
 
+def against_paper(name: str, preset: str) -> dict[str, tuple[Any, Any]]:
+    """Weights of the objective in which a preset differs from the paper's own for the same data: its value, and the paper's.
+
+    Empty for the paper's own, and where the method has none for these data.
+    """
+    cls = method_class(name)
+    own = cls.presets.get(preset)
+    papers = [found for found in cls.presets.values() if own and found.source == "paper" and found.dataset == own.dataset]
+    if own is None or own.source == "paper" or not papers:
+        return {}
+    ours, theirs = completed(name, own.params), completed(name, papers[0].params)
+    weights = [key for key, param in cls.declared().items() if param.group == "Objective"]
+    return {key: (ours[key], theirs[key]) for key in weights if _plain(ours[key]) != _plain(theirs[key])}
+
+
 def _fitting(presets: Mapping[str, Preset], dataset: str) -> str:
     """The name of the preset that is taken for a data set where none was named."""
     own = [name for name, preset in presets.items() if preset.dataset == dataset]

@@ -112,6 +112,10 @@ def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tu
         st.caption(f"{foreign}Source: {about.source}, chosen: {about.chosen}. {about.note}")
     values = dict(presets[preset].params) if preset in presets else {}
     _minimised(cls, values)
+    apart = methods.against_paper(cls.name, preset)
+    if apart:
+        told = ", ".join(f"{plain(name)} {plain(ours)} ({plain(theirs)})" for name, (ours, theirs) in apart.items())
+        st.caption(f":material/compare_arrows: Objective, in brackets the paper's preset for these data: {told}.")
     if draft and preset == start:  # another preset means its own values, not those of the duplicated run
         values |= draft["params"]
     return preset, values
