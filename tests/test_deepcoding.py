@@ -97,7 +97,7 @@ def test_the_graph_of_a_layer_may_be_of_what_it_reads() -> None:
     def penalty_at(depth: int, inputs: torch.Tensor, seed: int) -> float:
         split.noise.manual_seed(seed)
         hidden = Hidden([layer], rows, lambda others: [replace(layer, h=layer.h[others])], (depth, lambda r: inputs[r]))
-        return float(method.phi(X, split).penalty(hidden)["laplacian"])
+        return method.phi(X, split).penalty(hidden)["laplacian"].item()
 
     def expected(inputs: np.ndarray) -> float:
         near = method.near(inputs, split)

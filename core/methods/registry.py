@@ -74,16 +74,21 @@ def method_class(name: str) -> type[Clusterer]:
     return _METHODS[name]
 
 
+def _found(name: str) -> type[Clusterer] | None:
+    """A method if there is one; looking through the folders is slow where records are many."""
+    return _METHODS.get(name) or registered().get(name)
+
+
 def current(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Hyperparameters of a stored run under the names of today (`Clusterer.renamed`); of an unknown method as they are."""
-    method = registered().get(name)
+    method = _found(name)
     names = {key: key if method is None else method.renamed.get(key, key) for key in params}
     return {new: params[old] for old, new in names.items() if new is not None}
 
 
 def completed(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """`current`, and what is newer than a stored run at its default, which is what the method did before."""
-    method = registered().get(name)
+    method = _found(name)
     defaults = {key: param.default for key, param in method.declared().items() if key != "random_state"} if method else {}
     return defaults | current(name, params)
 
@@ -94,12 +99,13 @@ def current_preset(name: str, preset: str, params: Mapping[str, Any]) -> tuple[s
     A name may have been given to other values since: of the presets that have or had it (`Preset.once`) it is the one that
     the run differs least from.
     """
-    method = registered().get(name)
+    method = _found(name)
     known = {key: found for key, found in (method.presets if method else {}).items() if preset in (key, *found.once)}
     if not known:
         return preset, False
 
-    values = completed(name, params)
+    newer = any(key not in params for found in known.values() for key in found.params)
+    values = completed(name, params) if newer else params  # which takes longer, and many records are read at once
 
     def apart(found: Preset) -> int:
         return sum(_plain(values[key]) != _plain(value) for key, value in found.params.items() if key != "n_clusters")
