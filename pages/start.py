@@ -17,16 +17,16 @@ COLUMNS = 3
 
 def doors() -> None:
     """Three ways in."""
-    show, bring, train = st.columns(3)
+    show, bring, redo = st.columns(3)
     with show.container(border=True, height="stretch"):
         st.page_link("pages/lessons.py", label="**Show me**", icon=":material/school:")
         st.caption("Short lessons: predict, then see.")
     with bring.container(border=True, height="stretch"):
         st.page_link("pages/data.py", label="**My data**", icon=":material/database:")
         st.caption("Bring a file, or make data with a known truth.")
-    with train.container(border=True, height="stretch"):
-        st.page_link("pages/train.py", label="**Train**", icon=":material/play_circle:")
-        st.caption("Launch a first run; it takes seconds.")
+    with redo.container(border=True, height="stretch"):
+        st.page_link("pages/papers.py", label="**Redo a paper**", icon=":material/article:")
+        st.caption("A printed table, ours beside it, and what is missing at a click.")
 
 
 def picture(shown: Prepared) -> None:

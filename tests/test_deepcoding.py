@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
     method: Any = methods.build("lae", n_clusters=10, n_neighbors=3, lambda_=0.7, validation=0)
     split = method.split(len(X))
     nearest = np.argsort(cdist(X, X) + np.diag(np.full(len(X), np.inf)), axis=1)[:, :3]
-    found = method.neighbors(X, split).tolist()
+    found = method.near(X, split).rows.tolist()
     assert all(set(ours) == set(theirs) for ours, theirs in zip(found, nearest.tolist(), strict=True))
     encoder, rows = Path([64, 12, 6], "relu", generator=generator(2)), torch.arange(0, len(X), 2)
     h = torch.relu(encoder.layers[0](torch.from_numpy(X)))
@@ -80,6 +81,48 @@ def test_the_laplacian_term_is_the_mean_distance_to_the_neighbours() -> None:
     for _ in range(400):
         drawn.append(penalty(hidden)["laplacian"].item())
     assert np.mean(drawn) == pytest.approx(0.7 * apart.item(), abs=4 * np.std(drawn) / 20)
+
+
+def test_the_graph_of_a_layer_may_be_of_what_it_reads() -> None:
+    """As GR-DNN describes the LAE it compares with: built anew from the outputs of each layer."""
+    X = digits().reshape(120, -1).astype(np.float32)
+    method: Any = methods.build(
+        "lae", n_clusters=10, n_neighbors=3, lambda_=1.0, validation=0, weights="gaussian", graph="outputs"
+    )
+    split, rows = method.split(120), torch.arange(120)
+    encoder = Path([64, 12, 9, 6], "sigmoid", generator=generator(2))
+    layer = encoder.trace(torch.from_numpy(X))[0][1]
+    outputs = torch.sigmoid(encoder.layers[0](torch.from_numpy(X))).detach()
+
+    def penalty_at(depth: int, inputs: torch.Tensor, seed: int) -> float:
+        split.noise.manual_seed(seed)
+        hidden = Hidden([layer], rows, lambda others: [replace(layer, h=layer.h[others])], (depth, lambda r: inputs[r]))
+        return method.phi(X, split).penalty(hidden)["laplacian"].item()
+
+    def expected(inputs: np.ndarray) -> float:
+        near = method.near(inputs, split)
+        h = layer.h.detach()
+        return float((near.weights * (h[:, None] - h[near.rows]).square().sum(2)).mean(1).mean())
+
+    drawn = {depth: [penalty_at(depth, outputs, seed) for seed in range(300)] for depth in (0, 1)}
+    for depth, inputs in ((0, X), (1, outputs.numpy())):
+        assert np.mean(drawn[depth]) == pytest.approx(expected(inputs), abs=4 * np.std(drawn[depth]) / 300**0.5)
+    assert abs(expected(X) - expected(outputs.numpy())) > 0.01 * expected(X), "the two graphs can be told apart"
+
+
+def test_the_paper_s_laplacian_auto_encoder_trains_layer_by_layer() -> None:
+    method: Any = methods.build(
+        "lae", n_clusters=10, recipe="layer-wise", widths=(12, 6), activation="sigmoid", layer_epochs=1, path_epochs=1,
+        epochs=1, n_neighbors=4, weights="gaussian", graph="outputs",
+    )  # fmt: skip
+    assert method.fit(digits()).labels_.shape == (120,)
+    for preset in ("coil20-paper", "mnist-paper", "mnist2-paper"):
+        params = methods.method_class("lae").presets[preset].params
+        assert (params["weights"], params["graph"], params["n_neighbors"]) == (
+            "gaussian",
+            "outputs",
+            20 if "coil" in preset else 30,
+        )
 
 
 def phi_of(name: str, **params: Any) -> Phi:

@@ -12,7 +12,8 @@ from sklearn.decomposition import NMF as Solver
 
 from core import methods
 from core.common import DataError
-from core.methods.graph_regularised.gnmf import binary_neighbors, objective, update
+from core.graphs import half_weights
+from core.methods.graph_regularised.gnmf import binary_neighbors, objective, update, weighted
 from tests.test_contract import digits, small, steps_of
 
 
@@ -70,7 +71,10 @@ def test_the_graph_pulls_neighbours_together() -> None:
     assert rough[1] < 0.5 * rough[0]
 
 
-@pytest.mark.parametrize(("name", "params"), [("nmf", {}), ("gnmf", {"gamma": 0.0}), ("gnmf", {"gamma": 2.0})])
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("nmf", {}), ("gnmf", {"gamma": 0.0}), ("gnmf", {"gamma": 2.0}), ("gnmf", {"gamma": 2.0, "weights": "gaussian"})],
+)
 def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name: str, params: dict[str, Any]) -> None:
     X = digits()
     method: Any = small(name, **params).fit(X)
@@ -80,7 +84,8 @@ def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name:
     gradient = (Z @ method.parts_ - new) @ method.parts_.T  # of half the objective: zero or pushing below zero
     if name == "gnmf":
         nearest = np.argsort(cdist(new, X.reshape(120, -1)), axis=1)[:, :5]
-        gradient = gradient + method.gamma * (Z[:, None] - method.codes_[nearest]).sum(axis=1)
+        w = half_weights(X.reshape(120, -1), nearest, new) if params.get("weights") else np.ones(nearest.shape)
+        gradient = gradient + method.gamma * (w[:, :, None] * (Z[:, None] - method.codes_[nearest])).sum(axis=1)
     assert (gradient > -1e-5).all() and np.abs(gradient * Z).max() < 1e-5
 
 
@@ -88,3 +93,14 @@ def test_parts_have_unit_norm_and_new_codes_are_the_best_non_negative_ones(name:
 def test_negative_data_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="without negative values"):
         methods.build(name, n_clusters=3).fit(digits() - 0.5)
+
+
+def test_gaussian_weights_are_half_at_the_mean_distance() -> None:
+    X = digits().reshape(120, -1).astype(np.float64)
+    W = binary_neighbors(X, 5, 0)
+    found, apart = weighted(W, X).toarray(), cdist(X, X, "sqeuclidean")
+    expected = np.exp(-np.log(2) * apart / apart.mean()) * (W.toarray() > 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert (found == found.T).all() and 0.5 < found[found > 0].mean() < 1
+    near = half_weights(X, np.array([[3]]), X[:1] * 0 + X[3])
+    assert near[0, 0] == 1

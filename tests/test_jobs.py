@@ -565,7 +565,7 @@ def test_the_analyst_answers_once_and_keeps_the_answers(store: RunStore, monkeyp
     claim_for_this_process(store, run)
     assert runs.execute(store, run).status == Status.DONE
     final = store.files.arrays(run, "final")
-    names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+    names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows")
     constants = {name: spec.params[name] for name in names}
     questions: dict[str, dict[str, Any]] = {
         "recluster": {

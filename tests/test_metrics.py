@@ -202,7 +202,8 @@ def test_the_curve_holds_every_length_of_the_list() -> None:
     y, Z = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
     curve = average_precisions(Z, y, 40)
     assert curve == pytest.approx([naive_map(Z, y, k) for k in range(1, 41)], abs=1e-6)
-    assert retrieval(Z, y) == {"map_10": pytest.approx(curve[9]), "map_20": pytest.approx(curve[19])}
+    found = {name: value for name, value in retrieval(Z, y).items() if name.count("_") == 1}
+    assert found == {"map_10": pytest.approx(curve[9]), "map_20": pytest.approx(curve[19])}
 
 
 def test_lists_begin_with_the_query_even_among_duplicates() -> None:

@@ -5,6 +5,7 @@ What is minimised is the cross-entropy above its floor, so terms and floor toget
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -98,10 +99,14 @@ def test_contractive(activation: str, gamma: float) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("k", [1, 3])
-def test_laplacian(monkeypatch: pytest.MonkeyPatch, activation: str, k: int) -> None:
+@pytest.mark.parametrize("weights", ["equal", "gaussian"])
+def test_laplacian(monkeypatch: pytest.MonkeyPatch, activation: str, k: int, weights: str) -> None:
     """The mean over all neighbours that can be drawn; a step draws one for each sample."""
-    method, pair = built("lae", activation, lambda_=0.6, n_neighbors=k), data_pair(activation)
-    neighbors = method.neighbors(X.numpy(), method.split(N))
+    method, pair = built("lae", activation, lambda_=0.6, n_neighbors=k, weights=weights), data_pair(activation)
+    near = method.near(X.numpy(), method.split(N))
+    apart = torch.cdist(X, X).square()
+    s = torch.exp(-apart.gather(1, near.rows) * math.log(2) / apart.mean()) if weights == "gaussian" else torch.ones(N, k)
+    torch.testing.assert_close(near.weights.double(), s.double(), rtol=1e-5, atol=1e-6)
     problem = WholePath(pair, method.phi(X.numpy(), method.split(N)))
 
     def mean_over_draws() -> dict[str, Tensor]:
@@ -111,7 +116,9 @@ def test_laplacian(monkeypatch: pytest.MonkeyPatch, activation: str, k: int) -> 
             found.append(problem.terms(ROWS))
         return {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
 
-    agree(problem, lae.objective(X, reconstructed(pair), hidden(pair)[1], neighbors, lambda_=0.6), mean_over_draws)
+    agree(
+        problem, lae.objective(X, reconstructed(pair), hidden(pair)[1], near.rows, near.weights, lambda_=0.6), mean_over_draws
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -177,6 +177,16 @@ def test_duplicates_do_not_cut_the_others_off() -> None:
     assert bool((weights[:, 0] > 1e-3).float().mean() > 0.9)
 
 
+def test_gaussian_weights_join_all_pairs_on_their_own_scale() -> None:
+    Z = normals(30, 3)
+    graph = NeighborGraph()
+    graph.update(Z, 1000, "gaussian", 0.7)
+    P = torch.exp(-torch.cdist(Z, Z).square() / 0.49).fill_diagonal_(0)
+    np.testing.assert_allclose(graph.symmetric().toarray(), P.numpy(), atol=1e-6)
+    _, _, found = graph.toward(Z[:4], Z, "gaussian", 0.7)
+    np.testing.assert_allclose(np.sort(found[:, 1:], axis=1), np.sort(P[:4].numpy(), axis=1)[:, 2:], atol=1e-5)
+
+
 @pytest.mark.parametrize("weights", ["heat", "shared"])
 def test_new_samples_are_joined_as_those_of_the_graph(weights: str) -> None:
     Z = normals(50, 3)

@@ -21,6 +21,7 @@ from core.datasets import DataSpec
 from core.evaluation import cluster_numbers
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
+from core.methods import Clusterer
 from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed, this_process
 from pages.ui import comparison
 from pages.ui.awaiting import about
@@ -145,7 +146,9 @@ def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest
     spec = runs.make_spec("kmeans", data, overrides={"n_clusters": 2})
     run = JobQueue(store, immediate=True).submit(spec).id
     app = visit("explore", run=run, view="Embedding", e_source="raw", e_colour="label:[x](y)<b>")
-    assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI" in unescaped(app)
+    assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI (geometric)" in unescaped(
+        app
+    )
     assert [trace["name"] for trace in plots(app)[-1]["data"]] == ["**b**", "&lt;i&gt;a&lt;/i&gt;"]
     odd = numbers_of(plots(app)[-1]["data"][1]["customdata"])
     assert sorted(odd.tolist()) == list(range(1, 48, 2))
@@ -289,6 +292,12 @@ def test_a_name_is_text_wherever_it_stands(visit: Callable[..., AppTest], store:
 # ---- train -----------------------------------------------------------------------------------------------------------
 
 
+def automatic(cls: type[Clusterer]) -> dict[str, Any]:
+    """The values that the form opens with."""
+    preset = methods.preset_for(cls.name, SMALL.name)[1]
+    return {name: p.default for name, p in cls.declared().items()} | dict(preset.params if preset else {})
+
+
 def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callable[..., AppTest]) -> None:
     app = visit("train", follow=False)
     listed = app.selectbox(key="method_list")
@@ -297,7 +306,7 @@ def test_every_method_has_a_card_with_sentence_paper_and_objective(visit: Callab
         assert f"{cls.title} · {cls.family}" in listed.options
         listed = healthy(app).selectbox(key="method_list").set_value(name)
         shown = texts(healthy(listed.run()))
-        assert cls.summary in shown and cls.paper in shown and breakable(cls.objective) in shown
+        assert cls.summary in shown and cls.paper in shown and breakable(cls.minimised(automatic(cls))) in shown
         assert app.session_state["method"] == name
 
 
@@ -709,7 +718,10 @@ def test_the_score_card_says_how_well_codes_retrieve(
     visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
 ) -> None:
     run = finished("kmeans")
-    assert f"mAP: {store.get(run).result['metrics']['map_10']:.3f} at 10" in texts(visit("explore", run=run))
+    assert (
+        f"mAP, the query in its list, over the relevant ones retrieved: {store.get(run).result['metrics']['map_10']:.3f} at 10"
+        in texts(visit("explore", run=run))
+    )
 
 
 @pytest.mark.parametrize("held", [True, False])

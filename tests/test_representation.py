@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -380,12 +379,8 @@ def test_every_step_has_the_declared_scalars_and_a_stop_ends_the_solver(name: st
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_presets_say_how_they_were_chosen_and_published_numbers_are_those_of_the_table(name: str) -> None:
-    cls = methods.method_class(name)
-    assert all("label" in preset.note for preset in cls.presets.values())
-    assert set(cls.published) == {"mnist_1000", "yaleb", "orl", "coil20", "coil40", "umist"}
-    assert all(0 < value < 1 for value in cls.published.values())
-    assert json.dumps(dict(cls.published))
+def test_presets_say_how_they_were_chosen(name: str) -> None:
+    assert all("label" in preset.note for preset in methods.method_class(name).presets.values())
 
 
 def test_the_sparse_methods_cut_their_coefficients_and_the_others_cosines() -> None:

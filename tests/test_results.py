@@ -16,6 +16,7 @@ from core.bench import CHOSEN, Results, load_results, results_files, save_result
 from core.bench.tables import Asked, tabulate
 from core.common import DataError
 from core.methods import presets
+from core.papers import tables
 from core.sweeps import parse_axis
 from tests.conftest import ROOT
 
@@ -60,6 +61,9 @@ def test_the_commands_of_results_can_still_be_given(name: str) -> None:
         found, swept = RUN.search(line), SWEEP.search(line)
         if swept:
             assert swept[2] in datasets.dataset_names() and parse_axis(swept[1], swept[3]).values, line
+            continue
+        if line.startswith("python -m core reproduce "):
+            assert "/".join(line.split()[4].split("/")[:2]) in tables(), line
             continue
         if found is None:
             assert line.startswith("python -m core bench ") and line.split()[4] in BENCHES, line

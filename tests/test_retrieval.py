@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,3 +182,36 @@ def test_the_score_of_a_run_lies_on_its_curve(store: RunStore, trained: Callable
     found, _ = explore.retrieval(store, run=run, source="codes", held_out=True)
     assert found["curve"][9] == pytest.approx(store.get(run).result["metrics"]["test_map_10"])
     assert evaluation.RANKS[0] == 10
+
+
+def precision(relevant: NDArray, k: int, divisor: float) -> float:
+    return sum(relevant[: i + 1].mean() for i in range(k) if relevant[i]) / divisor if divisor else 0.0
+
+
+def test_mean_average_precision_has_three_definitions() -> None:
+    rng = np.random.default_rng(0)
+    Z, y, k = rng.normal(size=(30, 3)), rng.integers(0, 3, 30), 12
+    expected = dict.fromkeys(evaluation.MAP_DEFINITIONS, 0.0)
+    for query in range(30):
+        distances = np.square(Z - Z[query]).sum(axis=1)
+        distances[query] = -1
+        relevant = y[np.argsort(distances, kind="stable")] == y[query]
+        expected[""] += precision(relevant, k, relevant[:k].sum()) / 30
+        expected["_without_query"] += precision(relevant[1:], k, relevant[1 : k + 1].sum()) / 30
+        expected["_over_relevant"] += precision(relevant, k, min(k, (y == y[query]).sum())) / 30
+    found = evaluation.retrieval(Z, y)
+    curves = evaluation.precision_curves(Z, y, k)
+    assert {ending: curve[-1] for ending, curve in curves.items()} == pytest.approx(expected)
+    assert len({round(value, 6) for value in expected.values()}) == 3 and set(found) >= {"map_10", "map_10_without_query"}
+    np.testing.assert_allclose(curves[""], evaluation.average_precisions(Z, y, k))
+    with pytest.raises(DataError, match="less than the number"):
+        evaluation.precision_curves(Z, y, 30)
+
+
+def test_no_definition_comes_to_the_pixels_of_gr_dnn_on_coil20_and_one_does_on_mnist(benchmark_data: Path) -> None:
+    """What stands in the tables of papers beside these numbers."""
+    coil = datasets.load("coil20", n_test=440)
+    assert coil.test is not None and coil.test.y is not None
+    found = {ending: curve[-1] for ending, curve in evaluation.precision_curves(coil.test.X, coil.test.y, 100).items()}
+    assert found == pytest.approx({"": 0.780, "_without_query": 0.746, "_over_relevant": 0.666}, abs=0.012)
+    assert min(abs(value - 0.7046) for value in found.values()) > 0.02

@@ -309,3 +309,17 @@ def test_an_impossible_number_of_clusters_is_refused(n_clusters: int) -> None:
 def test_unknown_ways_to_read_the_clusters_are_refused() -> None:
     with pytest.raises(ValueError, match="assign_labels"):
         spectral_labels(planted((10, 10))[0], 2, assign_labels="guess")  # type: ignore[arg-type]
+
+
+def test_without_unit_rows_products_take_the_place_of_cosines() -> None:
+    """Step 4 of the programs is not in RGRL's Algorithm 1."""
+    C = np.random.default_rng(3).normal(size=(30, 30))
+    constants: dict[str, Any] = {"n_clusters": 3, "dim": 2, "power": 1.0, "threshold": 1.0}
+    S = (C + C.T) / 2
+    values, vectors = np.linalg.eigh(S)
+    kept = np.argsort(-np.abs(values))[:7]
+    M = vectors[:, kept] * np.sqrt(np.abs(values[kept]))
+    products = np.maximum(M @ M.T, 0)
+    found = affinity_from_representation(C, **constants, unit_rows=False)
+    np.testing.assert_allclose(found, products / products.max(), atol=1e-5)
+    assert np.abs(found - affinity_from_representation(C, **constants)).max() > 0.1

@@ -110,16 +110,19 @@ def kept_rank(n: int, n_clusters: int, dim: int) -> int:
     return min(dim * n_clusters + 1, n - 1)
 
 
-def affinity_from_decomposition(parts: Decomposition, *, n_clusters: int, dim: int, power: float) -> NDArray:
+def affinity_from_decomposition(
+    parts: Decomposition, *, n_clusters: int, dim: int, power: float, unit_rows: bool = True
+) -> NDArray:
     """Cosine affinity of the rank-r factor: steps 3 to 5 of the post-processing.
 
     r = min(dim * n_clusters + 1, n - 1); M = U_r diag(sigma_r)^(1/2) with unit rows; A = max(M M^T, 0)^power,
-    scaled to maximum 1 and symmetric.
+    scaled to maximum 1 and symmetric. Without `unit_rows` products take the place of cosines, as RGRL's Algorithm 1 has it.
     """
     rank = kept_rank(len(parts.vectors), n_clusters, dim)
     M = parts.vectors[:, :rank] * np.sqrt(parts.values[:rank])
-    norms = np.linalg.norm(M, axis=1, keepdims=True)
-    M /= np.where(norms > 0, norms, 1)
+    if unit_rows:
+        norms = np.linalg.norm(M, axis=1, keepdims=True)
+        M /= np.where(norms > 0, norms, 1)
     A = M @ M.T
     np.maximum(A, 0, out=A)
     A **= power
@@ -140,6 +143,7 @@ def affinity_from_representation(
     threshold: float,
     unit_diagonal: bool = False,
     symmetrize: Symmetrize = "signed",
+    unit_rows: bool = True,
 ) -> NDArray:
     """The published post-processing of a self-expression matrix (common to DSC-Net, RGRL and UDLL).
 
@@ -159,6 +163,8 @@ def affinity_from_representation(
         Set diag(S) = 1 before the decomposition (DSC-Net and UDLL do so on COIL-20).
     symmetrize : {"signed", "absolute"}
         See `symmetrized`.
+    unit_rows : bool
+        Cosines between the rows of the factor, as all programs have it; else their products.
 
     Returns
     -------
@@ -176,7 +182,7 @@ def affinity_from_representation(
         raise DataError("The representation matrix must be finite. Got NaN or infinity.")
     S = symmetrized(threshold_columns(C, threshold), symmetrize, unit_diagonal)
     parts = decompose(S, kept_rank(len(S), n_clusters, dim))
-    return affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
+    return affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power, unit_rows=unit_rows)
 
 
 def affinity_from_magnitudes(C: Any, *, threshold: float = 1.0) -> Any:

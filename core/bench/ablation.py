@@ -13,6 +13,7 @@ from core import datasets, evaluation, methods
 from core.affinity import embedded_labels, spectral_labels
 from core.common import ParameterError
 from core.datasets import DataSpec
+from core.papers import table
 from core.training import to_host
 
 ROWS: dict[str, dict[str, bool]] = {
@@ -22,12 +23,7 @@ ROWS: dict[str, dict[str, bool]] = {
     "ConvAE+MI+RS": {"relative_reconstruction": True, "mutual_information": True},
 }
 LAST = "ConvAE+MI+RS+SN"
-PUBLISHED = {  # ACC of Table 4
-    "mnist": (0.776, 0.835, 0.841, 0.957, 0.978),
-    "mnist_test": (0.781, 0.844, 0.850, 0.961, 0.980),
-    "usps": (0.698, 0.785, 0.798, 0.831, 0.869),
-    "fashion_mnist": (0.546, 0.592, 0.614, 0.656, 0.662),
-}
+TABLE = "dscdan/table4"
 
 
 def bench_ablation(
@@ -69,11 +65,18 @@ def bench_ablation(
             for row, rule, labels in _readings(method, data.samples, name):
                 scores = evaluation.evaluate(data.y, labels)
                 found.setdefault((row, rule), []).append((scores["acc"], scores["nmi_max"]))
-    order = [*ROWS, LAST]
-    paper = dict(zip(order, PUBLISHED.get(dataset, [None] * len(order)), strict=True))
+    order, paper = [*ROWS, LAST], _published(dataset) if n_samples is None else {}
     return [
-        _summary(row, rule, found[row, rule], paper[row]) for row, rule in sorted(found, key=lambda key: order.index(key[0]))
+        _summary(row, rule, found[row, rule], paper.get(row))
+        for row, rule in sorted(found, key=lambda key: order.index(key[0]))
     ]
+
+
+def _published(dataset: str) -> dict[str, float]:
+    """ACC of the table by row; empty for data that it does not have."""
+    printed = table(TABLE)
+    labels = [column.label for column in printed.columns if column.data == {"name": dataset}]
+    return {row.label: printed.fraction(row.values[label]["ACC"]) for row in printed.rows for label in labels}
 
 
 def _readings(method: Any, X: NDArray, name: str) -> Iterator[tuple[str, str, NDArray]]:

@@ -47,11 +47,11 @@ _PROGRAM = (("through_graph", True), ("diagonal", "soft"), ("tolerance", 0.0))  
 TASKS = {
     "udll-orl": Task("udll", (400, 32, 32), "orl-code", "ORL"),
     "udll-coil20": Task("udll", (1440, 32, 32), "coil20-code", "COIL20", loss_scale=2.0),
-    "rgrl-orl": Task("rgrl", (400, 32, 32), "orl-code", "ORL"),
-    "rgrl-coil20": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20"),
-    "rgrl-coil20-bfloat16": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20", (("precision", "bfloat16"),)),
-    "rgrl-orl-program": Task("rgrl", (400, 32, 32), "orl-code", "ORL", _PROGRAM),
-    "rgrl-coil20-program": Task("rgrl", (1440, 32, 32), "coil20-code", "COIL20", _PROGRAM),
+    "rgrl-orl": Task("rgrl", (400, 32, 32), "orl-schedule", "ORL"),
+    "rgrl-coil20": Task("rgrl", (1440, 32, 32), "coil20-schedule", "COIL20"),
+    "rgrl-coil20-bfloat16": Task("rgrl", (1440, 32, 32), "coil20-schedule", "COIL20", (("precision", "bfloat16"),)),
+    "rgrl-orl-program": Task("rgrl", (400, 32, 32), "orl-schedule", "ORL", _PROGRAM),
+    "rgrl-coil20-program": Task("rgrl", (1440, 32, 32), "coil20-schedule", "COIL20", _PROGRAM),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.cli.commands import Add, check_target, target_arguments
 from core.cli.exits import EXIT_DONE
+from core.papers import published
 from core.runs import Run, RunStore, export_run
 
 
@@ -37,6 +38,10 @@ def result_json(run: Run) -> dict[str, Any]:
         "start": result.get("start", {}),
         "used_labels": result.get("used_labels", False), "columns": result.get("columns", []),
         "alarms": run.alarms, "error": run.error,
+        "published": [
+            {"paper": found.table.paper, "table": found.table.name, "row": found.row.label, "scores": dict(found.scores)}
+            for found in published(run.spec)
+        ],
         "tags": run.tags, "notes": run.notes, "created": run.created,
     }  # fmt: skip
 
@@ -58,6 +63,8 @@ def print_run(run: Run, as_json: bool) -> None:
         what = f"{row['clusters']} clusters of {row['codes']}" if row["codes"] != "result" else "the result"
         column = f"label column {row['column']}" if row["column"] else "the classes"
         print(f"    {what} against {column}: ACC {row['acc']:.4f}, NMI (geometric) {row['nmi_geometric']:.4f}")
+    for found in published(run.spec):
+        print(f"    printed in {found.words}")
     best = run.result.get("best")
     if best:
         print(f"    best over the run   {best['acc']:.4f} at {best['stage']} {best['step']} (chosen with the labels)")

@@ -5,6 +5,7 @@ Uses `core.common` and `core.graphs`.
 
 from core.evaluation.layouts import Progress
 from core.evaluation.metrics import (
+    MAP_DEFINITIONS,
     MAX_QUERIES,
     RANKS,
     average_precisions,
@@ -18,6 +19,7 @@ from core.evaluation.metrics import (
     match_clusters,
     mean_average_precision,
     nearest_lists,
+    precision_curves,
     purity,
     reconstruction_error,
     retrieval,
@@ -28,6 +30,7 @@ from core.evaluation.projections import PROJECTIONS, align, pca, project, times_
 from core.evaluation.quality import projection_quality
 
 __all__ = [
+    "MAP_DEFINITIONS",
     "MAX_QUERIES",
     "PROJECTIONS",
     "RANKS",
@@ -45,6 +48,7 @@ __all__ = [
     "mean_average_precision",
     "nearest_lists",
     "pca",
+    "precision_curves",
     "project",
     "projection_quality",
     "purity",

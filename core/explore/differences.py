@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import evaluation
+from core import evaluation, methods
 from core.runs import Run, RunSpec, summarize
 
 SEED = "seed"
@@ -20,7 +20,13 @@ def settings_of(spec: RunSpec) -> dict[str, Any]:
     """Everything that decides what a run does, flat: method, data, hyperparameters, seed."""
     data = {f"data.{name}": value for name, value in spec.data.to_dict().items() if name not in ("name", "make")}
     data |= {f"make.{knob}": value for knob, value in spec.data.knobs.items()}
-    return {"method": spec.method, "data": spec.data.name, **data, **spec.params, SEED: spec.seed}
+    return {
+        "method": spec.method,
+        "data": spec.data.name,
+        **data,
+        **methods.completed(spec.method, spec.params),
+        SEED: spec.seed,
+    }
 
 
 def same_settings(spec: RunSpec, *, but: Collection[str] = ()) -> Hashable:

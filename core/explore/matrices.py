@@ -125,12 +125,12 @@ def square(store: RunStore, run: str, which: str) -> Any:
     A = stored_matrix(store, run, "A")
     if A is not None:
         return A
-    K, params = record.result["n_clusters"], record.spec.params
+    K, params = record.result["n_clusters"], methods.completed(record.spec.method, record.spec.params)
     if "affinity constants" not in methods.method_class(record.spec.method).shows:
         raise DataError(f"The method {record.spec.method} has no affinity.")
     C = _full_representation(home, run)
     if not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
-        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize")
+        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows")
         return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
     return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
 
@@ -196,13 +196,13 @@ def _decomposition(
 
 def _affinity(
     store: RunStore, run: str, *, n_clusters: int, threshold: float, dim: int, power: float, symmetrize: affinity.Symmetrize,
-    unit_diagonal: bool, zero_diagonal: bool = False, affinity_by: str = "cosines",
+    unit_diagonal: bool, unit_rows: bool = True, zero_diagonal: bool = False, affinity_by: str = "cosines",
 ) -> NDArray:  # fmt: skip
     if affinity_by == "magnitudes":
         C: NDArray = affinity.affinity_from_magnitudes(_full_representation(str(store.home), run), threshold=threshold)
         return C
     parts = _decomposition(str(store.home), run, threshold, symmetrize, unit_diagonal, zero_diagonal)
-    return affinity.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power)
+    return affinity.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power, unit_rows=unit_rows)
 
 
 def recluster(

@@ -4,7 +4,7 @@ Arrays in, sparse arrays out. Uses `core.common`. The modules `batches` and `ten
 """
 
 from core.graphs.adaptive import adaptive_neighbors, symmetrized_graph
-from core.graphs.anchors import AnchorChoice, anchor_graph, anchor_weights, find_anchors, neighbor_graph
+from core.graphs.anchors import AnchorChoice, anchor_graph, anchor_weights, find_anchors, half_weights, neighbor_graph
 from core.graphs.laplacians import Extension, extension, laplacian, scaled, scales
 from core.graphs.neighbors import nearest_among, nearest_neighbors, nearest_of, ordered_neighbors, smallest, squared_distances
 
@@ -16,6 +16,7 @@ __all__ = [
     "anchor_weights",
     "extension",
     "find_anchors",
+    "half_weights",
     "laplacian",
     "nearest_among",
     "nearest_neighbors",

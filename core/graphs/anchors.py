@@ -69,6 +69,17 @@ def find_anchors(X: ArrayLike, n_anchors: int, *, random_state: int, how: Anchor
         return np.asarray(estimator.fit(X).cluster_centers_, dtype=np.float64)
 
 
+def half_weights(X: NDArray, nearest: NDArray[np.int64], others: NDArray | None = None) -> NDArray[np.float64]:
+    """exp(-d^2 ln 2 / s) of each sample and its nearest ones (q, k) among X (n, m), s the mean d^2 of all pairs of X.
+
+    The samples are those of X, or `others` (q, m). Two samples as far apart as the mean weigh 1/2: GR-DNN's rule for Eq. 2.
+    """
+    from_ = X if others is None else others
+    scale = max(2 * float(X.var(axis=0, dtype=np.float64).sum()), 1e-300)
+    columns = [np.square(from_ - X[column], dtype=np.float64).sum(axis=1) for column in nearest.T]
+    return np.exp(-np.log(2) / scale * np.stack(columns, axis=1))
+
+
 def anchor_weights(
     X: ArrayLike,
     anchors: ArrayLike,

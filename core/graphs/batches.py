@@ -65,6 +65,11 @@ def _heat(distances: Tensor, width: Tensor) -> Tensor:
     return torch.exp(-0.5 * (distances / width).square())
 
 
+def gaussian_weights(distances: Tensor, width: float) -> Tensor:
+    """exp(-d^2 / width^2) of distances, as TAGnet prints it (section 2.2)."""
+    return torch.exp(-(distances / width).square())
+
+
 def shared_weights(nearest: Tensor) -> Tensor:
     """The Jaccard index of the neighbourhoods of each sample and of its neighbours (n, k), over its mean sum.
 
@@ -103,16 +108,20 @@ class NeighborGraph:
         self.edges = Edges(torch.empty(0, 0, dtype=torch.int64, device=device), torch.empty(0, 0, device=device))
         self._nearest = self.edges.nearest  # on the host, where batches are drawn
 
-    def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat") -> None:
-        """Join each of the samples with codes Z (n, d) to its nearest others, by "heat" or "shared" weights."""
+    def update(self, Z: Tensor, n_neighbors: int, weights: str = "heat", width: float = 1.0) -> None:
+        """Join each of the samples with codes Z (n, d) to its nearest others.
+
+        Weights are "heat", "shared", or "gaussian": exp(-d^2 / width^2), on no other scale.
+        """
         nearest = torch.from_numpy(nearest_neighbors(Z.cpu().numpy(), min(n_neighbors, len(Z) - 1))).to(Z.device)
         distances = torch.stack([(Z - Z[column]).norm(dim=1) for column in nearest.T], dim=1)
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
-        self.edges = Edges(nearest, heat_weights(distances) if weights == "heat" else shared_weights(nearest))
+        made = {"heat": lambda: heat_weights(distances), "gaussian": lambda: gaussian_weights(distances, width)}
+        self.edges = Edges(nearest, made.get(weights, lambda: shared_weights(nearest))())
         self._nearest = nearest.to("cpu")
 
-    def toward(self, new: Tensor, Z: Tensor, weights: str = "heat") -> tuple[NDArray, NDArray, NDArray]:
+    def toward(self, new: Tensor, Z: Tensor, weights: str = "heat", width: float = 1.0) -> tuple[NDArray, NDArray, NDArray]:
         """Nearest of the samples Z (n, d) of the graph to each new one, their distances and the weights of new edges.
 
         Weights are on the scale of the graph's own. A new sample's neighbourhood are its k nearest.
@@ -123,6 +132,8 @@ class NeighborGraph:
         distances, order = distances.sort(dim=1)
         nearest = nearest.gather(1, order)
         own_nearest, own_weights = self.edges
+        if weights == "gaussian":
+            return nearest.cpu().numpy(), distances.cpu().numpy(), gaussian_weights(distances, width).cpu().numpy()
         if weights == "heat":
             own = torch.stack([(Z - Z[column]).norm(dim=1) for column in own_nearest.T], dim=1)
             made = _heat(distances, heat_width(own))

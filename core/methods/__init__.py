@@ -8,15 +8,28 @@ import os
 
 from core.methods.contract import CAPABILITIES, Clusterer, Cost, repeated
 from core.methods.presets import Preset
-from core.methods.registry import build, current, method_class, preset_for, register, registered
+from core.methods.registry import (
+    against_paper,
+    build,
+    completed,
+    current,
+    current_preset,
+    method_class,
+    preset_for,
+    register,
+    registered,
+)
 
 __all__ = [
     "CAPABILITIES",
     "Clusterer",
     "Cost",
     "Preset",
+    "against_paper",
     "build",
+    "completed",
     "current",
+    "current_preset",
     "method_class",
     "preset_for",
     "register",

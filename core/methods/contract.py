@@ -58,15 +58,24 @@ def repeated(labeller: Labeller, seed: int, count: int) -> list[Labels]:
     return [labeller(seed + s) for s in range(count)]
 
 
+def with_ours(objective: str, terms: Sequence[str]) -> str:
+    """An objective in LaTeX with terms of our own, which a brace marks; a constraint behind it stays at its end."""
+    if not terms:
+        return objective
+    body, comma, constraint = objective.partition(r",\quad")
+    signed = " ".join(term if term.startswith("-") else f"+ {term}" for term in terms)
+    return rf"{body} \underbrace{{{signed}}}_{{\text{{ours}}}}{comma}{constraint}"
+
+
 @dataclass(kw_only=True)
 class Clusterer:
     """Base of every method; a subclass is decorated with ``core.methods.register``.
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
     `objective` (LaTeX), `symbols` (LaTeX of each term of the loss), `gauges` (what else is watched while it trains, in
-    words), `published` (the paper's ACC by data set), `presets` (by default those of ``<name>.toml`` beside its file), `family`
-    (the heading it stands under), `learns` ("instant" or "deep"), `reads` (the array that the last step turns into clusters:
-    "C", "A" or "Z"), `shows` (what else can be shown of it), `renamed` (hyperparameters that stored runs may have
+    words), `presets` (by default those of ``<name>.toml`` beside its file), `family` (the heading it stands under), `learns`
+    ("instant" or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `shows` (what else can
+    be shown of it), `renamed` (hyperparameters that stored runs may have
     under another name: old to new, or to None where one that did nothing is gone), `nmi` (how its paper normalises that score:
     "geometric", "arithmetic" or "max"), `uses_gpu`.
 
@@ -86,13 +95,11 @@ class Clusterer:
     uses_gpu: ClassVar[bool] = False
     symbols: ClassVar[Mapping[str, str]] = {}
     gauges: ClassVar[Mapping[str, str]] = {}
-    published: ClassVar[Mapping[str, float]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
     shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
     renamed: ClassVar[Mapping[str, str | None]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
     groups_test: ClassVar[bool] = False  # whether `test_labeller` clusters held-out codes by themselves
-    published_on_test: ClassVar[bool] = False  # whether `published` speaks of a held-out part
 
     n_clusters: int | None = integer(
         None, symbol="K", low=2, high=1000, soft=(2, 100), optional=True, group="Clusters",
@@ -159,9 +166,14 @@ class Clusterer:
         return None
 
     @classmethod
-    def reported(cls, dataset: str, params: Mapping[str, Any]) -> float | None:
-        """ACC that the paper reports on a data set, set as in `params`; None where it reports none."""
-        return cls.published.get(dataset)
+    def minimised(cls, params: Mapping[str, Any]) -> str:
+        """The objective that these settings minimise, in LaTeX; what is ours stands over a brace that says so."""
+        return cls.objective
+
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        """What of these settings is ours and not the paper's, in sentences, and what it carries where that was measured."""
+        return []
 
     def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
         """Train on vectors (n, m) or images (n, h, w[, c]), yielding every step; at the end ``labels_`` is set."""

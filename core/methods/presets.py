@@ -17,6 +17,7 @@
     extends = ["networks.coil20", "shared.ridge"]
     params = { beta = 100 }
     first = true                   # taken for these data where none is named; at most one is
+    once = ["coil20-code"]         # what it was called before; stored runs may have that name
 
 ``extends`` names tables whose values come first: of the same file, or as ``file.table`` of another one beside it or in
 ``parts/``, where ``networks.toml`` has the auto-encoders and their pretraining by data set.
@@ -43,8 +44,8 @@ class Preset:
     """A named set of hyperparameters for one data set.
 
     `source` says where the values come from ("paper", "code", "ours"), `chosen` how ("published", "with labels",
-    "carried over", "untuned"), `note` what else a reader must know about them, and `first` that it is taken for its data where
-    none is named.
+    "carried over", "untuned"), `note` what else a reader must know about them, `first` that it is taken for its data where
+    none is named, and `once` what it was called before.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Preset:
     chosen: str = "untuned"
     note: str = ""
     first: bool = False
+    once: tuple[str, ...] = ()
 
 
 def load_presets(file: Path) -> dict[str, Preset]:
@@ -79,10 +81,10 @@ def _preset(file: Path, tables: Mapping[str, Any], name: str, table: Mapping[str
         told = f"Got {table.get('source')!r} and {table.get('chosen')!r}."
         raise InvalidInput(f"{where} needs a source of {', '.join(SOURCES)} and a chosen of {', '.join(CHOSEN)}. {told}")
     notes = [table["note"]] if isinstance(table.get("note"), str) else table.get("note", ())
-    facts = {key: value for key, value in table.items() if key not in ("note", "extends", "params")}
+    facts = {key: value for key, value in table.items() if key not in ("note", "extends", "params", "once")}
     try:
         note = " ".join(tables.get("notes", {}).get(part, part) for part in notes)
-        return Preset(**facts, note=note, params=_values(file, tables, table))
+        return Preset(**facts, note=note, params=_values(file, tables, table), once=tuple(table.get("once", ())))
     except (KeyError, TypeError) as error:
         raise InvalidInput(f"{where} lacks something, has an unknown key, or extends what is not there: {error}.") from error
 

@@ -74,11 +74,48 @@ def method_class(name: str) -> type[Clusterer]:
     return _METHODS[name]
 
 
+def _found(name: str) -> type[Clusterer] | None:
+    """A method if there is one; looking through the folders is slow where records are many."""
+    return _METHODS.get(name) or registered().get(name)
+
+
 def current(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Hyperparameters of a stored run under the names of today (`Clusterer.renamed`); of an unknown method as they are."""
-    method = registered().get(name)
+    method = _found(name)
     names = {key: key if method is None else method.renamed.get(key, key) for key in params}
     return {new: params[old] for old, new in names.items() if new is not None}
+
+
+def completed(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """`current`, and what is newer than a stored run at its default, which is what the method did before."""
+    method = _found(name)
+    defaults = {key: param.default for key, param in method.declared().items() if key != "random_state"} if method else {}
+    return defaults | current(name, params)
+
+
+def current_preset(name: str, preset: str, params: Mapping[str, Any]) -> tuple[str, bool]:
+    """What the preset of a stored run is called today, and whether the values of the run are others than its own.
+
+    A name may have been given to other values since: of the presets that have or had it (`Preset.once`) it is the one that
+    the run differs least from.
+    """
+    method = _found(name)
+    known = {key: found for key, found in (method.presets if method else {}).items() if preset in (key, *found.once)}
+    if not known:
+        return preset, False
+
+    newer = any(key not in params for found in known.values() for key in found.params)
+    values = completed(name, params) if newer else params  # which takes longer, and many records are read at once
+
+    def apart(found: Preset) -> int:
+        return sum(_plain(values[key]) != _plain(value) for key, value in found.params.items() if key != "n_clusters")
+
+    nearest = min(known, key=lambda key: (apart(known[key]), key != preset))
+    return nearest, apart(known[nearest]) > 0
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def build(name: str, **params: Any) -> Clusterer:
@@ -122,6 +159,21 @@ def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str,
     if preset not in presets:
         raise UnknownName(f"preset of {name}", str(preset), [*presets, "defaults"])
     return str(preset), presets[str(preset)]
+
+
+def against_paper(name: str, preset: str) -> dict[str, tuple[Any, Any]]:
+    """Weights of the objective in which a preset differs from the paper's own for the same data: its value, and the paper's.
+
+    Empty for the paper's own, and where the method has none for these data.
+    """
+    cls = method_class(name)
+    own = cls.presets.get(preset)
+    papers = [found for found in cls.presets.values() if own and found.source == "paper" and found.dataset == own.dataset]
+    if own is None or own.source == "paper" or not papers:
+        return {}
+    ours, theirs = completed(name, own.params), completed(name, papers[0].params)
+    weights = [key for key, param in cls.declared().items() if param.group == "Objective"]
+    return {key: (ours[key], theirs[key]) for key in weights if _plain(ours[key]) != _plain(theirs[key])}
 
 
 def _fitting(presets: Mapping[str, Preset], dataset: str) -> str:

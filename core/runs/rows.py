@@ -45,6 +45,8 @@ def _to_run(row: sqlite3.Row) -> Run:
     for name in JSON_COLUMNS:
         plain[name] = None if plain[name] is None else json.loads(plain[name])
     spec = RunSpec.from_dict(json.loads(plain.pop("spec")))
-    spec = replace(spec, params=methods.current(spec.method, spec.params))  # names change; what was stored is read on
+    params = methods.current(spec.method, spec.params)  # names change; what was stored is read on
+    preset, changed = methods.current_preset(spec.method, spec.preset, params)
+    spec = replace(spec, params=params, preset=preset, modified=spec.modified or changed)
     status = Status(plain.pop("status"))
     return Run(spec=spec, status=status, reference=bool(plain.pop("reference")), **plain)

@@ -7,11 +7,11 @@ from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepa
 from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, figure, figures
-from core.sweeps.launch import UNDER_WAY, Engine, extended, go_on, keep, missing, start, stop
+from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, start, stop
 from core.sweeps.levels import Level, around, levels
 from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
-from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Sweep, plan, settings, size_of
+from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Load, Sweep, plan, settings, size_of
 from core.sweeps.table import (
     MISSING,
     SUFFIXES,
@@ -47,7 +47,9 @@ __all__ = [
     "Choice",
     "Engine",
     "Figure",
+    "KnownRuns",
     "Level",
+    "Load",
     "Row",
     "Spread",
     "Sweep",

@@ -60,7 +60,7 @@ def go_on(
     store: RunStore, record: SweepRecord, engine: Engine, *, failed: bool = False, load: Load = datasets.load
 ) -> SweepRecord:
     """Ask for the cells without a result: lost and stopped ones, those whose run was deleted, with `failed` the failed too."""
-    known, there = _Known(store, record.sweep.base.method, load), store.some(record.runs)
+    known, there = KnownRuns(store, record.sweep.base.method, load), store.some(record.runs)
     cells = []
     for cell in record.cells:
         run = there.get(cell.run) if cell.run else None
@@ -108,16 +108,19 @@ def _place(cell: Cell) -> tuple[str, int]:
 
 def missing(store: RunStore, sweep: Sweep, cells: Iterable[Cell], load: Load = datasets.load) -> list[RunSpec]:
     """The runs of a sweep that the store does not have yet."""
-    known, cut = _Known(store, sweep.base.method, load), can_be_cut(sweep, load)
+    known, cut = KnownRuns(store, sweep.base.method, load), can_be_cut(sweep, load)
     specs = {same_settings(spec): spec for cell in cells for spec in [spec_of(sweep, cell, cut=cut)]}
     return [spec for spec in specs.values() if known.like(spec) is None]
 
 
-class _Known:
-    """The runs of a store, found by what they do; a finished one counts only if the data have not changed since."""
+class KnownRuns:
+    """The runs of a method in a store, found by what they do.
 
-    def __init__(self, store: RunStore, method: str, load: Load) -> None:
-        self._load: Callable = lru_cache(maxsize=DATA_KEPT)(load)
+    A finished one counts only if the data have not changed since, which `load` tells; without it nobody looks.
+    """
+
+    def __init__(self, store: RunStore, method: str, load: Load | None) -> None:
+        self._load: Callable | None = None if load is None else lru_cache(maxsize=DATA_KEPT)(load)
         self._runs: dict[Hashable, Run] = {}
         for run in store.runs(status=TAKEN, method=method):
             self.add(run)
@@ -135,7 +138,7 @@ class _Known:
     def like(self, spec: RunSpec) -> Run | None:
         """A run of these settings, done or to be done."""
         run = self._runs.get(same_settings(spec))
-        if run is None or run.status != Status.DONE:
+        if run is None or run.status != Status.DONE or self._load is None:
             return run
         try:
             same = self._load(spec.data).fingerprint == run.result["fingerprint"]

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from core import methods, runs
 from core.common import InvalidInput, read_only
 from core.explore import by_all_but_seed, differences, moved, over_seeds, paired
+from core.papers import published
 from core.plots.lines import lines
 from core.plots.palette import colours
-from core.runs import ACTIVE, Run, Status
+from core.runs import ACTIVE, Run, RunSpec, Status
 from pages.ui.beside import runs_beside
+from pages.ui.definitions import with_labels
 from pages.ui.forms import segments
 from pages.ui.headline import chosen_words
 from pages.ui.naming import told_apart
@@ -26,24 +28,30 @@ from pages.ui.text import plain
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
 WAIT_SECONDS = 2
-WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI"}
 WITHOUT = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
 
 
 def differing(shown: Sequence[Run], names: Mapping[str, str]) -> pd.DataFrame:
     """A row for each run: its scores and the settings in which these runs differ; equal settings are left out."""
-    apart = differences([run.spec for run in shown])
+    apart, scores = differences([run.spec for run in shown]), with_labels(shown) | WITHOUT
     rows = []
     for place, run in enumerate(shown):
         row: dict[str, Any] = {"Run": names[run.id]}
-        for name, title in (WITH_LABELS | WITHOUT).items():
+        for name, title in scores.items():
             value = run.result["metrics"].get(name)
             if value is not None:
                 row[title] = round(value, 3)
         row["Seconds"] = round(run.result["seconds"]["total"], 1)
         row["Constants chosen"] = chosen_words(run)
+        row["Printed ACC"] = printed_acc(run.spec)
         rows.append(row | {name.replace("_", " "): _shown(values[place]) for name, values in apart.items()})
     return pd.DataFrame(rows)
+
+
+def printed_acc(spec: RunSpec) -> str:
+    """ACC of this variant on these data whole in the papers, each with its paper and table; empty where none prints it."""
+    found = [(entry, acc) for entry in published(spec) for name, acc in entry.scores.items() if name.endswith("acc")]
+    return ", ".join(f"{acc:.3f} ({entry.table.source})" for entry, acc in found)
 
 
 def _shown(value: Any) -> str:
@@ -56,7 +64,7 @@ def course(shown: Sequence[Run], names: Mapping[str, str]) -> None:
     """One score of all runs over their course."""
     history = {run.id: store().history(run.id) for run in shown}
     scored = {name for rows in history.values() for row in rows for name in row.scalars}
-    offered = {name: title for name, title in (WITH_LABELS | WITHOUT).items() if name in scored}
+    offered = {name: title for name, title in (with_labels(shown) | WITHOUT).items() if name in scored}
     if not offered:
         st.caption("None of these runs was scored while it trained.")
         return
@@ -97,7 +105,7 @@ def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
             "Runs like": names[group[0].id],
             "training seeds": len({r.spec.seed for r in group}),
         }
-        for score, title in WITH_LABELS.items():
+        for score, title in with_labels(shown).items():
             found = over_seeds(group, score)
             if found:
                 row[title] = f"{found['mean']:.3f}" + (f" ± {found['std']:.3f}" if found["n"] > 1 else " (one seed)")

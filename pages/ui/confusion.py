@@ -66,7 +66,7 @@ def columns_table(run: Run) -> None:
         "how many": [row["clusters"] for row in rows],
         "Labels": ["the classes" if row["column"] is None else f"label column {row['column']}" for row in rows],
         "ACC": [row["acc"] for row in rows],
-        "NMI": [row["nmi_geometric"] for row in rows],
+        "NMI (geometric)": [row["nmi_geometric"] for row in rows],
     }
-    style = {name: st.column_config.NumberColumn(format="%.3f") for name in ("ACC", "NMI")}
+    style = {name: st.column_config.NumberColumn(format="%.3f") for name in ("ACC", "NMI (geometric)")}
     st.dataframe(pd.DataFrame(shown), hide_index=True, column_config=style, alt="Scores of clusters against columns of labels")

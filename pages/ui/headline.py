@@ -9,11 +9,10 @@ from core.datasets import Dataset
 from core.explore import reference_runs
 from core.methods import Clusterer
 from core.runs import Run
+from pages.ui.definitions import nmi_of
 from pages.ui.live import scope_words
 from pages.ui.state import store
 from pages.ui.text import plain
-
-NMI = {"geometric": "NMI", "arithmetic": "NMI (arithmetic)", "max": "NMI (max)"}
 
 
 def headline(run: Run) -> str:
@@ -29,7 +28,8 @@ def headline(run: Run) -> str:
 def score_words(scores: Mapping[str, float], cls: type[Clusterer]) -> str:
     """The two scores that matter most."""
     if "acc" in scores:
-        return f"ACC **{scores['acc']:.3f}**  ·  {NMI[cls.nmi]} **{scores['nmi_' + cls.nmi]:.3f}**"
+        nmi, title, _ = nmi_of(cls.name)
+        return f"ACC **{scores['acc']:.3f}**  ·  {title} **{scores[nmi]:.3f}**"
     names = {"silhouette": "Silhouette", "block_diagonality": "Affinity inside clusters"}
     return "  ·  ".join(f"{title} **{scores[name]:.3f}**" for name, title in names.items() if name in scores)
 

@@ -14,6 +14,7 @@ from core.common import AffinityLabError, UnknownName, read_only
 from core.plots.lines import line
 from core.plots.montage import grey_levels, montage
 from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
@@ -21,7 +22,6 @@ from pages.ui.text import plain
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
-    "nmi_geometric": ("NMI", "Normalised mutual information, geometric mean. Uses the labels to score."),
     "silhouette": ("Silhouette", "How well clusters are apart in the codes, -1 to 1. Needs no labels."),
     "diagonal_mass": (
         "Diagonal of C",
@@ -184,9 +184,16 @@ def trouble(run: Run) -> None:
                 st.code(run.error["traceback"])
 
 
+def scores_of(method: str) -> dict[str, tuple[str, str]]:
+    """Scores that are shown of a run: name in records to title and meaning, the NMI being that of the method's paper."""
+    nmi, title, meaning = nmi_of(method)
+    return {"acc": SCORES["acc"], nmi: (title, f"{meaning} Uses the labels to score."), **SCORES}
+
+
 def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
     """The latest scores; their course is drawn along the slider."""
-    scored = {name: [row.scalars[name] for row in rows if name in row.scalars] for name in SCORES}
+    shown = scores_of(run.spec.method)
+    scored = {name: [row.scalars[name] for row in rows if name in row.scalars] for name in shown}
     final = run.result.get("metrics", {})
     present = {name: values + ([final[name]] if name in final else []) for name, values in scored.items()}
     present = {name: values for name, values in present.items() if values}
@@ -194,7 +201,7 @@ def score_row(rows: Sequence[HistoryRow], run: Run) -> None:
         return
     with st.container(horizontal=True):
         for name, values in present.items():
-            title, meaning = SCORES[name]
+            title, meaning = shown[name]
             st.metric(title, f"{values[-1]:.3f}", help=meaning, width=118)
 
 

@@ -32,6 +32,7 @@ def navigation() -> StreamlitPage:
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
             st.Page("pages/sweeps.py", title="Sweeps", icon=":material/stacked_line_chart:", url_path="sweeps"),
             st.Page("pages/autoencoders.py", title="Auto-encoders", icon=":material/compress:", url_path="autoencoders"),
+            st.Page("pages/papers.py", title="Papers", icon=":material/article:", url_path="papers"),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
             st.Page("pages/results.py", title="Results", icon=":material/table_chart:", url_path="results"),
         ],

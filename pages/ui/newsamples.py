@@ -17,9 +17,9 @@ from core.plots import figures
 from core.plots.montage import montage
 from core.runs import Run, to_csv
 from pages.ui.awaiting import answered
+from pages.ui.definitions import with_labels
 from pages.ui.forms import segments
 from pages.ui.gallery import class_name
-from pages.ui.scorecard import WITH_LABELS
 from pages.ui.text import plain
 from pages.ui.uploading import stored_upload
 
@@ -109,7 +109,7 @@ def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:
     scores = answer.facts["scores"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.metric("New samples", f"{len(labels):,}", width=130)
-        for name, title in WITH_LABELS.items():
+        for name, title in (with_labels([run]) | {"purity": "Purity"}).items():
             if name in scores:
                 st.metric(title, f"{scores[name]:.3f}", width=98)
         st.download_button(

@@ -15,9 +15,9 @@ from core.explore import run_report
 from core.plots import paper
 from core.runs import Run, as_command, as_script, frame_files, shown_samples
 from pages.ui.clusters import affinity_of, cluster_names
+from pages.ui.definitions import nmi_of
 from pages.ui.state import queue, store
 
-SCORES = {"acc": "ACC", "nmi_geometric": "NMI", "silhouette": "silhouette"}
 PIXELS = 480
 
 
@@ -95,7 +95,8 @@ def _affinity(run: Run, which: str, size: paper.Size) -> Any:
 def _series(run: Run) -> dict[str, tuple[list[float], list[float]]]:
     rows = store().history(run.id)
     series = {}
-    for name, title in SCORES.items():
+    nmi, named, _ = nmi_of(run.spec.method)
+    for name, title in {"acc": "ACC", nmi: named, "silhouette": "silhouette"}.items():
         points = [(float(row.seq), row.scalars[name]) for row in rows if name in row.scalars]
         if len(points) > 1:
             steps, values = zip(*points, strict=True)

@@ -9,14 +9,15 @@ import streamlit as st
 
 from core.explore import by_all_but_seed, over_seeds
 from core.runs import Run
+from pages.ui.comparison import printed_acc
+from pages.ui.definitions import shared_nmi, with_labels
 from pages.ui.naming import told_apart
 
-SCORES = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "silhouette": "Silhouette"}
 LAST_STEP = "± last step"
 """An honest word for that spread: the last step was repeated, not the training."""
 
 
-def row(run: Run, name: str) -> dict[str, Any]:
+def row(run: Run, name: str, nmi: tuple[str, str]) -> dict[str, Any]:
     metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
     return {
         "Run": name,
@@ -25,7 +26,8 @@ def row(run: Run, name: str) -> dict[str, Any]:
         "K": run.result.get("n_clusters"),
         "ACC": metrics.get("acc"),
         LAST_STEP: spread.get("acc", {}).get("std"),
-        "NMI": metrics.get("nmi_geometric"),
+        "Printed ACC": printed_acc(run.spec),
+        nmi[1]: metrics.get(nmi[0]),
         "Silhouette": metrics.get("silhouette"),
         "Seconds": run.result.get("seconds", {}).get("total"),
         "Tags": run.tags,
@@ -42,12 +44,12 @@ def row(run: Run, name: str) -> dict[str, Any]:
 
 def table(runs: list[Run]) -> list[Run]:
     """Show the runs and return those that are ticked."""
-    names = told_apart(runs, score=False)
+    names, nmi = told_apart(runs, score=False), shared_nmi(runs)
     number = st.column_config.NumberColumn
-    columns = {name: number(format="%.4f") for name in ("ACC", LAST_STEP, "NMI", "Silhouette")}
+    columns = {name: number(format="%.4f") for name in ("ACC", LAST_STEP, nmi[1], "Silhouette")}
     columns |= {"Seconds": number(format="%.1f"), "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")}
     event: Any = st.dataframe(
-        pd.DataFrame([row(run, names[run.id]) for run in runs]),
+        pd.DataFrame([row(run, names[run.id], nmi) for run in runs]),
         column_config=columns,
         hide_index=True,
         on_select="rerun",
@@ -62,18 +64,18 @@ def table(runs: list[Run]) -> list[Run]:
 def groups(runs: list[Run]) -> None:
     """Runs that differ in their seed alone, as one row each, with mean and spread over training seeds."""
     scored = [run for run in runs if run.result.get("metrics")]
-    together = by_all_but_seed(scored)
+    together, shown = by_all_but_seed(scored), with_labels(scored) | {"silhouette": "Silhouette"}
     names = told_apart([group[0] for group in together], score=False)
     rows = []
     for group in together:
         row: dict[str, Any] = {"Runs like": names[group[0].id], "training seeds": len({run.spec.seed for run in group})}
-        for score, title in SCORES.items():
+        for score, title in shown.items():
             found = over_seeds(group, score)
             if found:
                 row[title], row[f"± {title}"] = found["mean"], found["std"] if found["n"] > 1 else None
         rows.append(row)
     number = st.column_config.NumberColumn(format="%.3f")
-    columns = {name: number for title in SCORES.values() for name in (title, f"± {title}")}
+    columns = {name: number for title in shown.values() for name in (title, f"± {title}")}
     st.dataframe(
         pd.DataFrame(rows), column_config=columns, hide_index=True, placeholder="–", alt="Runs grouped by all but the seed"
     )

@@ -9,22 +9,22 @@ import pandas as pd
 import streamlit as st
 
 from core import methods
-from core.datasets import Dataset, DataSpec
-from core.evaluation import RANKS
+from core.datasets import Dataset
+from core.evaluation import MAP_DEFINITIONS, RANKS
 from core.explore import MAX_SQUARE, REFERENCES, Answer, reference_runs
+from core.papers import published
 from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
+from pages.ui.definitions import nmi_of, with_labels
 from pages.ui.live import SCORES
 from pages.ui.state import store
-from pages.ui.text import short_lines
+from pages.ui.text import plain, short_lines
 
-WITH_LABELS = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "purity": "Purity"}
-REST = {"rest_acc": "ACC on the rest", "rest_nmi_geometric": "NMI on the rest"}
 _REST_MEANING = "The score on the samples outside the subset alone: they took the cluster of the nearest one in it."
 _MAP_MEANING = (
     "Mean average precision of the k nearest neighbours of every sample in the space of the codes (of the samples themselves "
-    "where a method has no codes): Euclidean distance, the query left in its list, divided by the relevant ones retrieved."
+    "where a method has no codes), by Euclidean distance."
 )
 _NMI_MAX_MEANING = "Normalised mutual information, divided by the larger of the two entropies."
 WITHOUT_LABELS = ("silhouette", "diagonal_mass", "block_diagonality")
@@ -37,8 +37,9 @@ def scores_view(run: Run, data: Dataset) -> None:
         st.info("This run ended before there were clusters to score.", icon=":material/info:")
         return
     spread = run.result.get("spread", {})
-    shown = {name: (title, SCORES.get(name, (title, title))[1]) for name, title in WITH_LABELS.items()}
-    shown |= {name: (title, _REST_MEANING) for name, title in REST.items()}
+    nmi, title, meaning = nmi_of(run.spec.method)
+    shown = {"acc": SCORES["acc"], nmi: (title, meaning), "ari": ("ARI", "ARI"), "purity": ("Purity", "Purity")}
+    shown |= {"rest_acc": ("ACC on the rest", _REST_MEANING), f"rest_{nmi}": (f"{title} on the rest", _REST_MEANING)}
     shown |= {name: SCORES[name] for name in WITHOUT_LABELS}
     _row_of(run, shown)
     st.caption(
@@ -46,10 +47,7 @@ def scores_view(run: Run, data: Dataset) -> None:
         + ("Under each: mean ± standard deviation over 10 repetitions of the last step. " if spread else "")
         + "Silhouette, diagonal mass and blocks need no labels."
     )
-    found = {k: metrics[f"map_{k}"] for k in RANKS if f"map_{k}" in metrics}
-    if found:
-        values = ", ".join(f"{value:.3f} at {k}" for k, value in found.items())
-        st.caption(f"mAP: {values}.", help=_MAP_MEANING)
+    retrieval(metrics, "map_")
     held_out(run)
     notes(run)
     compare(run)
@@ -61,10 +59,19 @@ def _row_of(run: Run, shown: Mapping[str, tuple[str, str]]) -> None:
     with st.container(horizontal=True):
         for name, (title, meaning) in shown.items():
             if name in metrics:
-                with st.container(width=150 if name in REST else 118):
+                with st.container(width=150 if name.startswith("rest_") else 118):
                     st.metric(title, f"{metrics[name]:.3f}", help=meaning)
                     if name in spread:
                         st.caption(f"{spread[name]['mean']:.3f} ± {spread[name]['std']:.3f}")
+
+
+def retrieval(metrics: Mapping[str, float], stem: str) -> None:
+    """Mean average precision under each of its definitions; a paper that gives it may mean any of them."""
+    for ending, meaning in MAP_DEFINITIONS.items():
+        found = {k: metrics[f"{stem}{k}{ending}"] for k in RANKS if f"{stem}{k}{ending}" in metrics}
+        if found:
+            values = ", ".join(f"{value:.3f} at {k}" for k, value in found.items())
+            st.caption(f"mAP, {meaning}: {values}.", help=_MAP_MEANING)
 
 
 def held_out(run: Run) -> None:
@@ -80,6 +87,7 @@ def held_out(run: Run) -> None:
         {f"test_{name}": about for name, about in meanings.items()}
         | {f"test_map_{k}": (f"mAP@{k}", _MAP_MEANING) for k in RANKS},
     )
+    retrieval(run.result["metrics"], "test_map_")
     if "test_acc" in run.result.get("spread", {}):
         st.caption("Under each: mean ± standard deviation over 20 seeds of k-means on the codes of the held-out samples.")
 
@@ -99,14 +107,8 @@ def notes(run: Run) -> None:
     if preset is not None and preset.note:
         changed = ", with changes" if run.spec.modified else ""
         st.caption(f":material/tune: Preset {preset.title}{changed} ({preset.source}, chosen: {preset.chosen}): {preset.note}")
-    paper = cls.reported(run.spec.data.name, run.spec.params)
-    part = run.spec.data
-    tested = part.n_test is not None
-    if paper is not None and tested == cls.published_on_test and part.n_classes is None:
-        whole = part == DataSpec(part.name, scaling=part.scaling)
-        if whole or (tested and not part.noise):
-            what = "the held-out part of this data set" if tested else "this data set"
-            st.caption(f":material/article: The paper reports ACC {paper:.4f} on {what}, under its own protocol.")
+    for found in published(run.spec):
+        st.caption(f":material/article: {plain(found.words)}.", help=plain(" ".join([found.table.protocol, *found.notes])))
 
 
 def compare(run: Run) -> None:
@@ -120,7 +122,10 @@ def compare(run: Run) -> None:
         ]
         left, right = st.columns([1.5, 1])
         with left:
-            st.dataframe(pd.DataFrame([_row(name, other) for name, other in found]), hide_index=True, alt="Score comparison")
+            shown = with_labels([other for _, other in found])
+            st.dataframe(
+                pd.DataFrame([_row(name, other, shown) for name, other in found]), hide_index=True, alt="Score comparison"
+            )
             if run.result["n_samples"] > MAX_SQUARE:
                 st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
         scored = [(name, other.result) for name, other in found if "acc" in other.result.get("spread", {})]
@@ -131,12 +136,12 @@ def compare(run: Run) -> None:
     answered("references", draw, waiting="Running k-means, spectral clustering and ridge on the same data", run=run.id)
 
 
-def _row(name: str, run: Run) -> dict[str, Any]:
+def _row(name: str, run: Run, shown: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {"Method": name}
     metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
-    for score in ("acc", "nmi_geometric", "ari"):
+    for score, title in shown.items():
         if score in metrics:
-            row[WITH_LABELS[score]] = f"{metrics[score]:.3f}"
+            row[title] = f"{metrics[score]:.3f}"
     if "acc" in spread:
         row["ACC, ± last step"] = f"± {spread['acc']['std']:.3f}"
     if "acc" not in metrics:

@@ -47,7 +47,6 @@ def choose_method() -> type[Clusterer]:
         st.session_state.pop("draft", None)
     cls = known[name]
     st.caption(f"{cls.summary} *{cls.paper}*")
-    st.markdown(f"$\\small {breakable(cls.objective)}$")
     return cls
 
 
@@ -112,9 +111,22 @@ def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tu
         foreign = "" if preset in own else f":material/info: Made for {about.dataset}, not for these data. "
         st.caption(f"{foreign}Source: {about.source}, chosen: {about.chosen}. {about.note}")
     values = dict(presets[preset].params) if preset in presets else {}
+    _minimised(cls, values)
+    apart = methods.against_paper(cls.name, preset)
+    if apart:
+        told = ", ".join(f"{plain(name)} {plain(ours)} ({plain(theirs)})" for name, (ours, theirs) in apart.items())
+        st.caption(f":material/compare_arrows: Objective, in brackets the paper's preset for these data: {told}.")
     if draft and preset == start:  # another preset means its own values, not those of the duplicated run
         values |= draft["params"]
     return preset, values
+
+
+def _minimised(cls: type[Clusterer], values: Mapping[str, Any]) -> None:
+    """The objective of the chosen preset, and what of it is ours."""
+    params = {name: param.default for name, param in cls.declared().items()} | dict(values)
+    st.markdown(f"$\\small {breakable(cls.minimised(params))}$")
+    for sentence in cls.departures(params):
+        st.caption(f":material/edit_note: Ours, not the paper's: {plain(sentence)}")
 
 
 def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core import sweeps
 from core.common import read_only
+from core.papers import published
 from core.runs import Status
 from core.sweeps import UNDER_WAY, Row, SweepRecord, SweepStore
 from pages.ui.problems import told
@@ -79,6 +80,8 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
                 title, data=partial(sweeps.table_bytes, rows, suffix), file_name=f"{record.id}{suffix}", on_click="ignore",
                 key=f"sweep_download:{suffix}", icon=":material/download:",
             )  # fmt: skip
+    for found in published(record.sweep.base):
+        st.caption(f":material/article: The base is printed. {plain(found.words)}.")
     for error in dict.fromkeys(row.error for row in rows if row.failed):
         st.error(plain(error), icon=":material/error:")
 

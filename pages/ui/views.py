@@ -19,6 +19,7 @@ from core.runs import MAX_SEED, Run
 from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.clusters import cluster_names, held, matrices_of, numbered, numbered_test
+from pages.ui.definitions import nmi_of, with_labels
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
@@ -139,7 +140,7 @@ def _colourings(data: Dataset) -> dict[str, str]:
 def _against(name: str, labels: np.ndarray, data: Dataset) -> str:
     """How well the clusters agree with an attribute."""
     scores = evaluation.evaluate(data.attributes[name].y, labels)
-    return f"Clusters against {plain(name)}: NMI {scores['nmi_geometric']:.3f}, ARI {scores['ari']:.3f}."
+    return f"Clusters against {plain(name)}: NMI (geometric) {scores['nmi_geometric']:.3f}, ARI {scores['ari']:.3f}."
 
 
 def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np.ndarray, list[str]]:
@@ -220,12 +221,12 @@ def workbench_view(run: Run, data: Dataset) -> None:
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = methods.method_class(run.spec.method).declared()
-    params = {**run.spec.params, "n_clusters": run.result["n_clusters"]}
+    params = {**methods.completed(run.spec.method, run.spec.params), "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
-        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "assign_labels"):
+        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows", "assign_labels"):
             constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
@@ -237,7 +238,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
 
     def draw(answer: Answer) -> None:
         scores, before = answer.facts["scores"], run.result["metrics"]
-        wanted = {"acc": "ACC", "nmi_geometric": "NMI", "ari": "ARI", "block_diagonality": "In clusters"}
+        wanted = with_labels([run]) | {"block_diagonality": "In clusters"}
         present = {name: title for name, title in wanted.items() if name in scores}
         for column, (name, title) in zip(st.columns(len(present)), present.items(), strict=True):
             change = scores[name] - before[name]
@@ -309,9 +310,10 @@ def _run_beside(run: Run) -> list[Run]:
 def curves_view(run: Run, data: Dataset) -> None:
     """Scores over the run with the references, and every loss term."""
     rows = store().history(run.id)
+    nmi, title, _ = nmi_of(run.spec.method)
     named = {
         "acc": "ACC",
-        "nmi_geometric": "NMI",
+        nmi: title,
         "silhouette": "Silhouette",
         "block_diagonality": "Block-diagonality",
         "diagonal_mass": "Diagonal mass",

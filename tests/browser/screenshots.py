@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "screenshots"
 SIZES = {"wide": (1920, 1080), "usual": (1280, 800), "narrow": (420, 900)}
-PAGES = ("", "lessons", "data", "train", "sweeps", "compare", "autoencoders", "runs", "results")
+PAGES = ("", "lessons", "data", "train", "sweeps", "papers", "compare", "autoencoders", "runs", "results")
 
 
 def main() -> None:

@@ -42,10 +42,6 @@ class DEC(DeepCentroids):
     paper = "Xie, Girshick and Farhadi, ICML 2016"
     objective = r"\min\; \tfrac1n \mathrm{KL}(P \,\Vert\, Q), \quad p_{ik} \propto q_{ik}^2 / \textstyle\sum_j q_{jk}"
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", "clustering": r"\tfrac1n \mathrm{KL}(P \,\Vert\, Q)"}
-    published = {  # as DSCDAN's Table 3 and RGRL's Table 4 report
-        "mnist": 0.863, "mnist_test": 0.856, "usps": 0.762, "fashion_mnist": 0.518, "mnist_1000": 0.612, "coil20": 0.7215,
-        "coil40": 0.4872, "orl": 0.5175, "yaleb": 0.2303,
-    }  # fmt: skip
 
     def survey(self, Z: Tensor, means: Tensor) -> Tensor:
         from core.methods.deep_centroids.soft_assignments import soft_assignments, target_distribution

@@ -45,10 +45,6 @@ class DKM(DeepCentroids):
         "reconstruction": r"\tfrac{1}{2n} \lVert X - \hat X \rVert_F^2",
         "clustering": r"\tfrac{\lambda}{n} \textstyle\sum_{ik} G_k(z_i) \lVert z_i - \mu_k \rVert^2",
     }
-    published = {  # as RGRL's Tables 4 and 6 report
-        "mnist": 0.840, "usps": 0.757, "mnist_1000": 0.5332, "coil20": 0.6651, "coil40": 0.5812, "orl": 0.4682,
-        "yaleb": 0.1713,
-    }  # fmt: skip
 
     lambda_: float = real(
         0.1, symbol=r"\lambda", low=0, high=1e4, soft=(1e-3, 10), log=True, group="Objective",

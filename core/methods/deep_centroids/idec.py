@@ -44,7 +44,6 @@ class IDEC(DeepCentroids):
         "reconstruction": r"\tfrac{1}{2n} \lVert X - \hat X \rVert_F^2",
         "clustering": r"\tfrac{\gamma}{n} \mathrm{KL}(P \,\Vert\, Q)",
     }
-    published = {"mnist": 0.881, "mnist_test": 0.846, "usps": 0.761, "fashion_mnist": 0.529}  # DSCDAN's Table 3
 
     gamma: float = real(
         0.1, symbol=r"\gamma", low=0, high=1e4, soft=(1e-3, 10), log=True, group="Objective",

@@ -48,7 +48,6 @@ class DSC(DeepSubspace):
         "penalty": r"\lambda_1 \lVert C \rVert_p",
         "self-expression": r"\tfrac{\lambda_2}{2} \lVert Z - CZ \rVert_F^2",
     }
-    published = {"mnist_1000": 0.7500, "yaleb": 0.9733, "orl": 0.8600, "coil20": 0.9368, "coil40": 0.8075, "umist": 0.7312}
 
     weight: float = real(
         1.0, symbol="w", low=0, high=1e6, soft=(0.01, 100), log=True, group=OBJECTIVE, help="Weight of the reconstruction."

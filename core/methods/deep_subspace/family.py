@@ -96,6 +96,14 @@ class DeepSubspace(Clusterer):
         """The weighted terms of the objective, by name."""
         raise NotImplementedError  # pragma: no cover
 
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        if params["start"] == "constant":
+            return []
+        return [
+            "C starts from a ridge solution in closed form, and not from a constant: see the note for what that reaches alone."
+        ]
+
     def forbids_diagonal(self) -> bool:
         """Whether diag(C) = 0 from the start to the end."""
         return False

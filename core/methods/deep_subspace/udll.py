@@ -19,6 +19,7 @@ What the paper leaves open, and how it is settled here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -70,8 +71,6 @@ class UDLL(DeepSubspace):
         "locality": r"\gamma \sum_{ij} a_{ij} \lVert z_i - z_j \rVert^2",
     }
 
-    published = {"coil20": 0.9757, "coil100": 0.7086, "orl": 0.8775, "yaleb": 0.9770}
-
     alpha: float = real(
         500.0, symbol=r"\alpha", low=0, high=1e7, soft=(0.1, 1000), log=True, group=OBJECTIVE,
         help="Weight of the self-expression: how well codes must be combinations of other codes.",
@@ -103,6 +102,20 @@ class UDLL(DeepSubspace):
         group=OBJECTIVE,
         help="Penalise and cluster C itself, or its symmetric part without the diagonal.",
     )
+
+    @classmethod
+    def minimised(cls, params: Mapping[str, Any]) -> str:
+        if params["penalty"] == "free":
+            return cls.objective
+        part = r"\beta \big\lVert \tfrac12 (C + C^\top) - \mathrm{diag}(C) \big\rVert_F^2"
+        return cls.objective.replace(r"\beta \lVert C \rVert_F^2", part)
+
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        symmetric = (
+            ["The penalty is that of the program on COIL-20; Eq. 18 has C itself."] if params["penalty"] != "free" else []
+        )
+        return [*symmetric, *super().departures(params)]
 
     def check_data(self, X: NDArray) -> None:
         super().check_data(X)

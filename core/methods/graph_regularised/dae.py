@@ -29,4 +29,3 @@ class DAE(LayeredAutoEncoder):
     summary = "Reconstructs the data through a narrow, linear code, with nothing else in the loss."
     paper = "Hinton and Salakhutdinov, Science 2006"
     objective = r"\min\; \Delta\big(X, g_d(f_d(X))\big)"
-    published = {"coil20": 0.7153, "mnist": 0.6236, "mnist2": 0.5736}

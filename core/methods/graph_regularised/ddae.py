@@ -38,7 +38,6 @@ class DDAE(LayeredAutoEncoder):
     summary = "Reconstructs the clean data from inputs of which a share was erased."
     paper = "Vincent et al., JMLR 2010"
     objective = r"\min\; \Delta\big(X, g_d(f_d(\tilde X))\big)"
-    published = {"coil20": 0.7204, "mnist": 0.6410, "mnist2": 0.5987}
 
     denoising = held(Denoising)
 

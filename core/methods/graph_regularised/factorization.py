@@ -33,7 +33,6 @@ class Factorization(Clusterer):
     """
 
     groups_test = True
-    published_on_test = True
     shows = frozenset({"reconstructs"})
     restored_from: ClassVar[tuple[str, ...]] = ("H",)
 

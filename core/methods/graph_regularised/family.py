@@ -45,7 +45,6 @@ class LayeredAutoEncoder(Clusterer):
     learns = "deep"
     uses_gpu = True
     groups_test = True
-    published_on_test = True
     nmi = "max"
     family = "Graph-regularised"
     symbols: ClassVar[Mapping[str, str]] = {

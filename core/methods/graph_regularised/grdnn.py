@@ -80,7 +80,6 @@ class GRDNN(LayeredAutoEncoder):
         "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2",
         "graph": r"\eta\, \Delta(S, \hat S)",
     }
-    published = {"coil20": 0.7202, "mnist": 0.6602, "mnist2": 0.6076}
 
     base: str = choice(
         "ddae",

@@ -31,7 +31,6 @@ class NMF(Factorization):
     summary = "Writes every sample as a sum of non-negative parts, then groups the weights."
     paper = "Lee and Seung, Nature 1999"
     objective = r"\min_{Z, H \ge 0}\; \lVert X - Z H \rVert_F^2"
-    published = {"coil20": 0.6481, "mnist": 0.5376, "mnist2": 0.4649}
 
     nonnegative = held(NonNegative)
 

@@ -28,11 +28,14 @@ class Hidden(NamedTuple):
         The samples of the batch.
     of
         The same layers at work on other samples.
+    below
+        What a single layer reads, for given samples, and how many layers are below it; None where a whole path is trained.
     """
 
     layers: Sequence[Layer]
     rows: Tensor
     of: Callable[[Tensor], Sequence[Layer]]
+    below: tuple[int, Callable[[Tensor], Tensor]] | None = None
 
 
 def nothing(_: Hidden) -> Mapping[str, Tensor]:

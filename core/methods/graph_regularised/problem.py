@@ -49,7 +49,10 @@ class OneLayer:
 
         x = self.pair.input_of(self.depth, rows)
         layer, logits = self.pair.tied(self.depth, self.phi.erased(x, noise))
-        return {self.pair.term: losses.divergence(x, logits), **self.phi.penalty(Hidden([layer], rows, self._of))}
+        return {self.pair.term: losses.divergence(x, logits), **self.phi.penalty(self._hidden(layer, rows))}
+
+    def _hidden(self, layer: Layer, rows: Tensor) -> Hidden:
+        return Hidden([layer], rows, self._of, (self.depth, lambda all_rows: self.pair.input_of(self.depth, all_rows)))
 
     def _of(self, rows: Tensor) -> Sequence[Layer]:
         return [self.pair.tied(self.depth, self.pair.input_of(self.depth, rows))[0]]

@@ -53,6 +53,11 @@ class AffinityReadout(Part):
         group=AFFINITY_GROUP,
         help="Symmetrise the signed entries (the papers' code) or their absolute values (their text).",
     )
+    unit_rows: bool = flag(
+        True, symbol=r"\lVert m_i \rVert = 1", group=AFFINITY_GROUP,
+        help="Scale the rows of the factor of S to unit length, so that entries are cosines: in every program of this family, "
+        "and not in RGRL's Algorithm 1.",
+    )  # fmt: skip
     assign_labels: AssignLabels = choice(
         "discretize",
         symbol=r"\mathrm{cut}",
@@ -76,7 +81,7 @@ class AffinityReadout(Part):
             return affinity_from_magnitudes(C, threshold=self.threshold)
         return affinity_from_representation(
             C, n_clusters=n_clusters, dim=self.dim, power=self.power, threshold=self.threshold,
-            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize,
+            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, unit_rows=self.unit_rows,
         )  # fmt: skip
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None, n_clusters: int) -> Labeller:

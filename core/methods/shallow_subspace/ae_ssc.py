@@ -34,7 +34,6 @@ class AutoencoderSSC(ShallowSubspace):
     paper = "Elhamifar and Vidal, TPAMI 2013, on codes as in Ji et al., NIPS 2017"
     objective = r"\min_C\; \lVert C \rVert_1 + \frac{\tau}{2} \lVert Z - CZ \rVert_F^2,\quad Z = \mathrm{enc}(X)"
     symbols = {"reconstruction": r"\tfrac12 \lVert X - \hat X \rVert_F^2", **SYMBOLS}
-    published = {"mnist_1000": 0.4840, "yaleb": 0.7480, "orl": 0.7563, "coil20": 0.8711, "coil40": 0.7391, "umist": 0.7042}
 
     family = "On pretrained codes"
     learns = "deep"

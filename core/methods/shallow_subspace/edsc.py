@@ -27,7 +27,6 @@ class EDSC(ShallowSubspace):
     summary = "Explains every sample by all of them, itself included, with a ridge; its affinity outlived it."
     paper = "Ji, Salzmann and Li, WACV 2014 (EDSC)"
     objective = r"\min_C\; \lVert C \rVert_F^2 + \frac1\lambda \lVert X - CX \rVert_F^2"
-    published = {"mnist_1000": 0.5650, "yaleb": 0.8814, "orl": 0.7038, "coil20": 0.8371, "coil40": 0.6870, "umist": 0.6937}
 
     solver = held(RidgeSolver, strength=1.0)
     readout = held(AffinityReadout, threshold=1.0)

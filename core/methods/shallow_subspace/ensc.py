@@ -50,7 +50,6 @@ class EnSC(ShallowSubspace):
         **SYMBOLS,
         "penalty": r"\sum_i \tfrac1{\gamma_i} (r \lVert c_i \rVert_1 + \tfrac{1 - r}2 \lVert c_i \rVert_2^2)",
     }
-    published = {"mnist_1000": 0.4983, "yaleb": 0.7537, "orl": 0.7525, "coil20": 0.8760, "coil40": 0.7426, "umist": 0.6931}
 
     solver = held(ElasticNet, alpha=50.0, per_sample=True)
     readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)

@@ -66,7 +66,6 @@ class KSSC(ShallowSubspace):
         r"\quad \text{s.t. } \mathrm{diag}(C) = 0,\quad \tau = \alpha / \min_i \max_{j \neq i} |K_{ij}|"
     )
     symbols = {**SYMBOLS, "fit": r"\tfrac12 \mathrm{Tr}((I - C) K (I - C)^\top)"}
-    published = {"mnist_1000": 0.5220, "yaleb": 0.6921, "orl": 0.7143, "coil20": 0.7087, "coil40": 0.6549, "umist": 0.6531}
 
     renamed = {"n_candidates": None}
 

@@ -71,7 +71,6 @@ class LRR(ShallowSubspace):
         "residual": r"\lVert X - CX - E \rVert_F / \lVert X \rVert_F",
         "rank": r"\mathrm{rank}(C)",
     }
-    published = {"mnist_1000": 0.5386, "yaleb": 0.8499, "orl": 0.8100, "coil20": 0.8118, "coil40": 0.6493, "umist": 0.6979}
 
     solver = held(LowRankSolver)
     readout = held(AffinityReadout, threshold=1.0, power=2.0)

@@ -50,7 +50,6 @@ class LRSC(ShallowSubspace):
     summary = "Projects onto the strong directions of the data, shrinking the weaker ones: low-rank in closed form."
     paper = "Vidal and Favaro, Pattern Recognition Letters 2014 (LRSC)"
     objective = r"\min_C\; \lVert C \rVert_* + \frac{\tau}{2} \lVert X - CX \rVert_F^2 \quad \text{s.t. } C = C^\top"
-    published = {"mnist_1000": 0.5140, "yaleb": 0.7931, "orl": 0.7200, "coil20": 0.7416, "coil40": 0.6327, "umist": 0.6729}
 
     solver = held(ProjectionSolver)
     readout = held(AffinityReadout, threshold=1.0)

@@ -105,7 +105,6 @@ class SSC(ShallowSubspace):
         r"\quad \tau = \alpha / \min_i \max_{j \neq i} |\langle x_i, x_j \rangle|"
     )
     symbols = SYMBOLS
-    published = {"mnist_1000": 0.4530, "yaleb": 0.7354, "orl": 0.7425, "coil20": 0.8631, "coil40": 0.7191, "umist": 0.6904}
 
     solver = held(SparseSolver)
     readout = held(AffinityReadout, affinity_by="magnitudes", threshold=1.0)

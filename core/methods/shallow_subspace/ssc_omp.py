@@ -53,7 +53,6 @@ class SSCOMP(ShallowSubspace):
     paper = "You, Robinson and Vidal, CVPR 2016 (SSC-OMP)"
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 \quad \text{s.t. } \lVert c_i \rVert_0 \le k,\; \mathrm{diag}(C) = 0"
     symbols = {"residual": r"\tfrac1n \sum_i \lVert x_i - c_i X \rVert^2 / \lVert x_i \rVert^2"}
-    published = {"mnist_1000": 0.3400, "yaleb": 0.7372, "orl": 0.7100, "coil20": 0.6410, "coil40": 0.4431, "umist": 0.6438}
 
     solver = held(PursuitSolver)
     center: bool = flag(

@@ -49,8 +49,6 @@ class BE(ClusterCoding):
     objective = r"\min\; C(A, \omega),\quad A = r(W_3\, r(W_2\, r(W_1 x))),\; r(u) = \max(u, 0)"
     restored_from = ()
     shows_atoms = False
-    published = {"mnist": 0.5401, "coil20": 0.7441}
-    published_mml = {"mnist": 0.6521, "coil20": 0.7645}
 
     layers = held(Layers)
 

@@ -32,13 +32,17 @@ SURROGATE = (4, 4)  # clusters of Z1 and Z2 for data without further columns of 
 
 
 def objective(
-    X: Tensor, W: Tensor, S: Tensor, theta: Tensor, omegas: Sequence[Tensor], L: Tensor, P: Tensor, *, alpha: float, N: float,
-    n_stages: int, unit: float, layer_weight: float, **weights: Any,
+    X: Tensor, W: Tensor, S: Tensor, theta: Tensor, omegas: Sequence[Tensor | None], L: Tensor, P: Tensor, *, alpha: float,
+    N: float, n_stages: int, unit: float, layer_weight: float, **weights: Any,
 ) -> Tensor:  # fmt: skip
-    """C(A, omega) + sum_t c_t C(Z_t, omega_t) for clusters omega_1, omega_2, ..., omega, the codes counting in their unit."""
+    """C(A, omega) + sum_t c_t C(Z_t, omega_t) for clusters omega_1, omega_2, ..., omega; a layer without any has None."""
     codes = unrolled(X, W, S, theta, L, alpha=alpha, N=N, n_stages=n_stages)
-    inner = [clustering(Z / unit, omega, P, **weights) for Z, omega in zip(codes, omegas[:-1], strict=False)]
-    return clustering(codes[-1] / unit, omegas[-1], P, **weights) + layer_weight * sum(inner)
+    pairs = [(Z / unit, omega) for Z, omega in zip(codes, omegas[:-1], strict=False) if omega is not None]
+    last = omegas[-1]
+    assert last is not None
+    return clustering(codes[-1] / unit, last, P, **weights) + layer_weight * sum(
+        clustering(*pair, P, **weights) for pair in pairs
+    )
 
 
 @register
@@ -54,10 +58,10 @@ class DTAGnet(ClusterCoding):
     layers = held(Layers)
 
     layer_clusters: tuple[int, ...] | None = sizes(
-        None, symbol="K_t", low=2, high=1000, group="Objective", optional=True, none_means="by the label columns",
-        help="Clusters of the codes Z1 and Z2; none takes as many as the further columns of labels have values, and then the "
-        f"classes, or {SURROGATE[0]} each where there is no such column. With as many as the data have, they are those of the "
-        "last layer.",
+        None, symbol="K_t", low=0, high=1000, group="Objective", optional=True, none_means="by the label columns",
+        help="Clusters of the codes Z1 and Z2, 0 for a layer without a loss of its own; none takes as many as the further "
+        f"columns of labels have values, and then the classes, or {SURROGATE[0]} each where there is no such column. With as "
+        "many as the data have, they are those of the last layer.",
     )  # fmt: skip
     layer_weight: float = real(
         1.0, symbol="c_t", low=0, high=1e3, soft=(0.01, 1), log=True, group="Objective", help="Weight of their losses."
@@ -80,14 +84,14 @@ class DTAGnet(ClusterCoding):
         super().check_data(X)
         n_stages = self.layers.n_stages
         most = min(2, n_stages)
-        if len(self.inner_clusters) > most or max(self.inner_clusters) >= len(X):
+        if len(self.inner_clusters) > most or max(self.inner_clusters) >= len(X) or 1 in self.inner_clusters:
             raise ParameterError(
                 f"The 'layer_clusters' parameter of {self.name} must list at most {most} numbers with {n_stages} stages, "
-                f"each less than the number of samples, {len(X)}. Got {self.inner_clusters} instead."
+                f"each 0 or at least 2, and less than the number of samples, {len(X)}. Got {self.inner_clusters} instead."
             )
 
     def supervised(self, K: int) -> Mapping[int, tuple[int, float]]:
-        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.inner_clusters)}
+        layers = {t: (count, self.layer_weight) for t, count in enumerate(self.inner_clusters) if count}
         return {**layers, **super().supervised(K)}
 
     def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from core.common import Part, choice, integer
+from core.common import Part, choice, integer, real
 from core.graphs import Extension, extension, laplacian
 from core.graphs.laplacians import Kind
 from core.training import Arrays, Stages
@@ -29,26 +29,33 @@ class NeighborLinks(Part):
     """Each sample is joined to its nearest others."""
 
     n_neighbors: int = integer(
-        5, symbol="k", low=1, high=500, soft=(1, 30), group=GRAPH_GROUP, help="Neighbours of each sample, itself not counted."
-    )
+        5, symbol="k", low=1, high=100_000, soft=(1, 30), group=GRAPH_GROUP,
+        help="Neighbours of each sample, itself not counted; as many as there are others joins all pairs, as TAGnet prints it.",
+    )  # fmt: skip
     weights: str = choice(
         "heat",
         symbol="P",
-        choices=("heat", "shared"),
+        choices=("heat", "shared", "gaussian"),
         group=GRAPH_GROUP,
-        help="Weights of the graph: by distance, or by the share of neighbours that two samples have in common.",
+        help="Weights of the graph: by distance over its own scale, by the share of neighbours that two samples have in "
+        "common, or exp(-d^2 / delta^2), as TAGnet prints it.",
     )
+    delta: float = real(
+        1.0, symbol=r"\delta", low=1e-3, high=1e3, soft=(0.1, 2), log=True, group=GRAPH_GROUP,
+        help="Width of the Gaussian weights, a distance between samples of unit norm.",
+    )  # fmt: skip
     laplacian: Kind = choice(
         "normalized",
         symbol="L",
-        choices=("normalized", "plain"),
+        choices=("normalized", "plain", "unnormalized"),
         group=GRAPH_GROUP,
-        help="I - Deg^-1/2 P Deg^-1/2, or Deg - P over its largest degree.",
+        help="I - Deg^-1/2 P Deg^-1/2, Deg - P over its largest degree, or Deg - P as it is.",
     )
 
     def recipe(self, *, centred: bool) -> dict[str, Any]:
         """What decides the edges besides the data."""
-        return {"part": "graph", "n_neighbors": self.n_neighbors, "weights": self.weights, "centred": centred}
+        width = {"delta": self.delta} if self.weights == "gaussian" else {}
+        return {"part": "graph", "n_neighbors": self.n_neighbors, "weights": self.weights, "centred": centred, **width}
 
     def over(self, X: Tensor, stages: Stages | None = None, *, centred: bool) -> LinkedSamples:
         """The graph of samples (n, m), prepared about their mean or not; from the shelf, if another run has made it."""
@@ -58,7 +65,7 @@ class NeighborLinks(Part):
         from core.graphs.batches import NeighborGraph
 
         graph = NeighborGraph()
-        graph.update(X, self.n_neighbors, self.weights)
+        graph.update(X, self.n_neighbors, self.weights, self.delta)
         return graph.edges._asdict()
 
 
@@ -99,7 +106,8 @@ class LinkedSamples:
         import torch
 
         q, n, P = len(new), len(self.X), self.weights()
-        nearest, distances, weights = self.neighbors.toward(torch.from_numpy(new).to(self.X.device), self.X, self.links.weights)
+        there = torch.from_numpy(new).to(self.X.device)
+        nearest, distances, weights = self.neighbors.toward(there, self.X, self.links.weights, self.links.delta)
         joining = csr_array((weights.ravel(), nearest.ravel(), np.arange(0, nearest.size + 1, nearest.shape[1])), shape=(q, n))
         known = distances[:, 0] < SAME
         places = csr_array((np.ones(known.sum()), (np.flatnonzero(known), nearest[known, 0])), shape=(q, n))

@@ -61,8 +61,6 @@ class SCClustering(ClusterCoding):
         r"\min_{D, \omega}\; C(A(D), \omega),\quad A(D) = \arg\min_A\; \tfrac12 \lVert X - A D \rVert_F^2"
         r" + \lambda \textstyle\sum_{ij} |a_{ij}| + \tfrac{\alpha}{2} \mathrm{Tr}(A^\top L A)"
     )
-    published = {"mnist": 0.6550, "coil20": 0.8225}
-    published_mml = {"mnist": 0.6784, "coil20": 0.8658}
 
     iterations: int = integer(
         200, symbol="T_A", low=1, high=100_000, soft=(50, 1000), group="Training",

@@ -100,8 +100,6 @@ class TAGnet(ClusterCoding):
         r"\min\; C(A, \omega),\quad A = h_\theta(XW^\top + Z_2 S^\top - \tfrac{\alpha}{N} L Z_2),\;"
         r" Z_2 = h_\theta(XW^\top + Z_1 S^\top - \tfrac{\alpha}{N} L Z_1),\; Z_1 = h_\theta(XW^\top)"
     )
-    published = {"mnist": 0.6704, "coil20": 0.8553}
-    published_mml = {"mnist": 0.6922, "coil20": 0.8991}
 
     layers = held(Layers)
 
