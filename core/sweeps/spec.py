@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from core import datasets, runs
+from core import datasets, methods, runs
 from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.runs import RunSpec
@@ -58,9 +58,10 @@ class Sweep:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Sweep:
-        """The inverse of `to_dict`."""
-        axes = tuple(Axis.from_dict(axis) for axis in plain["axes"])
-        return cls(**{**plain, "base": RunSpec.from_dict(plain["base"]), "axes": axes, "seeds": tuple(plain["seeds"])})
+        """The inverse of `to_dict`; hyperparameters that are newer than what is read have their defaults."""
+        axes, base = tuple(Axis.from_dict(axis) for axis in plain["axes"]), RunSpec.from_dict(plain["base"])
+        base = dataclasses.replace(base, params=methods.completed(base.method, base.params))
+        return cls(**{**plain, "base": base, "axes": axes, "seeds": tuple(plain["seeds"])})
 
 
 def settings(sweep: Sweep) -> list[Setting]:
