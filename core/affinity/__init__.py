@@ -6,6 +6,14 @@ Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
 from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
 from core.affinity.dense import dense_cut, pieces
+from core.affinity.neighbors import (
+    CANDIDATES,
+    leading_pairs,
+    medoid,
+    medoid_graph,
+    neighbors_of_cosines,
+    sample_graph,
+)
 from core.affinity.reading import AssignLabels, embedded_labels
 from core.affinity.representation import (
     Decomposition,
@@ -24,6 +32,7 @@ from core.affinity.sparse import sparse_cut
 
 __all__ = [
     "ANCHORS_KEPT",
+    "CANDIDATES",
     "EXTRA_COMPONENTS",
     "AssignLabels",
     "Decomposition",
@@ -44,7 +53,12 @@ __all__ = [
     "graph_cut",
     "graph_labeller",
     "kept_rank",
+    "leading_pairs",
+    "medoid",
+    "medoid_graph",
+    "neighbors_of_cosines",
     "pieces",
+    "sample_graph",
     "sparse_cut",
     "spectral_labels",
     "symmetrized",

@@ -6,6 +6,7 @@ Uses `core.runs` and every room below.
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.lessons import MOST_WORDS, TOLD, Lesson, Predict, lesson_on, lessons, read_lesson
 from core.explore.lessons import Step as LessonStep
+from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
@@ -37,6 +38,7 @@ __all__ = [
     "MOST_POINTS",
     "MOST_WORDS",
     "NEIGHBORS_SHOWN",
+    "READOUT_CONSTANTS",
     "REFERENCES",
     "TOLD",
     "Answer",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import evaluation
+from core import evaluation, methods
 from core.runs import Run, RunSpec, summarize
 
 SEED = "seed"
@@ -17,10 +17,15 @@ SPREAD_DIGITS = 12  # numbers that differ by rounding alone are the same
 
 
 def settings_of(spec: RunSpec) -> dict[str, Any]:
-    """Everything that decides what a run does, flat: method, data, hyperparameters, seed."""
+    """Everything that decides what a run does, flat: method, data, hyperparameters, seed.
+
+    A run of before a hyperparameter was there did what its default does.
+    """
     data = {f"data.{name}": value for name, value in spec.data.to_dict().items() if name not in ("name", "make")}
     data |= {f"make.{knob}": value for knob, value in spec.data.knobs.items()}
-    return {"method": spec.method, "data": spec.data.name, **data, **spec.params, SEED: spec.seed}
+    known = methods.registered().get(spec.method)
+    unset = {} if known is None else {name: param.default for name, param in known.declared().items() if name != "random_state"}
+    return {"method": spec.method, "data": spec.data.name, **data, **unset, **spec.params, SEED: spec.seed}
 
 
 def same_settings(spec: RunSpec, *, but: Collection[str] = ()) -> Hashable:

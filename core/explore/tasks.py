@@ -249,7 +249,7 @@ def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[s
             data = datasets.load(record.spec.data)
             if method != "kmeans" and data.n_samples > MAX_SQUARE:
                 continue
-            spec = runs.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu")
+            spec = runs.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu", load=_data)
             known = store.create(spec, reference=True, owner=this_process())
             known = runs.execute(store, known.id)
         made[method] = known.id

@@ -19,7 +19,7 @@ from core.sweeps.records import SweepRecord
 from core.sweeps.spec import Cell, Load, Sweep
 
 BEFORE = ("threshold", "symmetrize", "unit_diagonal")  # the costly link of the chain, kept while the others change
-CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "assign_labels")
+CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "exponent", "kept_neighbors", "unit_rows", "assign_labels")
 READABLE = ("full", "subset")
 ERROR = "error"
 Ask = Callable[..., Mapping[str, Any] | None]
@@ -87,4 +87,5 @@ def _ready(run: Run | None) -> bool:
 def question(run: Run, cell: Cell) -> dict[str, Any]:
     """How `core.explore.recluster` is asked for a cell."""
     constants = {name: cell.setting.get(name, value_of(run.spec, name)) for name in CONSTANTS}
+    constants = {name: value for name, value in constants.items() if value is not None}  # runs of before there were all of them
     return {"run": run.id, "n_clusters": run.result["n_clusters"], "random_state": cell.seed, "pixels": 16, **constants}
