@@ -8,15 +8,23 @@ import os
 
 from core.methods.contract import CAPABILITIES, Clusterer, Cost, repeated
 from core.methods.presets import Preset
-from core.methods.registry import build, current, method_class, preset_for, register, registered
+from core.methods.registry import build, current, made_for, method_class, preset_for, register, registered
+from core.methods.rules import RULE, UNKNOWN_K, ByRule, Facts, Rule, in_words
 
 __all__ = [
     "CAPABILITIES",
+    "RULE",
+    "UNKNOWN_K",
+    "ByRule",
     "Clusterer",
     "Cost",
+    "Facts",
     "Preset",
+    "Rule",
     "build",
     "current",
+    "in_words",
+    "made_for",
     "method_class",
     "preset_for",
     "register",

@@ -4,7 +4,7 @@ Uses every room below.
 """
 
 from core.runs.estimates import estimate
-from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
+from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, facts_of, make_spec, prepare, resolve_device
 from core.runs.export import export_run
 from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
@@ -54,6 +54,7 @@ __all__ = [
     "estimate",
     "execute",
     "export_run",
+    "facts_of",
     "film_of_prepared",
     "fitted",
     "forget_peak",

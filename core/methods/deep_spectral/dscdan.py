@@ -50,6 +50,7 @@ from numpy.typing import NDArray
 
 from core.common import ParameterError, flag, held, integer, real
 from core.methods.contract import Cost
+from core.methods.deep_spectral import rules
 from core.methods.deep_spectral.family import SpectralEmbedding
 from core.methods.deep_spectral.head import HEAD_GROUP
 from core.methods.deep_spectral.network import OBJECTIVE, DualNetwork
@@ -121,6 +122,8 @@ class DSCDAN(SpectralEmbedding):
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
     published = {"mnist": 0.978, "mnist_test": 0.980, "usps": 0.869, "fashion_mnist": 0.662}
+
+    rules = (rules.codes, rules.head, rules.joint)
 
     coder = held(DualNetwork)
 

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from core.common import DataError, ParameterError, choice, held, sizes
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.graph_regularised import rules
 from core.methods.graph_regularised.mirrored_paths import mirrored, mirrored_parameters
 from core.methods.graph_regularised.phi import Phi
 from core.methods.graph_regularised.recipe import Recipe
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import own_weights
+from core.methods.rules import Rule
 from core.training import Arrays, Stages, Step, in_chunks
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class LayeredAutoEncoder(Clusterer):
     published_on_test = True
     nmi = "max"
     family = "Graph-regularised"
+    rules: ClassVar[tuple[Rule, ...]] = (rules.training,)
     symbols: ClassVar[Mapping[str, str]] = {
         "reconstruction": r"\Delta(X, \hat X)",
         "validation": r"\mathcal{L}\text{ on held-out samples}",

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from core.common import choice, held
 from core.methods.contract import Cost
+from core.methods.graph_regularised import rules
 from core.methods.graph_regularised.anchor_graph import AnchorGraph
 from core.methods.graph_regularised.family import LayeredAutoEncoder
 from core.methods.graph_regularised.graph_term import GraphPath, GraphTerm
@@ -81,6 +82,7 @@ class GRDNN(LayeredAutoEncoder):
         "graph": r"\eta\, \Delta(S, \hat S)",
     }
     published = {"coil20": 0.7202, "mnist": 0.6602, "mnist2": 0.6076}
+    rules = (rules.training, rules.erased, rules.graph)
 
     base: str = choice(
         "ddae",
