@@ -23,6 +23,7 @@ from core.graphs import nearest_among
 SHARPENED = 4.0  # power of the cosines of the graphs among which the medoid chooses
 CANDIDATES = ((6, 0.0, 5), (6, 0.5, 5))  # d, q and k of two graphs of C that err on different data
 SAMPLES_JOINED = 9  # neighbours of each sample in the graphs that know nothing of C
+NOTHING = 1e-6  # of the largest eigenvalue: what rounding makes of none
 _CHUNK_ENTRIES = 4_000_000
 
 
@@ -41,7 +42,7 @@ def leading_pairs(C: NDArray, rank: int) -> Decomposition:
         found = eigh(S, subset_by_index=[n - rank, n - 1], check_finite=False)
     values, vectors = (np.asarray(part) for part in found)
     order = np.argsort(-values, kind="stable")
-    order = order[values[order] > 0]
+    order = order[values[order] > NOTHING * values.max(initial=0)]
     return Decomposition(values[order], vectors[:, order])
 
 
@@ -118,17 +119,18 @@ def medoid_graph(C: NDArray, others: Sequence[csr_array], n_clusters: int) -> tu
     graph
         The chosen one.
     int
-        Its place: one of `CANDIDATES`, or after them one of the others.
+        Its place: one of `CANDIDATES`, or after them one of the others. A C of a single direction, or of none, has no say: its
+        two graphs would agree with each other about nothing.
     """
     most = kept_rank(len(C), n_clusters, max(dim for dim, _, _ in CANDIDATES))
     parts = leading_pairs(C, most)
+    told = CANDIDATES if len(parts.values) > 1 else ()
     graphs = [
-        neighbors_of_cosines(parts, n_clusters=n_clusters, dim=dim, exponent=q, power=SHARPENED, kept=k)
-        for dim, q, k in CANDIDATES
+        neighbors_of_cosines(parts, n_clusters=n_clusters, dim=dim, exponent=q, power=SHARPENED, kept=k) for dim, q, k in told
     ]
     graphs += others
     place = medoid([graph_labeller(graph, n_clusters, assign_labels="kmeans")(0) for graph in graphs])
-    return graphs[place], place
+    return graphs[place], place + len(CANDIDATES) - len(told)
 
 
 def medoid(labellings: Sequence[NDArray[np.int64]]) -> int:

@@ -87,7 +87,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def summary(rows: Sequence[Row]) -> list[Row]:
+def summary(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Of each method over its sets: mean and worst distance to spectral clustering, and to the presets, where there are any."""
     told = []
     for method in dict.fromkeys(row["method"] for row in rows):

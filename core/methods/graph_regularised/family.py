@@ -93,7 +93,7 @@ class LayeredAutoEncoder(Clusterer):
         low, high = float(X.min()), float(X.max())
         if low < 0 or high > 1:
             raise DataError(
-                f"{self.name} needs data between 0 and 1, such as grey levels with the scaling 'unit'. "
+                f"{self.name} needs data between 0 and 1: grey levels with the scaling 'unit', tables with 'columns'. "
                 f"These lie between {low:.3g} and {high:.3g}."
             )
         if self.course.layer_wise and self.activation != "sigmoid":

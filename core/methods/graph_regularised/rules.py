@@ -23,8 +23,9 @@ def training(facts: Facts) -> Mapping[str, Any]:
 
 @rule("Little is erased")
 def erased(facts: Facts) -> Mapping[str, Any]:
-    """A tenth of the inputs: more of few samples hides what tells them apart."""
-    return {"corruption": 0.1}
+    """A twentieth of the inputs: each share more hides of few samples what tells them apart (digits: none .780, .05 .707, .1
+    .681 at one seed)."""
+    return {"corruption": 0.05}
 
 
 @rule("A sparse graph")
@@ -32,4 +33,6 @@ def graph(facts: Facts) -> Mapping[str, Any]:
     """Five neighbours among a quarter as many anchors as samples, 1,000 at most: so many that neighbours differ, so few that
     samples share them."""
     anchors = min(1000, max(2, facts.n // 4))
-    return {"graph": "anchors", "n_anchors": anchors, "n_neighbors": min(5, anchors), "graph_widths": (200,)}
+    return {
+        "graph": "anchors", "n_anchors": anchors, "n_neighbors": min(5, anchors), "kernel": "code", "graph_widths": (200,),
+    }  # fmt: skip
