@@ -11,6 +11,7 @@ from sklearn.neighbors import kneighbors_graph
 from core import affinity, datasets, explore, methods
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
+from core.methods.parts.readout import CODES, SAMPLES, AffinityReadout
 from core.runs import Run, RunStore, execute, make_spec, this_process
 
 K, EACH = 4, 25
@@ -103,6 +104,20 @@ def test_a_bad_c_is_outvoted_and_a_dead_one_has_no_say() -> None:
         assert clustering_accuracy(BLOCKS, affinity.spectral_labels(chosen, K, assign_labels="kmeans")) > 0.95
     misled = [affinity.sample_graph(noise[:, :K])]
     assert affinity.medoid_graph(blocks(0.01), misled, K)[1] < len(affinity.CANDIDATES), "and a good one has the say"
+
+
+def test_the_read_out_lets_samples_and_codes_vote() -> None:
+    random = np.random.default_rng(0)
+    X = 6 * np.eye(K)[BLOCKS] + random.standard_normal((K * EACH, K))
+    noise, readout = random.standard_normal((K * EACH,) * 2), AffinityReadout(affinity_by="medoid")
+    beside = readout.beside(X, X + 0.1)
+    assert set(beside) == {SAMPLES, CODES} and set(readout.beside(X)) == {SAMPLES}
+    blind = AffinityReadout()
+    assert blind.beside(X, X) == {}, "what reads C alone has nothing beside it"
+    dead = np.zeros_like(noise)
+    for name, of in beside.items():
+        assert (readout.affinity(dead, K, {name: of}) != of).nnz == 0, "of one graph alone that graph is left"
+    assert (readout.affinity(noise, K, beside) != beside[SAMPLES]).nnz == 0
 
 
 def test_rows_of_zeros_do_not_stop_discretize() -> None:
