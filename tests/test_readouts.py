@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from sklearn.neighbors import kneighbors_graph
 
-from core import affinity, datasets, explore, methods
+from core import affinity, cli, datasets, explore, methods
+from core.common import ParameterError
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
 from core.methods.parts.readout import CODES, SAMPLES, AffinityReadout
 from core.runs import Run, RunStore, execute, make_spec, this_process
+from tests.conftest import last_json
 
 K, EACH = 4, 25
 BLOCKS = np.repeat(np.arange(K), EACH)
@@ -169,3 +171,32 @@ def test_a_subset_is_read_with_the_neighbours_within_it() -> None:
     arrays = list(method.iter_fit(data.samples))[-1].arrays
     assert arrays["knn"].shape == (80, 80) and method.labels_.shape == (150,)
     assert clustering_accuracy(data.y, method.labels_) > 0.5
+
+
+# ---- suggestions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", affinity.TRIED)
+def test_what_is_suggested_agrees_most_and_has_seen_no_label(store: RunStore, name: str) -> None:
+    run = trained(store, "ridge")
+    asked = {"dim": 4, "exponent": 0.5, "power": 4.0, "kept_neighbors": 5}
+    _, facts = explore.suggest(store, run=run.id, name=name, n_clusters=10, **asked)
+    assert [one["value"] for one in facts["tried"]] == list(affinity.TRIED[name]) and facts["regret"] == affinity.REGRET[name]
+    best = max(facts["tried"], key=lambda one: one["agreement"])
+    assert facts["chosen"] == best["value"] and all(0 <= one["agreement"] <= 1 for one in facts["tried"])
+    for one in facts["tried"]:  # each is what the workbench reads under that value
+        constants = {**asked, name: one["value"], "affinity_by": "neighbors"}
+        more = {"assign_labels": "kmeans", "random_state": 0, "pixels": 8, "n_clusters": 10}
+        scores = explore.recluster(store, run=run.id, **constants, **more)[1]["scores"]
+        assert scores["acc"] == pytest.approx(one["acc"])
+
+
+def test_the_command_line_suggests_too(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    run, flat = trained(store, "ridge"), trained(store, "kmeans")
+    assert cli.main(["suggest", run.id, "--of", "exponent", "--json"]) == 0
+    facts = last_json(capsys.readouterr().out)
+    assert facts["of"] == "exponent" and facts["chosen"] in affinity.TRIED["exponent"]
+    assert cli.main(["suggest", run.id]) == 0 and "suggested: " in capsys.readouterr().out
+    assert cli.main(["suggest", flat.id]) == 2 and "no self-expression" in capsys.readouterr().err
+    with pytest.raises(ParameterError, match="dim, exponent"):
+        explore.suggest(store, run=run.id, name="power", n_clusters=10, dim=4, exponent=0.5, power=4.0, kept_neighbors=5)

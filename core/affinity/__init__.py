@@ -29,14 +29,18 @@ from core.affinity.representation import (
 )
 from core.affinity.shares import cluster_shares, factor_cluster_shares
 from core.affinity.sparse import sparse_cut
+from core.affinity.suggestions import REGRET, TRIED, Tried, try_values
 
 __all__ = [
     "ANCHORS_KEPT",
     "CANDIDATES",
     "EXTRA_COMPONENTS",
+    "REGRET",
+    "TRIED",
     "AssignLabels",
     "Decomposition",
     "Symmetrize",
+    "Tried",
     "affinity_from_decomposition",
     "affinity_from_magnitudes",
     "affinity_from_representation",
@@ -63,4 +67,5 @@ __all__ = [
     "spectral_labels",
     "symmetrized",
     "threshold_columns",
+    "try_values",
 ]

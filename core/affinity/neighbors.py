@@ -134,11 +134,16 @@ def medoid_graph(C: NDArray, others: Sequence[csr_array], n_clusters: int) -> tu
 
 
 def medoid(labellings: Sequence[NDArray[np.int64]]) -> int:
-    """Which of several clusterings has the largest mean NMI with the others; of equals the first."""
+    """Which of several clusterings agrees best with the others; of equals the first."""
+    return int(agreements(labellings).argmax())
+
+
+def agreements(labellings: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Of each of several clusterings the mean NMI with the others."""
     from sklearn.metrics import normalized_mutual_info_score
 
     agreement = np.zeros((len(labellings),) * 2)
     for i, first in enumerate(labellings):
         for j in range(i):
             agreement[i, j] = agreement[j, i] = normalized_mutual_info_score(first, labellings[j])
-    return int(agreement.sum(axis=1).argmax())
+    return np.asarray(agreement.sum(axis=1) / max(len(labellings) - 1, 1))

@@ -13,6 +13,7 @@ from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
 from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
+from core.explore.suggesting import suggest
 from core.explore.tasks import (
     ANCHORS_SHOWN,
     MAX_POINTS,
@@ -80,4 +81,5 @@ __all__ = [
     "settings_of",
     "still",
     "strongest",
+    "suggest",
 ]

@@ -127,14 +127,14 @@ def square(store: RunStore, run: str, which: str) -> Any:
     if which == "graph":
         return _Product(_anchor_factor(home, run))
     if which == "C":
-        return _full_representation(home, run)
+        return full_representation(home, run)
     A = stored_matrix(store, run, "A")
     if A is not None:
         return A
     K, params = record.result["n_clusters"], record.spec.params
     if "affinity constants" not in methods.method_class(record.spec.method).shows:
         raise DataError(f"The method {record.spec.method} has no affinity.")
-    C = _full_representation(home, run)
+    C = full_representation(home, run)
     method = methods.build(record.spec.method, **{**params, "n_clusters": K})
     if not issparse(C):
         return _affinity(store, run, n_clusters=K, **{name: getattr(method, name) for name in CONSTANTS})
@@ -165,7 +165,7 @@ def representation(home: str, run: str) -> Any:
     return C
 
 
-def _full_representation(home: str, run: str) -> Any:
+def full_representation(home: str, run: str) -> Any:
     """C (n, n), dense or sparse."""
     C = representation(home, run)
     if affinity.form(C) == "anchors":
@@ -192,7 +192,7 @@ def _decomposition(
     home: str, run: str, threshold: float, symmetrize: affinity.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
 ) -> affinity.Decomposition:
     """The costly link of the chain, kept while the sliders after it move."""
-    C = _full_representation(home, run)
+    C = full_representation(home, run)
     if issparse(C):
         raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
     if zero_diagonal:
@@ -211,15 +211,15 @@ def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool
             parts, n_clusters=n_clusters, dim=readout.dim, power=readout.power, exponent=readout.exponent,
             unit_rows=readout.unit_rows,
         )  # fmt: skip
-    C = _full_representation(home, run)
+    C = full_representation(home, run)
     if zero_diagonal:
         C = C - np.diag(np.diagonal(C))
-    beside = _graphs_beside(home, run) if readout.affinity_by in LOOK_BEYOND else {}
+    beside = graphs_beside(home, run) if readout.affinity_by in LOOK_BEYOND else {}
     return readout.affinity(C, n_clusters, beside)
 
 
 @lru_cache(maxsize=2)
-def _graphs_beside(home: str, run: str) -> Mapping[str, Any]:
+def graphs_beside(home: str, run: str) -> Mapping[str, Any]:
     """The neighbours of the samples that C speaks of, and of their pretrained codes, of a run that kept none of them."""
     store = RunStore(home)
     found = {name: stored_matrix(store, run, name) for name in (SAMPLES, CODES)}

@@ -26,6 +26,7 @@ from pages.ui.live import loss_curves, reconstruction_sheet, start_words
 from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
+from pages.ui.suggestions import suggestions
 from pages.ui.text import plain, plain_names
 
 SOURCES = {
@@ -222,6 +223,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
             st.number_input("seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
         )
 
+        suggestions(run, constants)
     about = _about("affinity", form, run, data)
 
     def draw(answer: Answer) -> None:
