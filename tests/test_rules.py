@@ -104,9 +104,11 @@ def test_the_command_line_says_which_rule_gave_what(tmp_path: Path, capsys: pyte
     assert cli.main(["run", "ridge", "--dataset", name, "--set", "assign_labels=discretize"]) == 0
     told = capsys.readouterr().err
     assert "rule 'Strength without labels': strength=auto" in told and "affinity_by=medoid" in told
+    assert "not read off C alone" in told, "what looks beyond C is said"
     assert "assign_labels" not in told, "a value that the user set is not the rule's"
     assert cli.main(["run", "ridge", "--dataset", name, "--preset", "defaults"]) == 0
-    assert "rule '" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "rule '" not in told and "read off" not in told
 
 
 # ---- the strength of a ridge -----------------------------------------------------------------------------------------

@@ -201,7 +201,8 @@ class DeepSubspace(Clusterer):
 
     @classmethod
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
-        return cls.extent.of(params).words(n)
+        told = (cls.extent.of(params).words(n), cls.readout.of(params).words if cls.extent.of(params).is_square(n) else None)
+        return " ".join(filter(None, told)) or None
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

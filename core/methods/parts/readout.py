@@ -26,7 +26,13 @@ from core.methods.contract import Labeller
 from core.training import Arrays
 
 AFFINITY_GROUP = "Affinity"
-LOOK_BEYOND = ("medoid", "samples")  # ways that need more than C
+LOOK_BEYOND = {  # ways that need more than C
+    "medoid": (
+        "Clusters are not read off C alone: of two graphs of C and the neighbours of samples and codes, the one whose clusters "
+        "agree best with those of the others is cut."
+    ),
+    "samples": "Clusters are not read off C: the graph of the samples' own neighbours is cut.",
+}
 SAMPLES, CODES = "knn", "knn_codes"  # arrays: the graphs that they need
 
 
@@ -88,6 +94,11 @@ class AffinityReadout(Part):
         True, symbol=r"\lVert m_i \rVert=1", group=AFFINITY_GROUP,
         help="Cosines of the rows of the factor, as published; without, their products.",
     )  # fmt: skip
+
+    @property
+    def words(self) -> str | None:
+        """What a user must know of it, in a sentence: that it does not look at C alone."""
+        return LOOK_BEYOND.get(self.affinity_by)
 
     def beside(self, X: NDArray, Z: NDArray | None = None) -> Arrays:
         """What the read-out needs besides C: graphs of the samples (n, ...) that C speaks of, and of their codes if any."""
