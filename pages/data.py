@@ -22,6 +22,7 @@ from pages.ui.text import plain, plain_names
 SCALING_NAMES = {
     "unit": "0 to 1",
     "standard": "zero mean, unit variance per feature",
+    "columns": "each feature to 0 to 1",
     "l2": "unit norm per sample",
     "none": "as stored",
 }

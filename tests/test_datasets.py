@@ -258,7 +258,7 @@ def test_labels_are_numbered_again_where_a_class_is_left_out(toy: Path) -> None:
         ({"per_class": 1, "n_classes": 3}, "At least 4 samples"),
         ({"seed": -1}, "seed must be"),
         ({"per_class": True}, "per_class must be an integer"),
-        ({"scaling": "zscore"}, "scaling must be one of unit, standard, l2, none. Got 'zscore'"),
+        ({"scaling": "zscore"}, "scaling must be one of unit, columns, standard, l2, none. Got 'zscore'"),
     ],
 )
 def test_impossible_parts_are_refused_by_name(part: dict[str, int], message: str) -> None:
@@ -302,6 +302,22 @@ def test_unit_scales_a_sample_the_same_in_every_part(toy: Path) -> None:
     whole, part = load(toy).X, load(toy, n_samples=10).X
     rows = {row.tobytes() for row in whole}
     assert all(row.tobytes() in rows for row in part)
+
+
+def test_columns_are_brought_to_zero_to_one_each_by_itself(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).standard_normal((30, 3)) * [1, 1000, 0] + [5, -20, 7]
+    np.savez(tmp_path / "x.npz", X=X)
+    data = load(tmp_path / "x.npz", scaling="columns", n_test=8)
+    assert data.test is not None
+    np.testing.assert_allclose(data.X[:, :2].min(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(data.X[:, :2].max(axis=0), 1, atol=1e-6)
+    assert not data.X[:, 2].any(), "a column that never changes says nothing"
+    everyone = np.concatenate([data.X, data.test.X])[:, :2]
+    scaled, original = np.ptp(everyone, axis=0), np.ptp(X[:, :2], axis=0)
+    whole = load(tmp_path / "x.npz", scaling="columns").X[:, :2]
+    assert np.ptp(whole, axis=0) == pytest.approx(1) and (scaled >= 1 - 1e-6).all() and original[1] > 100 * original[0]
+    ordered = np.sort(everyone, axis=0)  # held-out samples are on the scale of the others, wherever that puts them
+    np.testing.assert_allclose((ordered - ordered[0]) / scaled, np.sort(whole, axis=0), atol=1e-5)
 
 
 def test_standard_has_zero_mean_and_unit_variance() -> None:

@@ -606,9 +606,20 @@ def test_the_workbench_reclusters_without_training(
     assert app.metric and app.get("plotly_chart")
     app.number_input(key=f"w:{run}:K").set_value(3).run()
     healthy(app)
+    app.selectbox(key=f"suggest:{run}").set_value("exponent").run()
+    assert "whose clusters agree best" in texts(healthy(app)) and "Regret" in texts(app)
     assert len(store.runs()) == runs_before
     labels = [np.load(path)["labels"] for path in (store.home / "cache").glob("recluster-*.npz")]
     assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
+
+
+def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[..., AppTest], tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", X=np.random.default_rng(0).random((60, 8)), y=np.arange(60) % 3)
+    app = visit("train", method="dec", data=DataSpec(str(tmp_path / "own.npz")).to_dict())
+    assert "No label was looked at" in texts(app) and "Dense codes" in texts(app)
+    (widths,) = [field.value for field in app.text_input if field.key and field.key.endswith(":widths")]
+    assert widths == "64-10"
+    assert any("By rule" in box.options[0] for box in app.selectbox if box.label == "Preset")
 
 
 SCOPES = {

@@ -77,7 +77,9 @@ def test_the_command_of_a_run_asks_for_the_same_run(wanted: RunSpec, monkeypatch
     from core.cli.main import _parser
 
     asked: list[RunSpec] = []
-    monkeypatch.setattr(runs, "prepare", lambda found: asked.append(found) or (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        runs, "prepare", lambda found, load=None: asked.append(found) or (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     words = shlex.split(as_command(wanted))
     assert words[:4] == ["python", "-m", "core", "run"]
     with pytest.raises(KeyboardInterrupt):

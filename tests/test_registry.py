@@ -154,7 +154,11 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
     assert methods.preset_for("ridge", "orl", "auto") == ("orl", presets["orl"])
     assert methods.preset_for("ridge", "orl", "coil20") == ("coil20", presets["coil20"])
     assert methods.preset_for("ridge", "orl", "defaults") == ("defaults", None)
-    assert methods.preset_for("ridge", "something else") == ("defaults", None)
+    assert methods.preset_for("ridge", "something else") == ("rule", None)
+    assert methods.preset_for("ridge", "orl", "rule") == ("rule", None)
+    assert methods.preset_for("kmeans", "something else") == ("defaults", None)
+    with pytest.raises(UnknownName, match="rule"):
+        methods.preset_for("kmeans", "something else", "rule")
     with pytest.raises(UnknownName) as caught:
         methods.preset_for("ridge", "orl", "coil21")
     assert "Did you mean 'coil20'" in str(caught.value) and "defaults" in str(caught.value)
@@ -171,7 +175,8 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
         ("udll", "yaleb", "yaleb"),
         ("rgrl", "yaleb", "yaleb-fast"),
         ("grdnn", "digits", "digits-fast"),
-        ("rgrl", "fashion_mnist", "defaults"),
+        ("rgrl", "fashion_mnist", "rule"),
+        ("tagnet", "fashion_mnist", "defaults"),
     ],
 )
 def test_the_automatic_preset_is_any_of_the_data_before_the_defaults(method: str, dataset: str, expected: str) -> None:

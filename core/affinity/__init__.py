@@ -6,6 +6,14 @@ Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
 from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
 from core.affinity.dense import dense_cut, pieces
+from core.affinity.neighbors import (
+    CANDIDATES,
+    leading_pairs,
+    medoid,
+    medoid_graph,
+    neighbors_of_cosines,
+    sample_graph,
+)
 from core.affinity.reading import AssignLabels, embedded_labels
 from core.affinity.representation import (
     Decomposition,
@@ -21,13 +29,18 @@ from core.affinity.representation import (
 )
 from core.affinity.shares import cluster_shares, factor_cluster_shares
 from core.affinity.sparse import sparse_cut
+from core.affinity.suggestions import REGRET, TRIED, Tried, try_values
 
 __all__ = [
     "ANCHORS_KEPT",
+    "CANDIDATES",
     "EXTRA_COMPONENTS",
+    "REGRET",
+    "TRIED",
     "AssignLabels",
     "Decomposition",
     "Symmetrize",
+    "Tried",
     "affinity_from_decomposition",
     "affinity_from_magnitudes",
     "affinity_from_representation",
@@ -44,9 +57,15 @@ __all__ = [
     "graph_cut",
     "graph_labeller",
     "kept_rank",
+    "leading_pairs",
+    "medoid",
+    "medoid_graph",
+    "neighbors_of_cosines",
     "pieces",
+    "sample_graph",
     "sparse_cut",
     "spectral_labels",
     "symmetrized",
     "threshold_columns",
+    "try_values",
 ]

@@ -32,8 +32,26 @@ def embedded_labels(
     if assign_labels == "cluster_qr":
         return np.asarray(_spectral.cluster_qr(embedding), dtype=np.int64)
     if assign_labels == "discretize":
-        return np.asarray(_spectral.discretize(embedding, random_state=random_state), dtype=np.int64)
+        return _discretized(embedding, n_clusters, random_state)
     raise ParameterError(f"'assign_labels' must be one of {', '.join(get_args(AssignLabels))}. Got {assign_labels!r} instead.")
+
+
+def _discretized(embedding: NDArray, n_clusters: int, random_state: int) -> NDArray[np.int64]:
+    """scikit-learn's discretize of the rows that are not zero; the others go to the largest cluster.
+
+    It divides by the lengths of rows, and with one of length 0 tries its 30 decompositions of what is not a number in vain.
+    """
+    from sklearn.cluster import _spectral
+
+    said = np.abs(embedding).max(axis=1) > 0
+    if said.all():
+        return np.asarray(_spectral.discretize(embedding, random_state=random_state), dtype=np.int64)
+    if said.sum() <= n_clusters:
+        return np.zeros(len(embedding), dtype=np.int64)
+    found = np.asarray(_spectral.discretize(embedding[said], random_state=random_state), dtype=np.int64)
+    labels = np.full(len(embedding), np.bincount(found, minlength=n_clusters).argmax(), dtype=np.int64)
+    labels[said] = found
+    return labels
 
 
 @dataclass(frozen=True)

@@ -111,15 +111,15 @@ def kept_rank(n: int, n_clusters: int, dim: int) -> int:
 
 
 def affinity_from_decomposition(
-    parts: Decomposition, *, n_clusters: int, dim: int, power: float, unit_rows: bool = True
+    parts: Decomposition, *, n_clusters: int, dim: int, power: float, exponent: float = 0.5, unit_rows: bool = True
 ) -> NDArray:
     """Cosine affinity of the rank-r factor: steps 3 to 5 of the post-processing.
 
-    r = min(dim * n_clusters + 1, n - 1); M = U_r diag(sigma_r)^(1/2) with unit rows; A = max(M M^T, 0)^power,
-    scaled to maximum 1 and symmetric. Without `unit_rows` products take the place of cosines, as RGRL's Algorithm 1 has it.
+    r = min(dim * n_clusters + 1, n - 1); M = U_r diag(sigma_r)^q, q = 1/2 as published, with unit rows; A = max(M M^T,
+    0)^power, scaled to maximum 1 and symmetric.
     """
     rank = kept_rank(len(parts.vectors), n_clusters, dim)
-    M = parts.vectors[:, :rank] * np.sqrt(parts.values[:rank])
+    M = parts.vectors[:, :rank] * parts.values[:rank] ** exponent
     if unit_rows:
         norms = np.linalg.norm(M, axis=1, keepdims=True)
         M /= np.where(norms > 0, norms, 1)
@@ -143,6 +143,7 @@ def affinity_from_representation(
     threshold: float,
     unit_diagonal: bool = False,
     symmetrize: Symmetrize = "signed",
+    exponent: float = 0.5,
     unit_rows: bool = True,
 ) -> NDArray:
     """The published post-processing of a self-expression matrix (common to DSC-Net, RGRL and UDLL).
@@ -163,8 +164,8 @@ def affinity_from_representation(
         Set diag(S) = 1 before the decomposition (DSC-Net and UDLL do so on COIL-20).
     symmetrize : {"signed", "absolute"}
         See `symmetrized`.
-    unit_rows : bool
-        Cosines between the rows of the factor, as all programs have it; else their products.
+    exponent, unit_rows
+        See `affinity_from_decomposition`.
 
     Returns
     -------
@@ -176,13 +177,26 @@ def affinity_from_representation(
     DataError
         If C is not square or not finite.
     """
+    S = symmetrized(threshold_columns(checked_square(C), threshold), symmetrize, unit_diagonal)
+    parts = decompose(S, kept_rank(len(S), n_clusters, dim))
+    return affinity_from_decomposition(
+        parts, n_clusters=n_clusters, dim=dim, power=power, exponent=exponent, unit_rows=unit_rows
+    )
+
+
+def checked_square(C: NDArray) -> NDArray:
+    """C itself.
+
+    Raises
+    ------
+    DataError
+        If it is not square or not finite.
+    """
     if C.ndim != 2 or C.shape[0] != C.shape[1]:
         raise DataError(f"The representation matrix must be square. Got shape {C.shape}.")
     if not np.isfinite(C).all():
         raise DataError("The representation matrix must be finite. Got NaN or infinity.")
-    S = symmetrized(threshold_columns(C, threshold), symmetrize, unit_diagonal)
-    parts = decompose(S, kept_rank(len(S), n_clusters, dim))
-    return affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power, unit_rows=unit_rows)
+    return C
 
 
 def affinity_from_magnitudes(C: Any, *, threshold: float = 1.0) -> Any:

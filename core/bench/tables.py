@@ -33,7 +33,7 @@ class Asked:
 
 
 def tabulate(what: str, rows: Measured, asked: Asked) -> Results:
-    """The rows that the benchmark `what` returned ("epoch", "scaling", "ablation") as results."""
+    """The rows that the benchmark `what` returned ("epoch", "scaling", "ablation", "transfer") as results."""
     shared = {"commands": [asked.command], "origin": "command", "device": _device("cpu"), "seeds": asked.seeds}
     return Results.from_dict({**shared, "chosen": "untuned", **TABLES[what](rows, asked)})
 
@@ -99,11 +99,55 @@ def _ablation(rows: Measured, asked: Asked) -> dict[str, Any]:
     }
 
 
+def _transfer(rows: Measured, asked: Asked) -> dict[str, Any]:
+    from core.bench.transfer import summary
+
+    return {
+        "title": "Transfer: settings by rule on data as if no preset had been made for them",
+        "protocol": (
+            "Whole runs at the final epoch with the values that the rules of each method give for the number, kind, shape and "
+            "variance of the samples and K. spectral is spectral clustering of the samples with its defaults; tuned the preset "
+            "that is made for the data, where there is one. The last rows are means over the sets."
+        ),
+        "chosen": "with labels",
+        "notes": ["The rules were found on these very sets, with their labels: read the table as optimistic for other data."],
+        "rows": [_transferred(row, asked) for row in rows] + [_over_sets(told, rows, asked) for told in summary(rows)],
+    }
+
+
+def _transferred(row: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    facts = {name: round(row[name], 4) for name in ("spectral", "tuned", "seconds") if row[name] is not None}
+    facts |= {"empty": row["empty"]} if row["empty"] else {}
+    of = {"method": row["method"], "data": row["data"]}
+    return {"of": of, "scores": {"acc": asked.score(_rounded(row), "acc")}, "facts": facts, "note": row["trouble"]}
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] if row[name] is None else round(row[name], 4) for name in ("acc", "acc_std")}
+
+
+def _over_sets(told: Mapping[str, Any], rows: Measured, asked: Asked) -> dict[str, Any]:
+    """The mean over the sets that a method ended on, with the mean of their deviations."""
+    own = [row for row in rows if row["method"] == told["method"] and row["acc"] is not None]
+    means = {name: sum(row[name] for row in own) / len(own) if own else None for name in ("acc", "acc_std")}
+    facts = {"to spectral": told["mean"], "to tuned": told["to_tuned"]}
+    worst = {"worst": told["worst"], "worst to tuned": told["worst_to_tuned"]}
+    return {
+        "of": {"method": told["method"], "data": f"mean over {told['sets']} sets"},
+        "scores": {"acc": asked.score(_rounded(means), "acc")},
+        "facts": {
+            **{name: round(value, 4) for name, value in facts.items() if value is not None},
+            **{name: f"{value[1]:+.3f} on {value[0]}" for name, value in worst.items() if value is not None},
+        },
+    }
+
+
 TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "epoch": _epoch,
     "around": _around,
     "scaling": _scaling,
     "ablation": _ablation,
+    "transfer": _transfer,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "faults", "ui", "sweep"),
+        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "faults", "ui", "sweep"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
-        "assets/; what the parts of DSCDAN add; a table of assets/results, made again; what runs survive; what a user waits "
-        "for in the browser; what a sweep costs beside its runs",
+        "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
+        "data that nobody tuned them for; what runs survive; what a user waits for in the browser; what a sweep costs beside "
+        "its runs",
     )
     bench.add_argument(
         "tasks",
@@ -31,10 +33,12 @@ def add(command: Add) -> None:
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
+    bench.add_argument("--methods", nargs="+", help="transfer: which, by default one or two of each family")
+    bench.add_argument("--sets", nargs="+", help="transfer: on which data, by default all that are here")
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
-    bench.add_argument("--seeds", type=int, default=3, help="ablation: how many seeds")
+    bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
-    bench.add_argument("--quick", action="store_true", help="faults: 10 kills")
+    bench.add_argument("--quick", action="store_true", help="faults: 10 kills; transfer: one seed, the small sets, no presets")
     bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
 
 
@@ -45,6 +49,7 @@ def _bench(options: argparse.Namespace) -> int:
         "scaling": _bench_scaling,
         "ablation": _bench_ablation,
         "table": _bench_table,
+        "transfer": _bench_transfer,
         "faults": _bench_faults,
         "ui": _bench_ui,
         "sweep": _bench_sweep,
@@ -67,7 +72,7 @@ def _keep(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Path:
         command=shlex.join(["python", "-m", "core", *options.words]),
         tasks=options.tasks,
         preset=options.preset,
-        seeds=range(options.seeds),
+        seeds=range(1 if options.what == "transfer" and options.quick else options.seeds),
     )
     return save_results(tabulate(options.what, rows, asked), options.results)
 
@@ -170,3 +175,31 @@ def _bench_ablation(options: argparse.Namespace) -> list[dict[str, Any]]:
             )
         rows += [{"dataset": dataset, **row} for row in found]
     return rows
+
+
+def _bench_transfer(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.transfer import METHODS, SETS, SMALL, bench_transfer, summary
+
+    sets = options.sets or (SMALL if options.quick else tuple(SETS))
+    seeds = range(1 if options.quick else options.seeds)
+    rows = []
+    for row in bench_transfer(options.methods or METHODS, sets, seeds, tuned=not options.quick):
+        reached = row["trouble"] if row["acc"] is None else f"ACC {row['acc']:.3f} ± {row['acc_std']:.3f}"
+        tuned = "" if row["tuned"] is None else f"   its preset {row['tuned']:.3f}"
+        print(f"{row['method']:8s} {row['data']:14s} {reached}   spectral {row['spectral']:.3f}{tuned}", flush=True)
+        rows.append(row)
+    for told in summary(rows):
+        print(_told(told))
+    return rows
+
+
+def _told(summed: Mapping[str, Any]) -> str:
+    """One method over all sets, in a line."""
+    if summed["mean"] is None:
+        return f"{summed['method']:8s} reached nothing"
+    where, worst = summed["worst"]
+    tuned = "" if summed["to_tuned"] is None else f"; to its presets {summed['to_tuned']:+.3f}"
+    empty = f"; {summed['empty']} runs with an empty cluster" if summed["empty"] else ""
+    failed = f"; failed on {', '.join(summed['failed'])}" if summed["failed"] else ""
+    head = f"{summed['method']:8s} {summed['sets']} sets, to spectral {summed['mean']:+.3f}"
+    return f"{head}, at worst {worst:+.3f} ({where}){tuned}{empty}{failed}"

@@ -25,7 +25,7 @@ def _methods(options: argparse.Namespace) -> int:
         return EXIT_DONE
     for name, cls in known.items():
         print(f"{name}: {cls.title}. {cls.summary} [{cls.paper}]")
-        print(f"    presets: {', '.join(cls.presets) or 'none'}")
+        print(f"    presets: {', '.join(cls.presets) or 'none'}; by rule: {'; '.join(r.title for r in cls.rules) or 'nothing'}")
         for param in cls.declared().values():
             print(f"    {param.name} = {_text(param.default)}  ({param.allowed}) {param.help}")
     return EXIT_DONE
@@ -47,6 +47,7 @@ def describe_method(cls: type[Clusterer]) -> dict[str, Any]:
     return {
         "name": cls.name, "title": cls.title, "summary": cls.summary, "paper": cls.paper, "objective": cls.objective,
         "family": cls.family, "learns": cls.learns, "uses_gpu": cls.uses_gpu, "shows": sorted(cls.shows), "presets": presets,
+        "rules": [{"title": rule.title, "why": rule.why} for rule in cls.rules],
         "parameters": [param.describe() for param in cls.declared().values()],
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.cli.commands import Add, check_target, target_arguments
 from core.cli.exits import EXIT_DONE
+from core.common import InvalidInput
 from core.papers import published
 from core.runs import Run, RunStore, export_run
 
@@ -21,6 +22,9 @@ def add(command: Add) -> None:
     export.add_argument("run_id")
     export.add_argument("file", type=Path)
     target_arguments(export)
+    asked = command("suggest", _suggest, "Choose a constant of a run's affinity without labels, on its stored C.")
+    asked.add_argument("run_id")
+    asked.add_argument("--of", choices=("dim", "exponent", "kept_neighbors"), default="dim", help="which constant")
     command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
     command("undelete", _undelete, "Bring back a run that was deleted less than ten minutes ago.").add_argument("run_id")
 
@@ -103,6 +107,26 @@ def settled_store() -> RunStore:
 
 def _show(options: argparse.Namespace) -> int:
     print_run(settled_store().get(options.run_id), options.json)
+    return EXIT_DONE
+
+
+def _suggest(options: argparse.Namespace) -> int:
+    from core import explore
+
+    store = settled_store()
+    run = store.get(options.run_id)
+    params, K = run.spec.params, run.result.get("n_clusters")
+    constants = {name: params[name] for name in ("dim", "exponent", "power", "kept_neighbors") if name in params}
+    if K is None or not constants:
+        raise InvalidInput(f"The run {options.run_id} has no self-expression whose constants could be chosen.")
+    _, facts = explore.suggest(store, run=options.run_id, name=options.of, n_clusters=K, **constants)
+    if options.json:
+        print(json.dumps({"of": options.of, **facts}))
+        return EXIT_DONE
+    for one in facts["tried"]:
+        known = f"   ACC {one['acc']:.3f} (not looked at)" if "acc" in one else ""
+        print(f"{options.of} {one['value']:g}: agreement {one['agreement']:.3f}{known}")
+    print(f"suggested: {facts['chosen']:g}. {facts['regret']}")
     return EXIT_DONE
 
 

@@ -7,21 +7,23 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import methods
+from core import datasets, methods
 from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings, target_arguments
 from core.cli.engine import carry_out, exit_code
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
 from core.cli.records import print_run, result_json, settled_store
 from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write, demand_writable
+from core.datasets import SCALINGS
 from core.jobs import checked_workers
 from core.runs import LOOKS, RunSpec, RunStore
-from core.runs.execution import Prepared
+from core.runs.execution import Load, Prepared
 from core.sweeps import SECONDS, Sweep, keep, over_seeds
 from core.training import Step
 
@@ -51,11 +53,12 @@ def run_arguments(sub: argparse.ArgumentParser) -> None:
     """What a run, or the base of several, is made of."""
     sub.add_argument("method")
     data_arguments(sub)
-    sub.add_argument("--scaling", default="unit", choices=("unit", "standard", "l2", "none"))
+    sub.add_argument("--scaling", default="unit", choices=SCALINGS)
     sub.add_argument(
         "--preset",
         default="auto",
-        help="name, its ending ('fast'), 'defaults', or 'auto': the one named like the data set, or its fast one",
+        help="name, its ending ('fast'), 'rule' (by what can be seen of the data), 'defaults', or 'auto': the one named like "
+        "the data set, or its fast one, else by rule",
     )
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a hyperparameter")
     sub.add_argument("--seed", type=int, default=0)
@@ -64,13 +67,14 @@ def run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 
 
-def asked_spec(options: argparse.Namespace) -> RunSpec:
-    """The spec that `run_arguments` describe."""
+def asked_spec(options: argparse.Namespace, load: Load = datasets.load) -> RunSpec:
+    """The spec that `run_arguments` describe; `load` is asked where rules must see the data."""
     from core import runs
 
     return runs.make_spec(
         options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
         overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,
+        load=load,
     )  # fmt: skip
 
 
@@ -79,12 +83,14 @@ def _run(options: argparse.Namespace) -> int:
     from core.runs import this_process
 
     demand_writable("a new run")
-    spec = asked_spec(options)
+    load = cache(datasets.load)  # the rules and the run see the same data
+    spec = asked_spec(options, load)
     if options.seeds != 1:
         return _run_seeds(options, spec)
-    prepared = runs.prepare(spec)  # whatever cannot be used is refused here, before anything is stored
+    prepared = runs.prepare(spec, load)  # whatever cannot be used is refused here, before anything is stored
     print(f"{spec.method} on {spec.data.label}: preset {spec.preset}, seed {spec.seed}", file=sys.stderr)
     _tell(prepared.data.notes)
+    _tell(_rules_told(spec, prepared))
     cls = methods.method_class(spec.method)
     words = cls.scope_words(prepared.data.n_samples, spec.params)
     if words:
@@ -92,6 +98,20 @@ def _run(options: argparse.Namespace) -> int:
     store = RunStore()
     record = store.create(spec, owner=this_process())
     return _train(store, record.id, options.json, prepared)
+
+
+def _rules_told(spec: RunSpec, prepared: Prepared) -> list[str]:
+    """Which rule gave which value that the run has."""
+    from core.runs import facts_of
+
+    if spec.preset != methods.RULE:
+        return []
+    ruled = methods.method_class(spec.method).by_rule(facts_of(prepared.data, spec.params["n_clusters"]))
+    told = []
+    for rule, values in ruled.told():
+        kept = {name: value for name, value in values.items() if spec.params[name] == value}
+        told += [f"rule {rule.title!r}: {methods.in_words(kept)}"] if kept else []
+    return told
 
 
 def _run_seeds(options: argparse.Namespace, spec: RunSpec) -> int:

@@ -18,7 +18,7 @@ from core.datasets.peculiar import peculiarities
 from core.datasets.raw import Attribute
 from core.datasets.synthetic import MAKERS, checked_knobs
 
-Scaling = Literal["unit", "standard", "l2", "none"]
+Scaling = Literal["unit", "columns", "standard", "l2", "none"]
 SCALINGS: tuple[str, ...] = get_args(Scaling)
 MAX_NOISE = 5.0
 
@@ -151,9 +151,9 @@ class DataSpec:
         Seed of the random choices.
     scaling
         ``unit``: by the range of the whole stored array that `core.datasets.ranges.used_range` finds, or that was chosen at
-        import; 8-bit images by 255. ``standard``:
-        zero mean and unit variance of each feature over the chosen samples. ``l2``: ``unit``, then rows of unit length.
-        ``none``: as stored.
+        import; 8-bit images by 255. ``columns``: each feature by its own range over the chosen samples, to 0 to 1.
+        ``standard``: zero mean and unit variance of each feature over the chosen samples. ``l2``: ``unit``, then rows of
+        unit length. ``none``: as stored.
     noise
         Standard deviation of the Gaussian noise that is added to every value after scaling, also to the held-out samples;
         it is drawn from `seed`, and nothing is clipped.

@@ -199,8 +199,9 @@ def scale(
     model = model or raw
     if scaling == "none":
         return X
-    if scaling == "standard":
-        return _standard(X, X if model_rows is None else model.X[model_rows].astype(np.float32))
+    if scaling in ("standard", "columns"):
+        by_columns = _standard if scaling == "standard" else _columns
+        return by_columns(X, X if model_rows is None else model.X[model_rows].astype(np.float32))
     low, high = _unit_range(model)
     if low == 0 and high >= _TINY:
         X /= np.float32(high)
@@ -220,6 +221,13 @@ def _standard(X: NDArray[np.float32], model: NDArray[np.float32]) -> NDArray[np.
     centred: NDArray[Any] = X - mean
     centred[:, constant] = 0
     return (centred / np.where(constant, 1, spread)).astype(np.float32)
+
+
+def _columns(X: NDArray[np.float32], model: NDArray[np.float32]) -> NDArray[np.float32]:
+    low, high = model.min(axis=0).astype(np.float64), model.max(axis=0).astype(np.float64)
+    moved: NDArray[Any] = X - low
+    moved[:, low == high] = 0
+    return (moved / np.where(low == high, 1, high - low)).astype(np.float32)
 
 
 def _unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,12 +4,14 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
+from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
 from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
+from core.explore.suggesting import suggest
 from core.explore.tasks import (
     ANCHORS_SHOWN,
     MAX_POINTS,
@@ -34,6 +36,7 @@ __all__ = [
     "MAX_SQUARE",
     "MOST_POINTS",
     "NEIGHBORS_SHOWN",
+    "READOUT_CONSTANTS",
     "REFERENCES",
     "Answer",
     "Paired",
@@ -68,4 +71,5 @@ __all__ = [
     "settings_of",
     "still",
     "strongest",
+    "suggest",
 ]

@@ -17,7 +17,10 @@ SPREAD_DIGITS = 12  # numbers that differ by rounding alone are the same
 
 
 def settings_of(spec: RunSpec) -> dict[str, Any]:
-    """Everything that decides what a run does, flat: method, data, hyperparameters, seed."""
+    """Everything that decides what a run does, flat: method, data, hyperparameters, seed.
+
+    A run of before a hyperparameter was there did what its default does.
+    """
     data = {f"data.{name}": value for name, value in spec.data.to_dict().items() if name not in ("name", "make")}
     data |= {f"make.{knob}": value for knob, value in spec.data.knobs.items()}
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-from core import affinity, evaluation, methods
+from core import affinity, datasets, evaluation, methods
 from core.common import DataError
 from core.explore.scene import numbered_labels
+from core.methods.parts.readout import CODES, LOOK_BEYOND, SAMPLES, AffinityReadout
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.runs import RunStore
 
 NEIGHBORS_SHOWN = 12
+CONSTANTS = (
+    "affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "exponent", "kept_neighbors", "unit_rows",
+)  # fmt: skip
+"""Of the read-out of a dense C, but for how its graph is cut."""
 
 
 def matrix(
@@ -121,18 +127,18 @@ def square(store: RunStore, run: str, which: str) -> Any:
     if which == "graph":
         return _Product(_anchor_factor(home, run))
     if which == "C":
-        return _full_representation(home, run)
+        return full_representation(home, run)
     A = stored_matrix(store, run, "A")
     if A is not None:
         return A
     K, params = record.result["n_clusters"], methods.completed(record.spec.method, record.spec.params)
     if "affinity constants" not in methods.method_class(record.spec.method).shows:
         raise DataError(f"The method {record.spec.method} has no affinity.")
-    C = _full_representation(home, run)
-    if not issparse(C) and params.get("affinity_by", "cosines") == "cosines":
-        names = ("threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows")
-        return _affinity(store, run, n_clusters=K, **{name: params[name] for name in names})
-    return methods.build(record.spec.method, **{**params, "n_clusters": K}).affinity({"C": C})
+    C = full_representation(home, run)
+    method = methods.build(record.spec.method, **{**params, "n_clusters": K})
+    if not issparse(C):
+        return _affinity(store, run, n_clusters=K, **{name: getattr(method, name) for name in CONSTANTS})
+    return method.affinity({"C": C})
 
 
 def stored_matrix(store: RunStore, run: str, name: str) -> Any:
@@ -159,7 +165,7 @@ def representation(home: str, run: str) -> Any:
     return C
 
 
-def _full_representation(home: str, run: str) -> Any:
+def full_representation(home: str, run: str) -> Any:
     """C (n, n), dense or sparse."""
     C = representation(home, run)
     if affinity.form(C) == "anchors":
@@ -186,7 +192,7 @@ def _decomposition(
     home: str, run: str, threshold: float, symmetrize: affinity.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
 ) -> affinity.Decomposition:
     """The costly link of the chain, kept while the sliders after it move."""
-    C = _full_representation(home, run)
+    C = full_representation(home, run)
     if issparse(C):
         raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
     if zero_diagonal:
@@ -194,15 +200,36 @@ def _decomposition(
     return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal))
 
 
-def _affinity(
-    store: RunStore, run: str, *, n_clusters: int, threshold: float, dim: int, power: float, symmetrize: affinity.Symmetrize,
-    unit_diagonal: bool, unit_rows: bool = True, zero_diagonal: bool = False, affinity_by: str = "cosines",
-) -> NDArray:  # fmt: skip
-    if affinity_by == "magnitudes":
-        C: NDArray = affinity.affinity_from_magnitudes(_full_representation(str(store.home), run), threshold=threshold)
-        return C
-    parts = _decomposition(str(store.home), run, threshold, symmetrize, unit_diagonal, zero_diagonal)
-    return affinity.affinity_from_decomposition(parts, n_clusters=n_clusters, dim=dim, power=power, unit_rows=unit_rows)
+def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool = False, **constants: Any) -> Any:
+    """The affinity of a dense C under other constants; what is costly in the published chain is kept for the next question."""
+    readout, home = AffinityReadout(**constants), str(store.home)
+    if readout.affinity_by == "cosines":
+        parts = _decomposition(
+            home, run, readout.threshold, readout.symmetrize, readout.unit_diagonal, zero_diagonal
+        )  # fmt: skip
+        return affinity.affinity_from_decomposition(
+            parts, n_clusters=n_clusters, dim=readout.dim, power=readout.power, exponent=readout.exponent,
+            unit_rows=readout.unit_rows,
+        )  # fmt: skip
+    C = full_representation(home, run)
+    if zero_diagonal:
+        C = C - np.diag(np.diagonal(C))
+    beside = graphs_beside(home, run) if readout.affinity_by in LOOK_BEYOND else {}
+    return readout.affinity(C, n_clusters, beside)
+
+
+@lru_cache(maxsize=2)
+def graphs_beside(home: str, run: str) -> Mapping[str, Any]:
+    """The neighbours of the samples that C speaks of, and of their pretrained codes, of a run that kept none of them."""
+    store = RunStore(home)
+    found = {name: stored_matrix(store, run, name) for name in (SAMPLES, CODES)}
+    kept = {name: graph for name, graph in found.items() if graph is not None}
+    if kept:
+        return kept
+    X = datasets.load(store.get(run).spec.data).samples
+    final = store.files.arrays(run, "final", ["rows", "Z_pretrained"])
+    rows, Z = final.get("rows", np.arange(len(X))).astype(np.int64), final.get("Z_pretrained")
+    return AffinityReadout(affinity_by="medoid").beside(X[rows], None if Z is None else Z[rows])
 
 
 def recluster(

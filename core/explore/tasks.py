@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from core import affinity, datasets, evaluation, runs
 from core.common import DataError
 from core.explore.matrices import NEIGHBORS_SHOWN, has_square, joined, matrix, recluster, square, stored_matrix
+from core.explore.suggesting import suggest
 from core.runs import Painter, Run, RunStore, Status, View, this_process
 
 MAX_POINTS = 5000  # of a picture that nobody asked to be larger
@@ -249,7 +250,7 @@ def references(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[s
             data = datasets.load(record.spec.data)
             if method != "kmeans" and data.n_samples > MAX_SQUARE:
                 continue
-            spec = runs.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu")
+            spec = runs.make_spec(method, record.spec.data, overrides={"n_clusters": K}, device="cpu", load=_data)
             known = store.create(spec, reference=True, owner=this_process())
             known = runs.execute(store, known.id)
         made[method] = known.id
@@ -276,6 +277,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
+    "suggest": suggest,
 }  # fmt: skip
 _TELLING = frozenset({"embedding"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -119,7 +119,9 @@ class Step:
                 seed = value
             else:
                 params[name] = value
-        return runs.make_spec(self.method, DataSpec.from_dict(data), preset="auto", overrides=params, seed=seed, device="cpu")
+        spec = DataSpec.from_dict(data)
+        preset = methods.made_for(self.method, spec.name)
+        return runs.make_spec(self.method, spec, preset=preset, overrides=params, seed=seed, device="cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.common import NotFitted, Param, ParameterError, check_all, flatten, integer, params_of
 from core.graphs import nearest_of
 from core.methods.presets import Preset
+from core.methods.rules import ByRule, Facts, Rule, apply_rules
 from core.training import Arrays, Stages, Step, to_host
 
 
@@ -73,11 +74,11 @@ class Clusterer:
 
     Class attributes describe the method to people: `name` (identifier), `title`, `summary` (one sentence), `paper`,
     `objective` (LaTeX), `symbols` (LaTeX of each term of the loss), `gauges` (what else is watched while it trains, in
-    words), `presets` (by default those of ``<name>.toml`` beside its file), `family` (the heading it stands under), `learns`
-    ("instant" or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `shows` (what else can
-    be shown of it), `renamed` (hyperparameters that stored runs may have
-    under another name: old to new, or to None where one that did nothing is gone), `nmi` (how its paper normalises that score:
-    "geometric", "arithmetic" or "max"), `uses_gpu`.
+    words), `presets` (by default those of ``<name>.toml`` beside its file),
+    `rules` (what it takes for data that no preset was made for), `family` (the heading it stands under), `learns` ("instant"
+    or "deep"), `reads` (the array that the last step turns into clusters: "C", "A" or "Z"), `shows` (what else can be shown of
+    it), `renamed` (hyperparameters that stored runs may have under another name: old to new, or to None where one that did
+    nothing is gone), `nmi` (how its paper normalises that score: "geometric", "arithmetic" or "max"), `uses_gpu`.
 
     After `fit`: ``labels_`` (n,) int64, and where the method has them ``embedding_`` (n, d),
     ``representation_matrix_`` (n, n) and ``affinity_matrix_`` (n, n).
@@ -96,6 +97,7 @@ class Clusterer:
     symbols: ClassVar[Mapping[str, str]] = {}
     gauges: ClassVar[Mapping[str, str]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
+    rules: ClassVar[tuple[Rule, ...]] = ()
     shows: ClassVar[frozenset[str]] = frozenset()  # names of CAPABILITIES
     renamed: ClassVar[Mapping[str, str | None]] = {}
     restored_from: ClassVar[tuple[str, ...]] = ()  # arrays of the last step that `restore` needs besides labels and Z
@@ -144,6 +146,12 @@ class Clusterer:
             setattr(self, name, value)
         self.device = device
         return self
+
+    @classmethod
+    def by_rule(cls, facts: Facts) -> ByRule:
+        """Hyperparameters for data that no preset was made for, with the rule behind each; others keep their defaults."""
+        found = apply_rules(cls.rules, facts)
+        return ByRule(check_all(cls.declared(), found.values, cls.name), found.sources)
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, dataclass_transform
 from core.common import UnknownName, check_all, choice, flag, integer, real, sizes
 from core.methods.contract import Clusterer
 from core.methods.presets import Preset, load_presets
+from core.methods.rules import RULE
 
 FAMILIES = (
     "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "On pretrained codes",
@@ -138,26 +139,26 @@ def build(name: str, **params: Any) -> Clusterer:
 
 
 def preset_for(name: str, dataset: str, preset: str | None = None) -> tuple[str, Preset | None]:
-    """The preset to use: the named one, or with "auto" the most fitting one for the data, or none (the defaults).
+    """The preset to use: the named one, or with "auto" the most fitting one for the data, or none (rules, else defaults).
 
     For a data set it is the one that says so itself (`Preset.first`), else the one called like it, else its fast one, else any
-    other that is made for it, the paper's before the program's, else the defaults. A preset of the data set may be named by its
-    ending alone: "fast" means "coil20-fast" on COIL-20.
+    other that is made for it, the paper's before the program's, else "rule" where the method has rules, else the defaults. A
+    preset of the data set may be named by its ending alone: "fast" means "coil20-fast" on COIL-20.
 
     Returns
     -------
     (str, Preset or None)
-        Its name ("defaults" when there is none) and the preset.
+        Its name ("rule" or "defaults" when there is none) and the preset.
     """
-    presets = method_class(name).presets
+    presets, bare = method_class(name).presets, [*([RULE] if method_class(name).rules else []), "defaults"]
     if preset in (None, "auto"):
-        preset = _fitting(presets, dataset)
+        preset = _fitting(presets, dataset) or bare[0]
     if f"{dataset}-{preset}" in presets:
         preset = f"{dataset}-{preset}"
-    if preset == "defaults":
-        return "defaults", None
+    if preset in bare:
+        return preset, None
     if preset not in presets:
-        raise UnknownName(f"preset of {name}", str(preset), [*presets, "defaults"])
+        raise UnknownName(f"preset of {name}", str(preset), [*presets, *bare])
     return str(preset), presets[str(preset)]
 
 
@@ -176,10 +177,16 @@ def against_paper(name: str, preset: str) -> dict[str, tuple[Any, Any]]:
     return {key: (ours[key], theirs[key]) for key in weights if _plain(ours[key]) != _plain(theirs[key])}
 
 
-def _fitting(presets: Mapping[str, Preset], dataset: str) -> str:
-    """The name of the preset that is taken for a data set where none was named."""
+def made_for(name: str, dataset: str) -> str:
+    """The preset that is made for a data set, or "defaults": for what must not change when a rule does."""
+    found, chosen = preset_for(name, dataset)
+    return "defaults" if chosen is None else found
+
+
+def _fitting(presets: Mapping[str, Preset], dataset: str) -> str | None:
+    """The name of the preset that is taken for a data set where none was named, if any is made for it."""
     own = [name for name, preset in presets.items() if preset.dataset == dataset]
     order = [name for name in own if presets[name].first]
     order += [name for name in (dataset, f"{dataset}-fast") if name in own]
     order += sorted(own, key=lambda name: PREFERRED.index(presets[name].source))
-    return order[0] if order else "defaults"
+    return order[0] if order else None

@@ -56,6 +56,7 @@ def spec_for(row: Row, column: Column, *, seed: int = 0, preset: str = "auto", q
     known = methods.method_class(way.method).presets
     data = part_of(column, quick=quick)
     ending = f"{data.name}-{row.preset}"
-    wanted = ending if preset == "auto" and ending in known else preset
+    if preset == "auto":  # a table stays what it was when a rule changes, and can be asked for without its data
+        preset = ending if ending in known else methods.made_for(way.method, data.name)
     fixed = {name: value for name, value in way.where.items() if not isinstance(value, Mapping)}
-    return runs.make_spec(way.method, data, preset=wanted, overrides=fixed, seed=seed)
+    return runs.make_spec(way.method, data, preset=preset, overrides=fixed, seed=seed)

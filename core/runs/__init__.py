@@ -5,7 +5,7 @@ Uses every room below.
 
 from core.runs.branching import branch, branching_points, changeable
 from core.runs.estimates import estimate
-from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, make_spec, prepare, resolve_device
+from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, facts_of, make_spec, prepare, resolve_device
 from core.runs.export import export_run, export_runs
 from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
@@ -62,6 +62,7 @@ __all__ = [
     "execute",
     "export_run",
     "export_runs",
+    "facts_of",
     "film_of_prepared",
     "fitted",
     "forget_peak",

@@ -53,8 +53,12 @@ def make_spec(
     device: str = "auto",
     snapshots: int = LOOKS,
     looking: float = 0.2,
+    load: Load | None = None,
 ) -> RunSpec:
-    """Complete a request to a spec: defaults, then the preset, then what the user set; everything checked.
+    """Complete a request to a spec: defaults, then the preset or the rules, then what the user set; everything checked.
+
+    Where no preset is named and none is made for the data, the rules of the method look at these (`load` spares loading them
+    again for a caller that keeps data).
 
     Raises
     ------
@@ -66,6 +70,8 @@ def make_spec(
     preset_name, chosen = methods.preset_for(method, data.name, preset)
     values = {name: param.default for name, param in declared.items()} | dict(chosen.params if chosen else {})
     own = check_all(declared, overrides or {}, method)  # defaults and presets were checked when they were declared
+    if preset_name == methods.RULE:
+        values |= cls.by_rule(facts_of((load or datasets.load)(data), own.get("n_clusters"))).values
     modified = any(values[name] != value for name, value in own.items() if name != "n_clusters")
     values |= own
     if device not in DEVICES:
@@ -79,6 +85,13 @@ def make_spec(
         method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
         snapshots=snapshots, looking=float(looking),
     )  # fmt: skip
+
+
+def facts_of(data: Dataset, n_clusters: int | None = None) -> methods.Facts:
+    """What the rules of methods may know of data: nothing of their labels but how many clusters are wanted."""
+    K = n_clusters or data.n_classes or methods.UNKNOWN_K
+    variance = float(data.X.var(axis=0, dtype=np.float64).mean())
+    return methods.Facts(n=data.n_samples, shape=data.samples.shape[1:], n_clusters=K, variance=variance)
 
 
 def resolve_device(device: str, cls: type[Clusterer]) -> str:

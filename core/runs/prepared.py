@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core import methods
 from core.common import DataError, StorageError, atomic_write, named, pack, stored_file, unpacked
 from core.datasets import DataSpec
 from core.runs.execution import make_spec
@@ -70,7 +71,7 @@ class Prepared:
         return make_spec(
             self.method,
             data,
-            preset=self.preset,
+            preset=methods.made_for(self.method, data.name) if self.preset == "auto" else self.preset,
             overrides=self.params,
             seed=self.seed,
             device="cpu",

@@ -21,7 +21,7 @@ from core.sweeps.records import SweepRecord
 from core.sweeps.spec import Cell, Load, Sweep
 
 BEFORE = ("threshold", "symmetrize", "unit_diagonal")  # the costly link of the chain, kept while the others change
-CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "unit_rows", "assign_labels")
+CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "exponent", "kept_neighbors", "unit_rows", "assign_labels")
 READABLE = ("full", "subset")
 ERROR, SECONDS = "error", "seconds"
 Ask = Callable[..., Mapping[str, Any] | None]
@@ -99,4 +99,5 @@ def cut_here(store: RunStore, **question: Any) -> Mapping[str, Any]:
 def question(run: Run, cell: Cell) -> dict[str, Any]:
     """How `core.explore.recluster` is asked for a cell."""
     constants = {name: cell.setting.get(name, value_of(run.spec, name)) for name in CONSTANTS}
+    constants = {name: value for name, value in constants.items() if value is not None}  # runs of before there were all of them
     return {"run": run.id, "n_clusters": run.result["n_clusters"], "random_state": cell.seed, "pixels": 16, **constants}

@@ -36,7 +36,7 @@ def has_codes(run: Run) -> bool:
 
 
 def _title(run: Run) -> str:
-    preset = "" if run.spec.preset in ("defaults", run.spec.data.name) else f", {run.spec.preset}"
+    preset = "" if run.spec.preset in ("defaults", methods.RULE, run.spec.data.name) else f", {run.spec.preset}"
     return f"{methods.method_class(run.spec.method).title}{preset}{' *' if run.spec.modified else ''}"
 
 

@@ -155,7 +155,7 @@ def _queue_missing(run: Run, missing: Sequence[str]) -> None:
     for name in missing:
         try:
             overrides = {"n_clusters": run.spec.params.get("n_clusters")}
-            spec = runs.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed)
+            spec = runs.make_spec(name, run.spec.data, overrides=overrides, seed=run.spec.seed, load=load_data)
             runs.check(replace(spec, device="cpu"), load_data(spec.data))
         except InvalidInput as error:
             problems.append(f"{methods.method_class(name).title}: {error}")

@@ -61,7 +61,7 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
     if param.kind == "sizes":
         text = None if value is None else "-".join(map(str, value))
         return st.text_input(value=text, placeholder=param.none_means if param.optional else None, **about)
-    if param.optional:
+    if param.optional and not param.log:
         number: Any = int if param.kind == "integer" else float
         return st.number_input(
             min_value=number(param.low or 0),
@@ -72,8 +72,7 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
             **about,
         )
     if param.log:
-        options = log_options(param, float(value))
-        return st.select_slider(options=options, value=float(value), format_func=lambda v: f"{v:g}", **about)
+        return _logarithmic(param, value, about)
     return _linear(param, value, about)
 
 
@@ -82,6 +81,16 @@ def _taught(name: str) -> str:
     lesson, sweep = lesson_on(name), prepared_on(name)
     told = "" if lesson is None else f" Lesson: [{lesson[0].title}](/lessons?lesson={lesson[0].name}&step={lesson[1]})."
     return told + ("" if sweep is None else f" [What it does, swept](/sweeps?sweep={sweep}).")
+
+
+def _logarithmic(param: Param, value: float | None, about: dict[str, Any]) -> Any:
+    """A slider over powers of ten; where the parameter may be left out, that stands at its left end."""
+    left_out = [None] if param.optional else []
+    options = [*left_out, *log_options(param, param.default if value is None else float(value))]
+    return st.select_slider(
+        options=options, value=value if value is None else float(value), **about,
+        format_func=lambda v: param.none_means if v is None else f"{v:g}",
+    )  # fmt: skip
 
 
 def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:
@@ -98,12 +107,12 @@ def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:
     )
 
 
-def log_options(param: Param, value: float) -> list[float]:
+def log_options(param: Param, value: float | None) -> list[float]:
     """Six values per decade of the soft range, zero if it is allowed, and the present value."""
     assert param.soft is not None
     low, high = param.soft
     grid = {round(m * 10.0**e, 12) for e in range(floor(log10(low)), ceil(log10(high)) + 1) for m in _LOG_STEPS}
-    inside = {v for v in grid if low <= v <= high} | {value, float(param.default)}
+    inside = {v for v in grid if low <= v <= high} | {v for v in (value, param.default) if v is not None}
     return sorted(inside | ({0.0} if param.low == 0 else set()))
 
 

@@ -47,7 +47,8 @@ def best_reference(run: Run) -> tuple[str, float] | None:
 def chosen_words(run: Run) -> str:
     """How the constants of a run were chosen, and whether the user has changed any."""
     preset = methods.method_class(run.spec.method).presets.get(run.spec.preset)
-    return (preset.chosen if preset else "untuned") + (", then changed" if run.spec.modified else "")
+    bare = "by rule" if run.spec.preset == methods.RULE else "untuned"
+    return (preset.chosen if preset else bare) + (", then changed" if run.spec.modified else "")
 
 
 def about(run: Run, data: Dataset) -> str:

@@ -13,8 +13,9 @@ from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.methods import Clusterer
 from core.runs import RunSpec
+from pages.ui.by_rule import BY_RULE, rule_of, show_rules
 from pages.ui.forms import parameter_form
-from pages.ui.state import chosen_data, queue
+from pages.ui.state import chosen_data, load_data, queue
 from pages.ui.text import breakable, plain
 
 FOLLOWS = 2500  # samples up to which an instant method can follow its knobs
@@ -83,7 +84,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
         with st.expander("Run"):
             asked = _run_settings(draft)
     try:
-        spec = runs.make_spec(cls.name, chosen_data(), preset=preset, overrides=given, **asked)
+        spec = runs.make_spec(cls.name, chosen_data(), preset=preset, overrides=given, load=load_data, **asked)
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return Wish(None, launch, follow)
@@ -91,15 +92,15 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
 
 
 def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The chosen preset and its values: those made for these data first, then the defaults, then those of other data."""
+    """The chosen preset and its values: those made for these data first, then rule and defaults, then those of other data."""
     presets = cls.presets
     own = [name for name, preset in presets.items() if preset.dataset == data.name]
-    order = [*own, DEFAULTS, *(name for name in presets if name not in own)]
+    order = [*own, *rule_of(cls), DEFAULTS, *(name for name in presets if name not in own)]
     start = draft.get("preset") or methods.preset_for(cls.name, data.name)[0]
 
     def title(name: str) -> str:
-        if name == DEFAULTS:
-            return "Defaults"
+        if name in (DEFAULTS, methods.RULE):
+            return BY_RULE if name == methods.RULE else "Defaults"
         return presets[name].title if name in own else f"Made for {presets[name].dataset}: {presets[name].title}"
 
     preset = st.selectbox(
@@ -111,6 +112,8 @@ def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tu
         foreign = "" if preset in own else f":material/info: Made for {about.dataset}, not for these data. "
         st.caption(f"{foreign}Source: {about.source}, chosen: {about.chosen}. {about.note}")
     values = dict(presets[preset].params) if preset in presets else {}
+    if preset == methods.RULE:
+        values = dict(show_rules(cls, data, draft.get("params", {}).get("n_clusters")))
     _minimised(cls, values)
     apart = methods.against_paper(cls.name, preset)
     if apart:

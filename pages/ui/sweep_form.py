@@ -11,6 +11,7 @@ from core.common import InvalidInput, read_only
 from core.runs import RunSpec, Status, estimate
 from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
 from pages.ui.awaiting import about
+from pages.ui.by_rule import BY_RULE, rule_of
 from pages.ui.forms import segments
 from pages.ui.naming import told_apart
 from pages.ui.results import score_title
@@ -68,8 +69,9 @@ def _base() -> RunSpec | None:
         names: Mapping[str, str] = told_apart(here)
         presets = known[method].presets
         auto = methods.preset_for(method, chosen_data().name)[0]
-        offered = list(dict.fromkeys([auto, DEFAULTS, *presets]))
-        titles = {DEFAULTS: "Defaults"} | {name: f"Preset: {preset.title}" for name, preset in presets.items()}
+        offered = list(dict.fromkeys([auto, *rule_of(known[method]), DEFAULTS, *presets]))
+        titles = {DEFAULTS: "Defaults", methods.RULE: BY_RULE}
+        titles |= {name: f"Preset: {preset.title}" for name, preset in presets.items()}
         chosen = st.selectbox(
             "Base",
             [*offered, *names],
@@ -80,7 +82,7 @@ def _base() -> RunSpec | None:
     if chosen in names:
         return next(run.spec for run in here if run.id == chosen)
     try:
-        return runs.make_spec(method, chosen_data(), preset=chosen)
+        return runs.make_spec(method, chosen_data(), preset=chosen, load=load_data)
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import evaluation, methods
+from core import evaluation, explore, methods
 from core.datasets import Dataset
 from core.datasets.labels import class_titles
 from core.evaluation import PROJECTIONS
@@ -28,6 +28,7 @@ from pages.ui.multiples import multiples
 from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
+from pages.ui.suggestions import suggestions
 from pages.ui.text import plain, plain_names
 
 SOURCES = {
@@ -226,14 +227,15 @@ def workbench_view(run: Run, data: Dataset) -> None:
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
-        for name in ("affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "unit_rows", "assign_labels"):
-            constants[name] = widget(declared[name], params[name], key=f"w:{run.id}:{name}")
+        for name in (*explore.READOUT_CONSTANTS, "assign_labels"):
+            constants[name] = widget(declared[name], params.get(name, declared[name].default), key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
         constants["random_state"] = int(
             st.number_input("seed of the last step", 0, MAX_SEED, run.spec.seed, key=f"w:{run.id}:seed")
         )
 
+        suggestions(run, constants)
     about = _about("affinity", form, run, data)
 
     def draw(answer: Answer) -> None:

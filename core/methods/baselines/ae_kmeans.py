@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.common import held
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts import rules
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.registry import register
@@ -46,6 +47,7 @@ class AutoencoderKMeans(Clusterer):
     uses_gpu = True
     groups_test = True
     shows = frozenset({"network"})
+    rules = (rules.pretraining, rules.layers)
 
     readout = held(KMeansReadout)
     coder = held(PretrainedNetwork)

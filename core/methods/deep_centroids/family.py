@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from core.common import held, integer, real
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.deep_centroids import rules
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork
+from core.methods.rules import Rule
 from core.training import Arrays, Stages, Step
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class DeepCentroids(Clusterer):
     reads = "Z"
     uses_gpu = True
     shows = frozenset({"network"})
+    rules: ClassVar[tuple[Rule, ...]] = (rules.codes, rules.clustering)
     restored_from: ClassVar[tuple[str, ...]] = ("centroids",)
     learns_centroids: ClassVar[bool] = True  # whether the optimiser changes the centroids
 

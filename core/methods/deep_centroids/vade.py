@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.common import held, integer, real
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.deep_centroids import rules
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork, own_weights
 from core.methods.registry import register
@@ -66,6 +67,7 @@ class VaDE(Clusterer):
     learns = "deep"
     uses_gpu = True
     shows = frozenset({"network"})
+    rules = (rules.codes, rules.clustering, rules.noise)
     summary = "Learns a generative model in which every code comes from one Gaussian of a mixture, and reads off which."
     paper = "Jiang, Zheng, Tan, Tang and Zhou, IJCAI 2017"
     objective = (

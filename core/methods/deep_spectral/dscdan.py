@@ -50,6 +50,7 @@ from numpy.typing import NDArray
 
 from core.common import ParameterError, flag, held, integer, real
 from core.methods.contract import Cost, with_ours
+from core.methods.deep_spectral import rules
 from core.methods.deep_spectral.family import SpectralEmbedding
 from core.methods.deep_spectral.head import HEAD_GROUP
 from core.methods.deep_spectral.network import OBJECTIVE, DualNetwork
@@ -120,6 +121,8 @@ class DSCDAN(SpectralEmbedding):
         "deviation": "Deviation of their noise",
         "rate": "Learning rate", "rescued": "Rescued batches",
     }  # fmt: skip
+
+    rules = (rules.codes, rules.head, rules.joint)
 
     coder = held(DualNetwork)
 

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from core.common import choice, held, redeclared
 from core.methods.contract import Cost
+from core.methods.deep_spectral import rules
 from core.methods.deep_spectral.family import SpectralEmbedding
 from core.methods.deep_spectral.head import HEAD_GROUP, HeadRecipe
+from core.methods.parts import rules as parts
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.registry import register
 from core.training import Arrays, Stages, Step
@@ -56,6 +58,8 @@ class SpectralNet(SpectralEmbedding):
         "disagreement": r"-\mu\, \overline{\log p_i^\top p_j}",
     }
     gauges = {"rate": "Learning rate", "rescued": "Rescued batches"}
+
+    rules = (parts.pretraining, parts.layers, rules.head)
 
     features: str = choice(
         "codes",

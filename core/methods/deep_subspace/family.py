@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from core.common import choice, held, integer, real
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.deep_subspace import rules
+from core.methods.parts import rules as parts
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
 from core.methods.parts.scope import SubsetScope
+from core.methods.rules import Rule
 from core.solvers import ridge_representation
 from core.training import Arrays, Stages, Step
 
@@ -43,6 +46,7 @@ class DeepSubspace(Clusterer):
     reads = "C"
     uses_gpu = True
     shows = frozenset({"network", "affinity constants"})
+    rules: ClassVar[tuple[Rule, ...]] = (parts.pretraining, parts.layers, parts.readout, rules.start)
 
     coder = held(PretrainedNetwork)
     readout = held(AffinityReadout)
@@ -68,9 +72,11 @@ class DeepSubspace(Clusterer):
         help="C begins as a constant (the papers), or as the ridge solution with a zero diagonal on the pretrained codes, on "
         "these with unit norm, or on the samples with unit norm.",
     )
-    ridge_strength: float = real(
-        0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING,
-        help="Penalty of the ridge start, relative to the mean squared norm of a code.",
+    ridge_strength: float | None = real(
+        0.1, symbol=r"\lambda", low=1e-6, high=1e4, soft=(1e-3, 10), log=True, group=TRAINING, optional=True,
+        none_means="chosen without labels",
+        help="Penalty of the ridge start, relative to the mean squared norm of a code; none takes, of .1, 1 and 10, the one "
+        "whose affinity falls most clearly into K blocks.",
     )  # fmt: skip
     initial_c: float = real(
         1e-8, symbol="C_0", low=0, high=1, soft=(1e-8, 1e-2), log=True, group=TRAINING,
@@ -136,6 +142,7 @@ class DeepSubspace(Clusterer):
             part, Z = self.coder.tensor(X[rows], self.device), Z[rows]
         constants, seen = self.constants(part, Z)
         known |= seen
+        beside = self.readout.beside(X if rows is None else X[rows], Z)
         yield Step("graph", 1, 1, {"edges": known["prior"].nnz} if "prior" in known else {}, known)
 
         if stages.stopping and not stages.reached("finetune"):
@@ -143,21 +150,25 @@ class DeepSubspace(Clusterer):
         from core.methods.deep_subspace.problem import Problem
 
         problem = Problem(self, on.net, self._first_representation(part, Z), part, **constants)
-        yield from problem.trainer(lambda: self._seen(problem, rows)).run(stages, "finetune", self.epochs)
+        yield from problem.trainer(lambda: {**beside, **self._seen(problem, rows)}).run(stages, "finetune", self.epochs)
         if stages.reached("finetune"):
-            yield self.conclude({**known, **self._seen(problem, rows)})
+            yield self.conclude({**known, **beside, **self._seen(problem, rows)})
 
     def _first_representation(self, X: torch.Tensor, Z: NDArray) -> torch.Tensor:
         """C before the first step."""
         import torch
 
+        from core.methods.parts.ridge_strength import chosen_strength, unit_rows
+
         if self.start == "constant":
             return torch.full((len(Z), len(Z)), self.initial_c, device=self.device)
         features = X.flatten(1).cpu().numpy() if self.start == "ridge_samples" else Z
         if self.start != "ridge":
-            norms = np.linalg.norm(features, axis=1, keepdims=True)
-            features = features / np.where(norms > 0, norms, 1)
-        C = ridge_representation(features, self.ridge_strength)
+            features = unit_rows(features)
+        strength = self.ridge_strength
+        if strength is None:
+            strength = chosen_strength(features, self.K, self.random_state)
+        C = ridge_representation(features, strength)
         return torch.from_numpy(C.astype(np.float32)).to(self.device)
 
     def _seen(self, problem: Problem, rows: NDArray[np.int64] | None) -> Arrays:
@@ -176,7 +187,7 @@ class DeepSubspace(Clusterer):
     # ---- clusters, new samples ---------------------------------------------------------------------------------------
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
-        return self.readout.affinity(arrays["C"], self.K)
+        return self.readout.affinity(arrays["C"], self.K, arrays)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays, affinity, self.K)
@@ -198,7 +209,8 @@ class DeepSubspace(Clusterer):
 
     @classmethod
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
-        return cls.extent.of(params).words(n)
+        told = (cls.extent.of(params).words(n), cls.readout.of(params).words if cls.extent.of(params).is_square(n) else None)
+        return " ".join(filter(None, told)) or None
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import NDArray
 
 from core.common import held
+from core.methods.graph_regularised import rules
 from core.methods.graph_regularised.family import LayeredAutoEncoder
 from core.methods.graph_regularised.phi import Denoising, Phi
 from core.methods.registry import register
@@ -38,6 +39,7 @@ class DDAE(LayeredAutoEncoder):
     summary = "Reconstructs the clean data from inputs of which a share was erased."
     paper = "Vincent et al., JMLR 2010"
     objective = r"\min\; \Delta\big(X, g_d(f_d(\tilde X))\big)"
+    rules = (rules.training, rules.erased)
 
     denoising = held(Denoising)
 

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from core.common import DataError, ParameterError, choice, held, sizes
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.graph_regularised import rules
 from core.methods.graph_regularised.mirrored_paths import mirrored, mirrored_parameters
 from core.methods.graph_regularised.phi import Phi
 from core.methods.graph_regularised.recipe import Recipe
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import own_weights
+from core.methods.rules import Rule
 from core.training import Arrays, Stages, Step, in_chunks
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class LayeredAutoEncoder(Clusterer):
     groups_test = True
     nmi = "max"
     family = "Graph-regularised"
+    rules: ClassVar[tuple[Rule, ...]] = (rules.training,)
     symbols: ClassVar[Mapping[str, str]] = {
         "reconstruction": r"\Delta(X, \hat X)",
         "validation": r"\mathcal{L}\text{ on held-out samples}",
@@ -89,7 +92,7 @@ class LayeredAutoEncoder(Clusterer):
         low, high = float(X.min()), float(X.max())
         if low < 0 or high > 1:
             raise DataError(
-                f"{self.name} needs data between 0 and 1, such as grey levels with the scaling 'unit'. "
+                f"{self.name} needs data between 0 and 1: grey levels with the scaling 'unit', tables with 'columns'. "
                 f"These lie between {low:.3g} and {high:.3g}."
             )
         if self.course.layer_wise and self.activation != "sigmoid":

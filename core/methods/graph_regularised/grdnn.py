@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from core.common import choice, held
 from core.methods.contract import Cost
+from core.methods.graph_regularised import rules
 from core.methods.graph_regularised.anchor_graph import AnchorGraph
 from core.methods.graph_regularised.family import LayeredAutoEncoder
 from core.methods.graph_regularised.graph_term import GraphPath, GraphTerm
@@ -80,6 +81,7 @@ class GRDNN(LayeredAutoEncoder):
         "contraction": r"\gamma \textstyle\sum_l \lVert J_l \rVert_F^2",
         "graph": r"\eta\, \Delta(S, \hat S)",
     }
+    rules = (rules.training, rules.erased, rules.graph)
 
     base: str = choice(
         "ddae",

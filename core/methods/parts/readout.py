@@ -15,12 +15,25 @@ from core.affinity import (
     anchor_cut,
     form,
     graph_labeller,
+    kept_rank,
+    leading_pairs,
+    medoid_graph,
+    neighbors_of_cosines,
+    sample_graph,
 )
 from core.common import Part, choice, flag, integer, real
 from core.methods.contract import Labeller
 from core.training import Arrays
 
 AFFINITY_GROUP = "Affinity"
+LOOK_BEYOND = {  # ways that need more than C
+    "medoid": (
+        "Clusters are not read off C alone: of two graphs of C and the neighbours of samples and codes, the one whose clusters "
+        "agree best with those of the others is cut."
+    ),
+    "samples": "Clusters are not read off C: the graph of the samples' own neighbours is cut.",
+}
+SAMPLES, CODES = "knn", "knn_codes"  # arrays: the graphs that they need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,20 +81,56 @@ class AffinityReadout(Part):
     affinity_by: str = choice(
         "cosines",
         symbol=r"A(C)",
-        choices=("cosines", "magnitudes"),
+        choices=("cosines", "magnitudes", "neighbors", "medoid", "samples"),
         group=AFFINITY_GROUP,
-        help="Cosines between rows of the factorised C, sharpened by a power (deep methods), or the entries |C| (SSC).",
+        help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC); of the "
+        "cosines the nearest neighbours alone; of two such graphs and the 9-neighbour graphs of samples and codes, which are "
+        "not of C, the one whose clusters agree best with those of the others (medoid); or the graph of the samples alone.",
     )
+    exponent: float = real(
+        0.5, symbol="q", low=0, high=4, soft=(0, 1), group=AFFINITY_GROUP,
+        help="Power of the eigenvalues in the factor of C; 1/2 as published, 0 lets all components count alike.",
+    )  # fmt: skip
+    kept_neighbors: int = integer(
+        5, symbol="k_A", low=1, high=500, soft=(2, 30), group=AFFINITY_GROUP,
+        help="Neighbours that each sample keeps, where the affinity is that of neighbours.",
+    )  # fmt: skip
 
-    def affinity(self, C: Any, n_clusters: int) -> Any:
-        """The (n, n) affinity, sparse if C is; None for C over anchors, which is cut without forming one."""
+    @property
+    def words(self) -> str | None:
+        """What a user must know of it, in a sentence: that it does not look at C alone."""
+        return LOOK_BEYOND.get(self.affinity_by)
+
+    def beside(self, X: NDArray, Z: NDArray | None = None) -> Arrays:
+        """What the read-out needs besides C: graphs of the samples (n, ...) that C speaks of, and of their codes if any."""
+        if self.affinity_by not in LOOK_BEYOND:
+            return {}
+        codes = {} if Z is None or self.affinity_by == "samples" else {CODES: sample_graph(Z)}
+        return {SAMPLES: sample_graph(X), **codes}
+
+    def affinity(self, C: Any, n_clusters: int, arrays: Arrays) -> Any:
+        """The (n, n) affinity, sparse if C is or it is one of neighbours; None for C over anchors, cut without forming one.
+
+        `arrays` hold the graphs that `beside` gives. A sparse C has no other affinity than its entries.
+        """
         if form(C) == "anchors":
             return None
         if self.affinity_by == "magnitudes" or form(C) == "sparse":
             return affinity_from_magnitudes(C, threshold=self.threshold)
+        if self.affinity_by == "samples":
+            return arrays[SAMPLES]
+        if self.affinity_by == "medoid":
+            others = [arrays[name] for name in (SAMPLES, CODES) if name in arrays]
+            return medoid_graph(C, others, n_clusters)[0]
+        if self.affinity_by == "neighbors":
+            parts = leading_pairs(C, kept_rank(len(C), n_clusters, self.dim))
+            return neighbors_of_cosines(
+                parts, n_clusters=n_clusters, dim=self.dim, exponent=self.exponent, power=self.power,
+                kept=self.kept_neighbors, unit_rows=self.unit_rows,
+            )  # fmt: skip
         return affinity_from_representation(
             C, n_clusters=n_clusters, dim=self.dim, power=self.power, threshold=self.threshold,
-            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, unit_rows=self.unit_rows,
+            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, exponent=self.exponent, unit_rows=self.unit_rows,
         )  # fmt: skip
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None, n_clusters: int) -> Labeller:

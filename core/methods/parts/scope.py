@@ -48,6 +48,10 @@ class SubsetScope(Part):
             scope = "full" if n <= FULL_LIMIT else self.when_large
         return "full" if scope == "subset" and n <= self.subset_size else scope
 
+    def is_square(self, n: int) -> bool:
+        """Whether C joins all pairs of the samples that it speaks of."""
+        return self.chosen(n) in ("full", "subset")
+
     def size(self, n: int) -> int:
         """How many samples of n C speaks of: n, or the size of the subset."""
         return self.subset_size if self.chosen(n) == "subset" else n

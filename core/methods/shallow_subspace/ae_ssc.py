@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.common import held
+from core.methods.parts import rules
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
 from core.methods.registry import register
@@ -39,6 +40,7 @@ class AutoencoderSSC(ShallowSubspace):
     learns = "deep"
     uses_gpu = True
     shows = frozenset({"network", "affinity constants"})
+    rules = (rules.pretraining, rules.layers, rules.readout)
 
     coder = held(PretrainedNetwork)
     solver = held(SparseSolver)

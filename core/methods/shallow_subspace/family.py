@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from core.common import Held, choice, held
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.parts import rules
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
+from core.methods.rules import Rule
 from core.methods.shallow_subspace.scope import SolverScope
 from core.methods.shallow_subspace.solver import Solver
 from core.training import Arrays, Stages, Step
@@ -33,6 +35,7 @@ class ShallowSubspace(Clusterer):
     family = "Shallow subspace"
     reads = "C"
     shows = frozenset({"affinity constants"})
+    rules: ClassVar[tuple[Rule, ...]] = (rules.readout_of_features,)
 
     solver: ClassVar[Held[Solver]]
     coder: ClassVar[Held[PretrainedNetwork] | None] = None
@@ -72,21 +75,26 @@ class ShallowSubspace(Clusterer):
         self.clusters(X)
         self.check_data(X)
         if self.coder is None:
-            yield from self._express(np.asarray(X).reshape(len(X), -1), stages, {})
+            yield from self._express(X, np.asarray(X).reshape(len(X), -1), stages, {})
             return
         on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
         yield from on.pretrain(self.coder.pretraining, stages)
-        yield from self._express(on.codes().cpu().numpy(), stages, {"X_hat": on.views()["X_hat"]})
+        yield from self._express(X, on.codes().cpu().numpy(), stages, {"X_hat": on.views()["X_hat"]})
 
-    def _express(self, Z: NDArray, stages: Stages, shown: Arrays) -> Iterator[Step]:
+    def _express(self, X: NDArray, Z: NDArray, stages: Stages, shown: Arrays) -> Iterator[Step]:
         """Express the rows of Z (n, d) by each other, and cut the affinity; a stop ends the solver where it is."""
         features = self.features(Z)
         rows = self.extent.rows(len(features), self.true_labels, self.random_state)
         arrays: Arrays = {**shown, "Z": features}
+        if self.extent.is_square(len(features)):
+            codes = None if self.coder is None else Z
+            own = slice(None) if rows is None else rows
+            arrays = {**arrays, **self.readout.beside(X[own], None if codes is None else codes[own])}
         if rows is not None:
             arrays = {**arrays, "rows": rows, "nearest": nearest_of(features, features[rows])}
         expressed = features if rows is None else features[rows]
-        for reached in self.extent.solve(self.solver, expressed, len(features), self.random_state):
+        solver = self.solver.settled(expressed, self.K, self.random_state)
+        for reached in self.extent.solve(solver, expressed, len(features), self.random_state):
             yield Step("solve", reached.step, reached.total, reached.scalars, {**arrays, "C": reached.C})
             if stages.stopping:
                 break
@@ -95,7 +103,7 @@ class ShallowSubspace(Clusterer):
     # ---- clusters, new samples ---------------------------------------------------------------------------------------
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
-        return self.readout.affinity(arrays["C"], self.K)
+        return self.readout.affinity(arrays["C"], self.K, arrays)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays, affinity, self.K)
@@ -115,7 +123,8 @@ class ShallowSubspace(Clusterer):
 
     @classmethod
     def scope_words(cls, n: int, params: Mapping[str, Any]) -> str | None:
-        return cls.extent.of(params).words(n)
+        told = (cls.extent.of(params).words(n), cls.readout.of(params).words if cls.extent.of(params).is_square(n) else None)
+        return " ".join(filter(None, told)) or None
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:

@@ -17,7 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.common import flag, held
+from core.methods.parts import rules as parts
 from core.methods.registry import register
+from core.methods.shallow_subspace import rules
 from core.methods.shallow_subspace.family import ShallowSubspace
 from core.methods.shallow_subspace.scope import AnchorScope
 from core.methods.shallow_subspace.solver import RidgeSolver
@@ -42,6 +44,8 @@ class Ridge(ShallowSubspace):
     summary = "Explains every sample by the others in closed form: no training, a second of work, hard to beat."
     paper = "Lu et al., ECCV 2012 (LSR)"
     objective = r"\min_C\; \lVert X - CX \rVert_F^2 + \lambda \lVert C \rVert_F^2 \quad \text{s.t. } \mathrm{diag}(C) = 0"
+
+    rules = (parts.readout_of_features, rules.strength)
 
     solver = held(LeastSquares)
     extent = held(AnchorScope)
