@@ -65,7 +65,7 @@ def test_a_lesson_asks_then_its_knob_answers_at_once(page: Page, server: Server)
 def test_a_first_run_is_two_clicks_and_seconds_away(page: Page, server: Server, store: RunStore) -> None:
     page.goto(server.url)
     settle(page)
-    page.get_by_test_id("stMain").get_by_role("link", name="Train").click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Train").click()
     launch = page.get_by_role("button", name="Launch")
     expect(launch).to_be_enabled()
     settle(page)
