@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,39 @@ def test_points_lie_on_their_subspaces_but_for_noise_and_outliers() -> None:
     assert np.linalg.matrix_rank(inside, tol=1e-4) == 2 and np.linalg.matrix_rank(spoilt.X[spoilt.y == 1], tol=1e-4) > 2
     noisy = load("subspaces", make={"noise": 0.1, "n_points": 40})
     assert abs(float((noisy.X - clean.X).std()) - 0.1) < 0.01
+
+
+def test_values_that_are_not_known_are_zero_and_the_others_stay() -> None:
+    known, some = load("subspaces"), load("subspaces", make={"missing": 0.3})
+    gone = some.X == 0
+    assert 0.25 < gone.mean() < 0.35
+    np.testing.assert_array_equal(some.X[~gone], known.X[~gone])
+
+
+def test_planes_lie_as_far_from_the_origin_as_is_said() -> None:
+    planes = load("planes", make={"noise": 0, "offset": 0.7, "n_planes": 4})
+    for label in range(4):
+        points = planes.X[planes.y == label].astype(np.float64)
+        *_, normal = np.linalg.svd(points - points.mean(0))[2]
+        np.testing.assert_allclose(np.abs(points @ normal), 0.7, atol=1e-5)
+    through = load("planes", make={"noise": 0, "offset": 0})
+    assert np.linalg.matrix_rank(through.X[through.y == 0], tol=1e-4) == 2
+
+
+def test_parts_of_the_roll_follow_each_other_and_the_hole_is_empty() -> None:
+    whole, holed = (load("swiss_roll", make={"holes": holes, "n_points": 3000}) for holes in (0, 1))
+    for roll in (whole, holed):
+        radius = np.hypot(roll.X[:, 0], roll.X[:, 2])  # of the roll at t it is t
+        ends = [(radius[roll.y == part].min(), radius[roll.y == part].max()) for part in range(4)]
+        assert all(before[1] <= after[0] + 1e-3 for before, after in pairwise(ends))
+        assert set(np.bincount(roll.y)) == {len(roll.y) // 4}
+
+    def inside(roll: datasets.Dataset) -> int:
+        radius = np.hypot(roll.X[:, 0], roll.X[:, 2])
+        middle = (abs(roll.X[:, 1] - 10.5) < 3) & (abs(radius - 3 * np.pi) < 1.2)
+        return int(middle.sum())
+
+    assert inside(holed) == 0 < 50 < inside(whole)
 
 
 def test_coordinates_are_not_moved_by_the_scaling() -> None:

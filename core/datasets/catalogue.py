@@ -381,6 +381,8 @@ _ENTRIES = (
     ),
     _made("moons", "Two moons", "Two half circles that reach into each other.", 300, 2, 2, _MADE_BY_SKLEARN),
     _made("circles", "Circles", "A circle inside another.", 300, 2, 2, _MADE_BY_SKLEARN),
+    _made("planes", "Planes", "Planes in space that need not meet in the origin.", 300, 3, 3, "Made here, free of any terms."),
+    _made("swiss_roll", "Swiss roll", "A band rolled up, with a hole; the classes are its parts.", 300, 3, 4, _MADE_BY_SKLEARN),
     _made("spirals", "Spirals", "Arms that turn about one middle.", 300, 2, 3, "Made here, free of any terms."),
     _made("blobs", "Blobs", "Round clouds of points, the model of k-means.", 300, 2, 4, _MADE_BY_SKLEARN),
 )

@@ -65,6 +65,7 @@ def _subspaces(knobs: Knobs, seed: int) -> RawData:
     random = np.random.default_rng(seed)
     bases = subspace_bases(knobs["n_subspaces"], knobs["dim"], knobs["ambient"], knobs["angle"], random)
     X, y, outlying = subspace_points(bases, n_points, knobs["noise"], knobs["outliers"], random)
+    X[random.random(X.shape) < knobs["missing"]] = 0  # drawn last: without any, the points are what they were
     raw = _plain(X, y)
     marked = Attribute(outlying.astype(np.int64), ("no", "yes"))
     return replace(raw, attributes={"outlier": marked}) if outlying.any() else raw
@@ -104,6 +105,25 @@ def _spirals(knobs: Knobs, seed: int) -> RawData:
     return _plain(X + knobs["noise"] * random.standard_normal(X.shape), y)
 
 
+def _planes(knobs: Knobs, seed: int) -> RawData:
+    """Squares of side two on affine planes in three dimensions, each turned at random and pushed along its normal."""
+    random, y = np.random.default_rng(seed), np.arange(knobs["n_points"]) % knobs["n_planes"]
+    frames = np.linalg.qr(random.standard_normal((knobs["n_planes"], 3, 3)))[0]
+    flat = random.uniform(-1, 1, (len(y), 2))
+    X = np.einsum("nij,nj->ni", frames[y][:, :, :2], flat) + knobs["offset"] * frames[y][:, :, 2]
+    return _plain(X + knobs["noise"] * random.standard_normal(X.shape), y)
+
+
+def _swiss_roll(knobs: Knobs, seed: int) -> RawData:
+    """scikit-learn's roll; its classes are parts of equal size along the band."""
+    from sklearn.datasets import make_swiss_roll
+
+    X, along = make_swiss_roll(knobs["n_points"], noise=knobs["noise"], hole=bool(knobs["holes"]), random_state=_state(seed))
+    y = np.empty(len(X), dtype=np.int64)
+    y[np.argsort(along, kind="stable")] = np.arange(len(X)) * knobs["n_parts"] // len(X)
+    return _plain(X, y)
+
+
 def _plain(X: NDArray[Any], y: NDArray[Any]) -> RawData:
     classes = tuple(str(number) for number in range(1, int(y.max()) + 2))
     return RawData(X.astype(np.float32), y.astype(np.int64), None, classes, range=_AS_IT_IS)
@@ -128,8 +148,27 @@ MAKERS: Mapping[str, Maker] = {
             _whole("n_points", 60, 4, 20_000, (10, 200), "n/K", "Points on each subspace."),
             _noise(0.02, 0.4),
             _real("outliers", 0.0, 0, 0.5, (0, 0.5), r"\omega", "Share of the points that lie on no subspace."),
+            _real("missing", 0.0, 0, 0.9, (0, 0.8), r"\mu", "Share of the values that are not known; zero stands for them."),
         ),
         _subspaces,
+    ),
+    "planes": Maker(
+        _by_name(
+            _POINTS,
+            _whole("n_planes", 3, 2, 20, (2, 6), "K", "Number of planes."),
+            _real("offset", 0.5, 0, 10, (0, 2), "t", "Distance of each plane from the origin: 0 makes them subspaces."),
+            _noise(0.03, 0.3),
+        ),
+        _planes,
+    ),
+    "swiss_roll": Maker(
+        _by_name(
+            _POINTS,
+            _whole("n_parts", 4, 2, 20, (2, 8), "K", "Parts of the roll from inside to outside: the classes."),
+            _whole("holes", 1, 0, 1, (0, 1), "h", "1 cuts a hole into the roll."),
+            _noise(0.0, 2.0),
+        ),
+        _swiss_roll,
     ),
     "moons": Maker(_by_name(_POINTS, _noise(0.06, 0.4)), _moons),
     "circles": Maker(
