@@ -24,8 +24,8 @@ SETTLED = 0.3  # of the time, after which the memory of the server must stay as 
 PLACES = ["", "lessons", "data", "train", "runs", "explore", "compare", "sweeps", "autoencoders", "results"]
 
 
-def spec(seed: int, **more: int) -> runs.RunSpec:
-    return runs.make_spec("udll", DataSpec("digits", n_samples=300), overrides={"epochs": 40} | more, seed=seed, device="cpu")
+def spec(seed: int, n: int = 300, epochs: int = 40) -> runs.RunSpec:
+    return runs.make_spec("udll", DataSpec("digits", n_samples=n), overrides={"epochs": epochs}, seed=seed, device="cpu")
 
 
 @pytest.mark.slow
@@ -37,7 +37,7 @@ def test_a_class_at_one_server(tmp_path: Path, capsys: pytest.CaptureFixture[str
     server.start()
     try:
         for seed in (10, 11):  # long enough to train all the time
-            store.create(spec(seed, epochs=10**5))
+            store.create(spec(seed, n=1200, epochs=10**5))
         pages = [(place, "") for place in PLACES]
         pages += [("explore", f"run={run}") for run in done] + [("compare", f"runs={','.join(done)}")]
         over, visitors = threading.Event(), [Visitor(server.url.removeprefix("http://"), pages, k) for k in range(VISITORS)]
