@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core import methods, runs
 from core.common import ParameterError, UnknownName
 from core.datasets import DataSpec
+from core.explore import by_all_but_seed, same_settings
+from core.papers import published
 from core.runs import Run, RunStore, Status, branch, branching_points, claim_for_this_process, frame_files, this_process
 from core.runs import moments as keeping
 from core.runs.branching import changeable
+from core.runs.checkpoints import tensor_bytes
 from core.runs.moments import Moment, is_due
+from core.sweeps import KnownRuns, Sweep, plan
 from core.training import Step
 from tests.test_cli import ask
 from tests.test_contract import DEEP, SMALL
@@ -165,3 +172,31 @@ def test_the_command_line_lists_moments_and_branches_off(store: RunStore, capsys
     assert command == f"python -m core branch {run.id} --at {told[-1]['seq']} --set power=2.0"
     code, _, err = ask(capsys, "branch", run.id, "--at", str(told[-1]["seq"]), "--set", "widths=3")
     assert code == 2 and "widths" in err
+
+
+def test_a_branch_is_no_run_of_its_own_values(store: RunStore) -> None:
+    """Before its moment it had others: a sweep must not take it for a whole run, nor a table of a paper."""
+    run = trained(store)
+    child = branched(store, run, moments_of(store, run)[2], gamma=500.0)
+    whole = runs.make_spec("udll", run.spec.data, preset="defaults", overrides={**UDLL, "gamma": 500.0}, device="cpu")
+    assert same_settings(whole) == same_settings(dataclasses.replace(child.spec, branch=None)) != same_settings(child.spec)
+    assert KnownRuns(store, "udll", None).like(whole) is None
+    assert by_all_but_seed([child, run]) == [[child], [run]]
+    (around,) = plan(Sweep(base=child.spec, seeds=(7,)))
+    assert around.spec(child.spec).branch is None, "a sweep around a branch makes whole runs"
+    orl = dataclasses.replace(runs.make_spec("udll", DataSpec("digits"), preset="defaults"), data=DataSpec("orl"))
+    assert published(orl) and not published(dataclasses.replace(orl, branch=child.spec.branch))
+
+
+def test_a_stage_may_be_called_anything(tmp_path: Path) -> None:
+    for stage in ("fine-tune", "data path", "a/b", "1-2-3", "..", "ström"):
+        moment = Moment(12, stage, 3, 4)
+        path = moment.path(tmp_path)
+        assert path.parent == tmp_path / "moments" and Moment.of(path) == moment
+
+
+def test_a_state_that_is_too_large_is_never_copied(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MOST_BYTES", 100)
+    monkeypatch.setattr(keeping, "contents", lambda *_: pytest.fail("it was written to memory"))
+    assert moments_of(store, trained(store)) == []
+    assert tensor_bytes({"a": [torch.zeros(3), {"b": (torch.zeros(2, dtype=torch.float64), "c", None)}]}) == 12 + 16

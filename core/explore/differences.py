@@ -19,15 +19,18 @@ SPREAD_DIGITS = 12  # numbers that differ by rounding alone are the same
 def settings_of(spec: RunSpec) -> dict[str, Any]:
     """Everything that decides what a run does, flat: method, data, hyperparameters, seed.
 
-    A run of before a hyperparameter was there did what its default does.
+    A run of before a hyperparameter was there did what its default does. One that branched off another had other values
+    before, so it is not a run of its own values.
     """
     data = {f"data.{name}": value for name, value in spec.data.to_dict().items() if name not in ("name", "make")}
     data |= {f"make.{knob}": value for knob, value in spec.data.knobs.items()}
+    origin = {} if spec.branch is None else {"branch of": f"{spec.branch['run']} at {spec.branch['seq']}"}
     return {
         "method": spec.method,
         "data": spec.data.name,
         **data,
         **methods.completed(spec.method, spec.params),
+        **origin,
         SEED: spec.seed,
     }
 

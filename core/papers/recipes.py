@@ -15,8 +15,8 @@ QUICK_SAMPLES = 600  # of data that are larger, where a column does not say
 
 
 def stands_in(row: Row, column: Column, spec: RunSpec) -> bool:
-    """Whether a run is one of this row, on the data of this column whole."""
-    return any(_is(way, spec) for way in row.ways) and _is_whole(column, spec.data)
+    """Whether a run is one of this row, on the data of this column whole; one that changed its weights on the way is none."""
+    return spec.branch is None and any(_is(way, spec) for way in row.ways) and _is_whole(column, spec.data)
 
 
 def _is(way: Way, spec: RunSpec) -> bool:

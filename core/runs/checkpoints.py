@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def contents(stages: Stages, record: Recorder, shelf: RunShelf | None) -> bytes 
     buffer = io.BytesIO()
     torch.save(saved, buffer)
     return buffer.getvalue()
+
+
+def tensor_bytes(state: Any) -> int:
+    """What the tensors of a state take, wherever they stand in it."""
+    if isinstance(state, Mapping):
+        return sum(map(tensor_bytes, state.values()))
+    if isinstance(state, list | tuple):
+        return sum(map(tensor_bytes, state))
+    return int(getattr(state, "nbytes", 0))
 
 
 def _state(stages: Stages, record: Recorder, shelf: RunShelf | None) -> dict[str, Any] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from core.common import UnknownName
-from core.runs.checkpoints import contents
+from core.runs.checkpoints import contents, tensor_bytes
 from core.runs.handle import RunHandle
 from core.runs.networks import RunShelf
 from core.runs.recorder import Recorder
@@ -36,12 +37,14 @@ class Moment:
 
     @classmethod
     def of(cls, path: Path) -> Moment:
-        seq, stage, step, total = path.stem.split("-")
-        return cls(int(seq), stage, int(step), int(total))
+        seq, _, rest = path.stem.partition("-")
+        stage, step, total = rest.rsplit("-", 2)
+        return cls(int(seq), unquote(stage), int(step), int(total))
 
     def path(self, folder: Path) -> Path:
         """Its file in the folder of its run."""
-        return folder / FOLDER / f"{self.seq:010d}-{self.stage}-{self.step}-{self.total}{SUFFIX}"
+        stage = quote(self.stage, safe=" ")  # methods name their stages as they like
+        return folder / FOLDER / f"{self.seq:010d}-{stage}-{self.step}-{self.total}{SUFFIX}"
 
     @property
     def label(self) -> str:
@@ -88,8 +91,10 @@ def keep_moment(run: RunHandle, stages: Stages, record: Recorder, step: Step, sh
     OSError, StorageError
         If it cannot be written.
     """
+    if tensor_bytes(stages.state_dict()) > MOST_BYTES:  # looked at before anything is copied
+        return
     content = contents(stages, record, shelf)
-    if content is None or len(content) > MOST_BYTES:
+    if content is None:
         return
     files = {moment: moment.path(run.folder).stat().st_size for moment in kept_moments(run.folder)}
     room = MOST_BYTES - sum(files.values())

@@ -156,11 +156,11 @@ def value_of(spec: RunSpec, name: str) -> Any:
 
 
 def changed(spec: RunSpec, settings: Mapping[str, Any]) -> RunSpec:
-    """A spec with other values on some axes, which have been checked."""
+    """A spec with other values on some axes, which have been checked; around a branch, whole runs of its values."""
     data = {name.removeprefix(DATA): value for name, value in settings.items() if name.startswith(DATA)}
     params = {name: value for name, value in settings.items() if not name.startswith(DATA) and name != SEED}
     return dataclasses.replace(
         spec, data=dataclasses.replace(spec.data, **data), params={**spec.params, **params},
-        seed=settings.get(SEED, spec.seed),
+        seed=settings.get(SEED, spec.seed), branch=None,
         modified=spec.modified or any(spec.params.get(name) != value for name, value in params.items() if name != "n_clusters"),
     )  # fmt: skip
