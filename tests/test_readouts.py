@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from sklearn.neighbors import kneighbors_graph
 
 from core import affinity, cli, datasets, explore, methods
+from core.bench import load_results, results_files
+from core.bench.transfer import bench_regret, regrets
 from core.common import ParameterError
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
@@ -189,6 +192,28 @@ def test_what_is_suggested_agrees_most_and_has_seen_no_label(store: RunStore, na
         more = {"assign_labels": "kmeans", "random_state": 0, "pixels": 8, "n_clusters": 10}
         scores = explore.recluster(store, run=run.id, **constants, **more)[1]["scores"]
         assert scores["acc"] == pytest.approx(one["acc"])
+
+
+def test_the_regret_that_is_told_is_the_one_that_was_measured() -> None:
+    means = {row.of["constant"]: row for row in load_results(results_files()["regret"]).rows if "mean" in str(row.of["data"])}
+    assert set(means) == set(affinity.REGRET) == set(affinity.TRIED)
+    for constant, row in means.items():
+        told = [
+            float(number)
+            for number in re.findall(r"(?<![\d.])\.\d+", affinity.REGRET[constant].replace("of .5 for", "of it for"))
+        ]
+        suggested, fixed, chance = (row.scores[name].mean for name in ("suggested", "fixed", "chance"))
+        assert told == [pytest.approx(value, abs=6e-4) for value in (suggested, row.facts["worst"], fixed, chance)]
+
+
+def test_regret_is_what_a_choice_is_below_the_best() -> None:
+    rows = list(bench_regret(["iris", "subspaces"]))
+    assert [row["constant"] for row in rows] == 2 * list(affinity.TRIED)
+    for row in rows:
+        assert min(row["suggested"], row["fixed"]) >= 0 and row["chance"] >= 0
+    (dim, *_) = regrets(rows)
+    assert dim["suggested"] == pytest.approx((rows[0]["suggested"] + rows[3]["suggested"]) / 2) and dim["sets"] == 2
+    assert any(row["chance"] > 0 for row in rows), "some value is worse than another"
 
 
 def test_the_command_line_suggests_too(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:

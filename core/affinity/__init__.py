@@ -8,6 +8,7 @@ from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_la
 from core.affinity.dense import dense_cut, pieces
 from core.affinity.neighbors import (
     CANDIDATES,
+    SHARPENED,
     leading_pairs,
     medoid,
     medoid_graph,
@@ -36,6 +37,7 @@ __all__ = [
     "CANDIDATES",
     "EXTRA_COMPONENTS",
     "REGRET",
+    "SHARPENED",
     "TRIED",
     "AssignLabels",
     "Decomposition",

@@ -110,6 +110,15 @@ def kept_rank(n: int, n_clusters: int, dim: int) -> int:
     return min(dim * n_clusters + 1, n - 1)
 
 
+def factor_rows(parts: Decomposition, rank: int, exponent: float, *, unit_rows: bool) -> NDArray:
+    """M = U_r diag(sigma_r)^q, an (n, r) factor; with `unit_rows` products of its rows are cosines."""
+    M = parts.vectors[:, :rank] * parts.values[:rank] ** exponent
+    if unit_rows:
+        norms = np.linalg.norm(M, axis=1, keepdims=True)
+        M /= np.where(norms > 0, norms, 1)
+    return M
+
+
 def affinity_from_decomposition(
     parts: Decomposition, *, n_clusters: int, dim: int, power: float, exponent: float = 0.5, unit_rows: bool = True
 ) -> NDArray:
@@ -118,11 +127,7 @@ def affinity_from_decomposition(
     r = min(dim * n_clusters + 1, n - 1); M = U_r diag(sigma_r)^q, q = 1/2 as published, with unit rows; A = max(M M^T,
     0)^power, scaled to maximum 1 and symmetric.
     """
-    rank = kept_rank(len(parts.vectors), n_clusters, dim)
-    M = parts.vectors[:, :rank] * parts.values[:rank] ** exponent
-    if unit_rows:
-        norms = np.linalg.norm(M, axis=1, keepdims=True)
-        M /= np.where(norms > 0, norms, 1)
+    M = factor_rows(parts, kept_rank(len(parts.vectors), n_clusters, dim), exponent, unit_rows=unit_rows)
     A = M @ M.T
     np.maximum(A, 0, out=A)
     A **= power

@@ -1,7 +1,6 @@
 """A constant of the read-out chosen without labels: by how well the clusters under it agree with those of others.
 
-Measured on twelve sets of the benchmark *transfer*, one C of ridge each for samples and for codes, at the strength that is
-chosen without labels: the regret is how much accuracy the choice is below the best that was tried.
+What that costs is measured by ``python -m core bench regret``: by how much accuracy the choice is below the best value tried.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from core.common import ParameterError
 
 TRIED: Mapping[str, tuple[Any, ...]] = {"dim": (3, 4, 6, 8), "exponent": (0.0, 0.25, 0.5), "kept_neighbors": (5, 10)}
 REGRET = {
-    "dim": "Regret .016 on average, .10 at worst; of 6 for all .019, of chance .024.",
-    "exponent": "Regret .006 on average, .03 at worst; of 0 for all .037, of chance .022.",
-    "kept_neighbors": "Regret .015 on average, .15 at worst: no better than 5 for all (.009) or chance (.018). Leave it.",
+    "dim": "Regret .006 on average, .022 at worst; of 6 for all .014, of chance .012.",
+    "exponent": "Regret .004 on average, .024 at worst; of .5 for all .012, of chance .018.",
+    "kept_neighbors": "Regret .017 on average, .112 at worst: no better than 5 for all (.013) or chance (.014). Leave it.",
 }
-"""Known regret of what is suggested; where it is no better than a fixed value, that is said."""
+"""What is known of a suggestion, as in assets/results/regret.json; where it is no better than a fixed value, that is said."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "faults", "ui", "sweep"),
+        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "regret", "faults", "ui", "sweep"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
-        "data that nobody tuned them for; what runs survive; what a user waits for in the browser; what a sweep costs beside "
-        "its runs",
+        "data that nobody tuned them for, and what choices without labels cost; what runs survive; what a user waits for in "
+        "the browser; what a sweep costs beside its runs",
     )
     bench.add_argument(
         "tasks",
@@ -34,7 +34,7 @@ def add(command: Add) -> None:
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
     bench.add_argument("--methods", nargs="+", help="transfer: which, by default one or two of each family")
-    bench.add_argument("--sets", nargs="+", help="transfer: on which data, by default all that are here")
+    bench.add_argument("--sets", nargs="+", help="transfer, regret: on which data, by default all that are here")
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
     bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
@@ -50,6 +50,7 @@ def _bench(options: argparse.Namespace) -> int:
         "ablation": _bench_ablation,
         "table": _bench_table,
         "transfer": _bench_transfer,
+        "regret": _bench_regret,
         "faults": _bench_faults,
         "ui": _bench_ui,
         "sweep": _bench_sweep,
@@ -86,35 +87,35 @@ def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _printed(found: Iterable[dict[str, Any]], words: Callable[[Mapping[str, Any]], str]) -> list[dict[str, Any]]:
+    """Rows as a list, each told as soon as it is there."""
+    rows = []
+    for row in found:
+        print(words(row), flush=True)
+        rows.append(row)
+    return rows
+
+
 def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.around import bench_around
 
-    rows = []
-    for row in bench_around(options.tasks):
-        print(f"{row['piece']}: {row['words']}", flush=True)
-        rows.append(row)
-    return rows
+    return _printed(bench_around(options.tasks), lambda row: f"{row['piece']}: {row['words']}")
 
 
 def _bench_ui(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.ui import bench_ui
 
-    rows = []
-    for row in bench_ui():
+    def words(row: Mapping[str, Any]) -> str:
         bound = f"at most {row['at_most']:g}" if row["at_least"] is None else f"at least {row['at_least']:g}"
-        print(f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})", flush=True)
-        rows.append(row)
-    return rows
+        return f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})"
+
+    return _printed(bench_ui(), words)
 
 
 def _bench_sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.sweep import bench_sweep
 
-    rows = []
-    for ratio in bench_sweep():
-        print(ratio, flush=True)
-        rows.append(ratio.to_dict())
-    return rows
+    return _printed((ratio.to_dict() for ratio in bench_sweep()), lambda row: str(row["words"]))
 
 
 def _bench_faults(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -190,6 +191,19 @@ def _bench_transfer(options: argparse.Namespace) -> list[dict[str, Any]]:
         rows.append(row)
     for told in summary(rows):
         print(_told(told))
+    return rows
+
+
+def _bench_regret(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.transfer import SETS, SMALL, bench_regret, regrets
+
+    def words(row: Mapping[str, Any]) -> str:
+        costs = ", ".join(f"{name} {row[name]:.3f}" for name in ("suggested", "fixed", "chance"))
+        return f"{row['constant']:15s} {row.get('data', 'mean'):14s} {costs}"
+
+    rows = _printed(bench_regret(options.sets or (SMALL if options.quick else tuple(SETS))), words)
+    for told in regrets(rows):
+        print(f"{words(told)}, suggested at worst {told['worst']:.3f}")
     return rows
 
 

@@ -23,8 +23,7 @@ def training(facts: Facts) -> Mapping[str, Any]:
 
 @rule("Little is erased")
 def erased(facts: Facts) -> Mapping[str, Any]:
-    """A twentieth of the inputs: each share more hides of few samples what tells them apart (digits: none .780, .05 .707, .1
-    .681 at one seed)."""
+    """A twentieth of the inputs: each share more hides of few samples what tells them apart."""
     return {"corruption": 0.05}
 
 

@@ -24,7 +24,7 @@ def chosen_strength(features: NDArray, n_clusters: int, random_state: int = 0) -
     """The ridge strength, of `STRENGTHS`, whose affinity has the largest K-th eigenvalue of D^(-1/2) A D^(-1/2).
 
     K blocks without a link have it at 1. Measured on codes of seven sets of images it picked the best of the three each time,
-    and the wrong one costs .1 to .45 of accuracy; on raw samples it failed on COIL-20 and on a table.
+    and the wrong one costs much; on raw samples it may fail (COIL-20, a table of scikit-learn).
     """
     if len(features) > MOST_JUDGED:
         features = features[np.random.default_rng(random_state).choice(len(features), MOST_JUDGED, replace=False)]

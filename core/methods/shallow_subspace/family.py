@@ -15,6 +15,7 @@ from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.parts import rules
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
+from core.methods.parts.ridge_strength import unit_rows
 from core.methods.rules import Rule
 from core.methods.shallow_subspace.scope import SolverScope
 from core.methods.shallow_subspace.solver import Solver
@@ -54,10 +55,7 @@ class ShallowSubspace(Clusterer):
     def features(self, Z: NDArray) -> NDArray[np.float64]:
         """The rows as the solver takes them."""
         Z = np.asarray(Z, dtype=np.float64)
-        if self.normalize == "none":
-            return Z
-        norms = np.linalg.norm(Z, axis=1, keepdims=True)
-        return np.asarray(Z / np.where(norms > 0, norms, 1))
+        return Z if self.normalize == "none" else unit_rows(Z)
 
     def embed(self, X: NDArray) -> NDArray:
         return self.features(super().embed(X) if self.coder is None else self.coder.embed(self.coder_, X))
