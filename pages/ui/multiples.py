@@ -31,9 +31,11 @@ def neighbourhoods(param: Param, n: int) -> list[float]:
     return sorted({number(round(value)) for value in np.geomspace(low, max(low, min(high, n // 3)), PICTURES)})
 
 
-def multiples(run: str, source: str, kind: str, options: Mapping[str, Any], colouring: Colouring, n: int) -> None:
-    """The pictures in a row, each with its value and how far it can be believed."""
+def side_by_side(run: str, source: str, kind: str, options: Mapping[str, Any], colouring: Colouring, n: int) -> bool:
+    """Where they are asked for, the pictures in a row, each with its value and how far it can be believed."""
     param = PROJECTIONS[kind][0]
+    if not st.toggle(f"Side by side, over {param.name.replace('_', ' ')}", key="e_multiples"):
+        return False
     values = neighbourhoods(param, min(n, POINTS))
     words = param.name.replace("_", " ")
     st.caption(f"The same at most {POINTS:,} points over {words}. What all pictures show is likely to be in the data.")
@@ -44,6 +46,7 @@ def multiples(run: str, source: str, kind: str, options: Mapping[str, Any], colo
                 "embedding", partial(_draw, f"{run}:{source}:{kind}:{value}", colouring), waiting="Projecting", run=run,
                 source=source, kind=kind, n_components=2, options={**options, param.name: value}, random_state=0, most=POINTS,
             )  # fmt: skip
+    return True
 
 
 def _draw(key: str, colouring: Colouring, answer: Answer) -> None:

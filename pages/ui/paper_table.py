@@ -52,7 +52,8 @@ def _whole(found: Table, active: bool) -> None:
     st.markdown(standing(shown))
     picked = _picked(found, shown)
     st.caption(
-        f"Ours, final epoch, mean ± standard deviation over whole runs; in brackets the paper. {legend()} "
+        f"Ours, final epoch, mean ± standard deviation over whole runs; in brackets the paper. Most constants of ours were "
+        f"chosen with the labels, as those of the papers were: each cell says how. {legend()} "
         "**Click a cell** for what stands behind it, and to run it."
     )
     chosen_cell(found, slots, picked)

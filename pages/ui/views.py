@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
-from pages.ui.multiples import multiples
+from pages.ui.multiples import side_by_side
 from pages.ui.points import Crowd, crowd_bar
 from pages.ui.scorecard import reference_lines
 from pages.ui.state import store
@@ -75,25 +76,18 @@ def embedding_view(run: Run, data: Dataset) -> None:
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
-    if options and dims == 2:
-        words = PROJECTIONS[kind][0].name.replace("_", " ")
-        if st.toggle(f"Side by side, over {words}", key="e_multiples"):
-
-            def coloured(shown: np.ndarray) -> tuple[np.ndarray, list[str]]:
-                groups, names = sample_groups(colouring, labels, part)
-                return groups[shown], names
-
-            multiples(run.id, source, kind, options, coloured, part.n_samples)
-            return
+    group = partial(_groups_of, colouring, labels, part)
+    if options and dims == 2 and side_by_side(run.id, source, kind, options, group, part.n_samples):
+        return
     waiting = "UMAP compiles once per start of the app, about 10 s, then projects" if kind == "umap" else "Projecting"
     picture = f"{run.id}:{source}:{kind}:{dims}:{sorted(options.items())}"
     crowd = Crowd(picture, kind, dims, part.n_samples)
 
     def draw(answer: Answer) -> None:
         points, shown = answer.arrays["points"], answer.arrays["shown"]
-        groups, group_names = sample_groups(colouring, labels, part)
+        groups, group_names = group(shown)
         axes = [f"code {axis + 1}" for axis in range(dims)] if kind == "code" else []
-        figure = figures.embedding(points, shown, groups[shown], group_names, axes=axes)
+        figure = figures.embedding(points, shown, groups, group_names, axes=axes)
         key = f"embedding:{picture}:{colouring}:{crowd.most}"
         event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
         crowd_bar(crowd, answer)
@@ -122,6 +116,12 @@ def embedding_view(run: Run, data: Dataset) -> None:
         random_state=0,
         most=crowd.most,
     )
+
+
+def _groups_of(colouring: str, labels: np.ndarray, data: Dataset, shown: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The group of each sample that is shown, and the names of all groups."""
+    groups, names = sample_groups(colouring, labels, data)
+    return groups[shown], names
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
