@@ -3,6 +3,7 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.ui.departures import Departures
 from pages.ui.firstpaint import FirstPaint
 
-app = st.App("app.py", middleware=[Middleware(FirstPaint)])
+app = st.App("app.py", middleware=[Middleware(Departures), Middleware(FirstPaint)])

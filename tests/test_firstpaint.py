@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from pages.ui.firstpaint import ROOM, STYLE, FirstPaint, Message, Receive, Send
+from pages.ui.firstpaint import ROOM, STYLE, FirstPaint
 
 PAGE = b"<html><head><title>x</title></head><body>" + b"\xc3\xa9" * 50 + b"</body></html>"
 
 
-async def behind(scope: Message, receive: Receive, send: Send) -> None:
+async def behind(scope: Scope, receive: Receive, send: Send) -> None:
     """A server that answers in two parts, and packs what may be packed."""
     packed = any(name == b"accept-encoding" for name, _ in scope["headers"])
     body = b"packed" if packed else PAGE

@@ -11,6 +11,7 @@ import streamlit as st
 from core.explore import Answer
 from pages.ui.state import queue
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 POLL_SECONDS = 0.5
 
@@ -33,7 +34,7 @@ def answered(
         if long:
             st.button("Back", icon=":material/undo:", key=f"back:{task}", on_click=long.on_stop)
     elif answer.pending:
-        st.fragment(_wait, run_every=POLL_SECONDS)(task, waiting, long, arguments)
+        ticking(_wait, POLL_SECONDS, task, waiting, long, arguments)
     else:
         draw(answer)
 

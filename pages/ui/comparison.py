@@ -24,6 +24,7 @@ from pages.ui.headline import chosen_words
 from pages.ui.naming import told_apart
 from pages.ui.state import load_data, queue, store
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 LADDER = ("kmeans", "edsc", "ae_kmeans", "ae_edsc", "dsc", "udll", "rgrl")
 """From means to relations: each method adds one idea to the one before it."""
@@ -130,7 +131,7 @@ def offer_ladder(run: Run) -> None:
                 _queue_missing(run, missing)
             st.caption(f"Not run on these data yet: {titles}.")
         if waiting:
-            st.fragment(_wait, run_every=WAIT_SECONDS)(run, sorted(waiting))
+            ticking(_wait, WAIT_SECONDS, run, sorted(waiting))
     for problem in st.session_state.pop("compare_problems", []):
         st.error(plain(problem), icon=":material/error:")
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 2.6rem 2rem 2rem !important; }
@@ -37,11 +31,11 @@ def comes_styled() -> bool:
 class FirstPaint:
     """Puts the style into the head of each page on its way to the browser."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         _served["styled"] = True
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(NOT_PAGES) or not _asks_for_page(scope):
             await self._app(scope, receive, send)
             return
@@ -52,7 +46,7 @@ class FirstPaint:
         await self._app({**scope, "headers": headers}, receive, page.take)
 
 
-def _asks_for_page(scope: Message) -> bool:
+def _asks_for_page(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 

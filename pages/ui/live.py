@@ -19,6 +19,7 @@ from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
@@ -49,7 +50,7 @@ def live_panel(run_id: str) -> None:
     """Show a run; polls only while there is something to wait for."""
     run = store().get(run_id)
     waiting = run.active or run.status in (Status.QUEUED, Status.LOST)
-    st.fragment(_panel, run_every=1 if waiting else None)(run_id)
+    ticking(_panel, 1 if waiting else None, run_id)
 
 
 def _panel(run_id: str) -> None:

@@ -16,6 +16,7 @@ from pages.ui.forms import segments
 from pages.ui.paper_cell import chosen_cell
 from pages.ui.state import store
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 WATCH_SECONDS = 3.0
 MARKS = {"reproduced": "✓", "short": "↓", "part": "◦", "under way": "…", "not run": "○", "cannot be": "–"}
@@ -39,7 +40,7 @@ def paper_view() -> None:
     found = tables()[key]
     st.caption(f"{plain(found.reference)}. {plain(found.protocol)}")
     active = any(slot.under_way for slot in desk(store(), found))
-    st.fragment(_whole, run_every=WATCH_SECONDS if active else None)(found, active)
+    ticking(_whole, WATCH_SECONDS if active else None, found, active)
 
 
 def _whole(found: Table, active: bool) -> None:

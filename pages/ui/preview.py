@@ -15,6 +15,7 @@ from pages.ui.lab import CODES, SAMPLES, Film, pictures_of, single_frame
 from pages.ui.lab import lab as draw_lab
 from pages.ui.state import queue
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 POLL_SECONDS = 0.15
 Draw = Callable[[RunSpec, Answer], None]
@@ -33,7 +34,7 @@ def follow(spec: RunSpec, drawn: Draw, *, kept: Hashable) -> None:
         st.error(plain(answer.error), icon=":material/error:")
         return
     if answer.pending:
-        st.fragment(_wait, run_every=POLL_SECONDS)(asked)
+        ticking(_wait, POLL_SECONDS, asked)
         before = st.session_state.get("preview", {}).get(kept)
         if before is None:
             st.skeleton(height=320)

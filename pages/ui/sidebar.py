@@ -8,6 +8,9 @@ from core.common import READ_ONLY, read_only
 from core.runs import ACTIVE, Status, training_threads
 from pages.ui.state import queue, store
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
+
+WATCH_SECONDS = 3.0
 
 
 def sidebar() -> None:
@@ -16,7 +19,7 @@ def sidebar() -> None:
     with st.sidebar:
         if read_only():
             st.caption(f":material/lock: Only for looking: `{READ_ONLY}` is set, so nothing is launched, changed or deleted.")
-        _activity()
+        ticking(_activity, WATCH_SECONDS)
         _at_once()
         machine = store().notices.read("machine")
         if machine:
@@ -24,7 +27,6 @@ def sidebar() -> None:
             st.caption(f":material/memory: {where}")
 
 
-@st.fragment(run_every=3)
 def _activity() -> None:
     active = store().runs(status=[*ACTIVE, Status.QUEUED], references=True)
     if not active:

@@ -19,6 +19,7 @@ from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_pictures import pictures, what_matters
 from pages.ui.text import plain
+from pages.ui.ticking import ticking
 
 WATCH_SECONDS = 2.0
 CUTS_AT_ONCE = 10  # asked of the analyst between two looks
@@ -29,7 +30,7 @@ def sweep_panel(sweep_id: str) -> None:
     """The whole of a sweep; it draws itself again and again as long as something trains."""
     rows = sweeps.table(store(), SweepStore(store().home).get(sweep_id))
     active = _under_way(rows)
-    st.fragment(_panel, run_every=WATCH_SECONDS if active else None)(sweep_id, active)
+    ticking(_panel, WATCH_SECONDS if active else None, sweep_id, active)
 
 
 def _under_way(rows: Sequence[Row]) -> bool:

@@ -20,6 +20,7 @@ from core.runs import Run, frame_files, n_groups
 from pages.ui.lab.component import BINARY, address, component
 from pages.ui.lab.stills import POLL_SECONDS, Stills
 from pages.ui.state import queue, store
+from pages.ui.ticking import ticking
 
 MOST_PICTURES = 20_000
 CODES = "Codes, two principal components"
@@ -100,9 +101,9 @@ def lab(
     if stills is not None and stills.quality:
         st.caption(f":material/verified: {stills.quality}")
     if any(film.waiting for film in films):
-        st.fragment(_wait, run_every=POLL_SECONDS)(partial(_unseen, films), lambda: "Working out the last picture")
+        ticking(_wait, POLL_SECONDS, partial(_unseen, films), lambda: "Working out the last picture")
     elif stills is not None and stills.waiting:
-        st.fragment(_wait, run_every=POLL_SECONDS)(lambda: stills.waiting, lambda: stills.words)
+        ticking(_wait, POLL_SECONDS, lambda: stills.waiting, lambda: stills.words)
     chosen = [i for i in found.get("chosen") or () if isinstance(i, int) and 0 <= i < data.n_samples]
     sample = found.get("sample")
     return Seen(chosen, sample if isinstance(sample, int) and 0 <= sample < data.n_samples else None)
