@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from core.runs import RunStore
 
@@ -37,6 +38,15 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_looked_through_once() -> Iterator[None]:
+    """Each page that is opened looks for components in all installed packages: for a tenth of a second, always the same."""
+    patched = pytest.MonkeyPatch()
+    patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+    yield
+    patched.undo()
 
 
 @pytest.fixture(autouse=True)

@@ -227,7 +227,8 @@ def test_an_upload_with_hostile_names_is_what_is_trained_on(page: Page, server: 
     page.get_by_text("Bring your own data").click()
     with page.expect_response(lambda response: response.request.method == "PUT"):  # the name is there before the content is
         page.locator("input[type=file]").set_input_files(tmp_path / "mine.npz")
-    expect(page.get_by_text("mine.npz").first).to_be_visible()
+    expect(page.get_by_text("What was found in the file")).to_be_visible()
+    settle(page)
     page.get_by_role("button", name="Read the file").click()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("60")
     expect(page.get_by_text(re.compile(r"!\[x\]\(http.?://example.invalid")).first).to_be_visible()
@@ -300,28 +301,30 @@ def handshake(address: str, *, host: str, origin: str) -> int:
 
 
 def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
-    for scheme in ("light", "dark"):
-        context = browser.new_context(viewport={"width": 420, "height": 900}, color_scheme=scheme)
-        page = context.new_page()
-        for path in (
-            "",
-            "lessons",
-            "lessons?lesson=neighbours&step=3",
-            "data",
-            "train",
-            "runs",
-            "explore",
-            "compare",
-            "sweeps",
-            "autoencoders",
-            "results",
-        ):
-            page.goto(f"{server.url}/{path}")
-            settle(page)
-            expect(page.get_by_role("heading", level=1)).to_be_visible()
+    context = browser.new_context(viewport={"width": 420, "height": 900})
+    page = context.new_page()
+    for path in (
+        "",
+        "lessons",
+        "lessons?lesson=neighbours&step=3",
+        "data",
+        "train",
+        "runs",
+        "explore",
+        "compare",
+        "sweeps",
+        "papers",
+        "autoencoders",
+        "results",
+    ):
+        page.goto(f"{server.url}/{path}")
+        settle(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, path
-        context.close()
+            assert wide <= 0, (path, scheme)
+    context.close()
 
 
 def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: Page, server: Server, store: RunStore) -> None:
