@@ -16,6 +16,7 @@ from core.plots.montage import montage
 from pages.ui.forms import widget
 from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
+from pages.ui.painting import paint_points, painting
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
 from pages.ui.text import plain, plain_names
 
@@ -147,7 +148,10 @@ with left:
     spec = choose()
     onwards = st.container()
     found = bring_data()
+    wanted = painting()
 with right:
+    if wanted:
+        paint_points()
     if found is not None:
         what_was_found(found)
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)

@@ -11,6 +11,7 @@ from core import runs, sweeps
 from core.common import InvalidInput
 from core.datasets import Dataset
 from core.runs import RunSpec, estimate
+from pages.ui.awaiting import about
 from pages.ui.live import live_panel, scope_words
 from pages.ui.naming import told_apart
 from pages.ui.navigation import through_app
@@ -20,6 +21,11 @@ from pages.ui.state import adopt_linked_run, choose_run, chosen_data, chosen_run
 from pages.ui.text import plain
 
 SHOWN_RUNS = 50
+EARLIER = "scaled from an earlier run on these data."
+ELSEWHERE = (
+    "measured at other sizes, brought to these and to the speed of one core of this machine; it may be half as long or twice. "
+    "After a first run on these data it is known better."
+)
 
 
 def start(spec: RunSpec, seeds: int) -> None:
@@ -42,12 +48,12 @@ def start(spec: RunSpec, seeds: int) -> None:
 def cost(spec: RunSpec, data: Dataset) -> None:
     """Memory, parameters and time, as far as they are known before the start: the sums in one line, the parts folded."""
     expected = estimate(store(), spec, data.samples.shape)
-    time = "unknown" if expected.seconds is None else f"{expected.seconds:.0f} s"
-    words = [f"{_megabytes(expected.cost.bytes)} of matrices", f"{expected.cost.parameters:,} parameters", f"time {time}"]
-    with st.expander("What it will need: " + ", ".join(words)):
-        parts = [f"{name}: {_megabytes(size)}" for name, size in expected.cost.matrices.items()]
-        told = "scaled from an earlier run on this data" if expected.measured_on else "known after the first run on this data"
-        st.caption("; ".join([*parts, f"time: {told}"]) + ".")
+    time = "time known after the first run" if expected.seconds is None else about(expected.seconds)
+    with st.expander(f"What it will need: {time}, {_megabytes(expected.bytes)}, {expected.cost.parameters:,} parameters"):
+        parts = {"process": expected.process, **expected.cost.parts}
+        st.caption("; ".join(f"{name}: {_megabytes(size)}" for name, size in parts.items()) + ".")
+        if expected.seconds is not None:
+            st.caption(f"Time: {EARLIER if expected.measured_on else ELSEWHERE}")
         scope = scope_words(spec, data.n_samples)
         if scope:
             st.caption(f":material/grid_off: {scope}")

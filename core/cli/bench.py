@@ -19,11 +19,25 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "regret", "faults", "ui", "sweep"),
+        choices=(
+            "epoch",
+            "around",
+            "scaling",
+            "ablation",
+            "table",
+            "transfer",
+            "regret",
+            "faults",
+            "ui",
+            "sweep",
+            "costs",
+            "estimates",
+        ),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
         "data that nobody tuned them for, and what choices without labels cost; what runs survive; what a user waits for in "
-        "the browser; what a sweep costs beside its runs",
+        "the browser; what a sweep costs beside its runs; the table of what methods cost; memory and time as announced before "
+        "a run, beside what it takes",
     )
     bench.add_argument(
         "tasks",
@@ -33,8 +47,10 @@ def add(command: Add) -> None:
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
-    bench.add_argument("--methods", nargs="+", help="transfer: which, by default one or two of each family")
-    bench.add_argument("--sets", nargs="+", help="transfer, regret: on which data, by default all that are here")
+    bench.add_argument(
+        "--methods", nargs="+", help="transfer: which, by default one or two of each family; costs, estimates: by default all"
+    )
+    bench.add_argument("--sets", nargs="+", help="transfer, regret, estimates: on which data, by default all that are here")
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
     bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
@@ -43,21 +59,9 @@ def add(command: Add) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    tasks = {
-        "epoch": _bench_epoch,
-        "around": _bench_around,
-        "scaling": _bench_scaling,
-        "ablation": _bench_ablation,
-        "table": _bench_table,
-        "transfer": _bench_transfer,
-        "regret": _bench_regret,
-        "faults": _bench_faults,
-        "ui": _bench_ui,
-        "sweep": _bench_sweep,
-    }
     if options.results is not None:
         check_target(options.results, force=True)
-    rows = tasks[options.what](options)
+    rows = TASKS[options.what](options)
     if options.results is not None:
         print(_keep(options, rows))
     if options.json:
@@ -116,6 +120,23 @@ def _bench_sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.sweep import bench_sweep
 
     return _printed((ratio.to_dict() for ratio in bench_sweep()), lambda row: str(row["words"]))
+
+
+def _bench_costs(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.costs import bench_costs
+
+    def words(row: Mapping[str, Any]) -> str:
+        return f"{row['method']}, n = {row['n']}: " + (", ".join(row["seconds"]) or "not measured, it failed or took too long")
+
+    return _printed(bench_costs(options.methods or ()), words)
+
+
+def _bench_estimates(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.costs import CHECKED, bench_estimates
+
+    data = [spec for spec in CHECKED if not options.sets or spec.name in options.sets]
+    rows = bench_estimates(options.methods or (), data)
+    return _printed(({**asdict(row), "words": row.words} for row in rows), lambda row: str(row["words"]))
 
 
 def _bench_faults(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -217,3 +238,19 @@ def _told(summed: Mapping[str, Any]) -> str:
     failed = f"; failed on {', '.join(summed['failed'])}" if summed["failed"] else ""
     head = f"{summed['method']:8s} {summed['sets']} sets, to spectral {summed['mean']:+.3f}"
     return f"{head}, at worst {worst:+.3f} ({where}){tuned}{empty}{failed}"
+
+
+TASKS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
+    "epoch": _bench_epoch,
+    "around": _bench_around,
+    "scaling": _bench_scaling,
+    "ablation": _bench_ablation,
+    "table": _bench_table,
+    "transfer": _bench_transfer,
+    "regret": _bench_regret,
+    "faults": _bench_faults,
+    "ui": _bench_ui,
+    "sweep": _bench_sweep,
+    "costs": _bench_costs,
+    "estimates": _bench_estimates,
+}

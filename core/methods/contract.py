@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,9 @@ from core.methods.presets import Preset
 from core.methods.rules import ByRule, Facts, Rule, apply_rules
 from core.training import Arrays, Stages, Step, to_host
 
+TRAINED = 16
+"""Bytes of a parameter that Adam trains."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
@@ -27,10 +30,20 @@ class Cost:
 
     parameters: int = 0
     matrices: Mapping[str, int] = field(default_factory=dict)  # name -> bytes
+    products: int = 0  # multiplications of one sample on its way through the network
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Bytes by name: the matrices, and the parameters as they are trained, with gradients and the two moments of Adam."""
+        return {**self.matrices, **({"parameters in training": TRAINED * self.parameters} if self.parameters else {})}
 
     @property
     def bytes(self) -> int:
-        return sum(self.matrices.values())
+        return sum(self.parts.values())
+
+    def and_more(self, matrices: Mapping[str, int] | None = None, parameters: int = 0) -> Cost:
+        """This, and further matrices and parameters."""
+        return replace(self, parameters=self.parameters + parameters, matrices={**self.matrices, **(matrices or {})})
 
 
 CAPABILITIES = {

@@ -183,8 +183,9 @@ def seconds_for(store: RunStore, slots: Sequence[Slot]) -> tuple[float, int]:
     total, unknown = 0.0, 0
     for slot in slots:
         if slot.missing:
-            measured = estimate(store, slot.missing[0], _shape(slot.missing[0].data)).seconds
-            if measured is None and slot.ours is not None:
+            told = estimate(store, slot.missing[0], _shape(slot.missing[0].data))
+            measured = told.seconds
+            if slot.ours is not None and told.measured_on is None:
                 measured = slot.ours.minutes * 60
             total += (measured or 0.0) * len(slot.missing)
             unknown += len(slot.missing) if measured is None else 0

@@ -4,6 +4,7 @@ Uses every room below.
 """
 
 from core.runs.branching import branch, branching_points, changeable
+from core.runs.costs import pace
 from core.runs.estimates import estimate
 from core.runs.execution import MAX_SEED, MAX_SNAPSHOTS, check, execute, facts_of, make_spec, prepare, resolve_device
 from core.runs.export import export_run, export_runs
@@ -72,6 +73,7 @@ __all__ = [
     "label_new",
     "make_spec",
     "n_groups",
+    "pace",
     "prepare",
     "prepared_run",
     "prepared_runs",

@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core import methods
 from core.methods import Cost
+from core.runs.costs import counter, expected_seconds
 from core.runs.spec import Run, RunSpec, Status
 from core.runs.store import RunStore
 
-# pattern of a stage's name -> the hyperparameter that says how many steps it has
-_COUNTED = {
-    "pretrain": "pretrain_epochs",
-    "finetune|joint": "epochs",
-    "start": "start_epochs",
-    "head": "head_epochs",
-    r"\w+ layer \d+": "layer_epochs",
-    r"\w+ path": "path_epochs",
-}
+PROCESS = {False: 390 * 2**20, True: 470 * 2**20}
+"""Bytes that a worker holds before it has data: without and with what trains networks (`core bench estimates` prints it)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Memory and parameters from the declared shapes; seconds from a measured run of the same kind, if there is one."""
+    """Parameters and bytes from the declared shapes; seconds from a measured run of the same kind, or from the table.
+
+    `measured_on` names that run. Without it the seconds are what the table of `core.runs.costs` says, within a factor of
+    about two; they are None for a method that is not in the table, or on a machine whose pace is not known yet.
+    """
 
     cost: Cost
+    process: int
     seconds: float | None = None
     measured_on: str | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What the process will hold at most."""
+        return self.process + self.cost.bytes
 
 
 def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate:
     """Estimate a run on data of the given shape (n, ...).
 
-    Time is scaled, stage by stage, from the latest finished run of the method on as many samples of the same data.
+    Time is scaled, stage by stage, from the latest finished run of the method on as many samples of the same data; without
+    one, from the table of costs and the pace of this machine, which a worker measures.
     """
-    cost = methods.method_class(spec.method).cost(shape, spec.params)
+    cls = methods.method_class(spec.method)
+    cost, process = cls.cost(shape, spec.params), PROCESS[cls.uses_gpu]
     for run in store.runs(status=[Status.DONE]):
         same = run.spec.method == spec.method and run.spec.data.name == spec.data.name
         same = same and run.spec.params.get("recipe") == spec.params.get("recipe")  # other stages take other times
         if same and run.result["n_samples"] == shape[0]:
-            return Estimate(cost, _scaled(run, spec), run.id)
-    return Estimate(cost)
+            return Estimate(cost, process, _scaled(run, spec), run.id)
+    machine = store.notices.read("machine") or {}
+    on_gpu = cls.uses_gpu and machine.get("cuda") and spec.device != "cpu"
+    known = "pace" in machine and not on_gpu
+    return Estimate(cost, process, expected_seconds(spec.method, shape, spec.params, machine["pace"]) if known else None)
 
 
 def _scaled(run: Run, spec: RunSpec) -> float:
     seconds: Mapping[str, float] = run.result["seconds"]
     total = seconds["total"]
     for stage, measured in seconds.items():
-        counter = next((counter for pattern, counter in _COUNTED.items() if re.fullmatch(pattern, stage)), "")
-        before, now = run.spec.params.get(counter), spec.params.get(counter)
+        counts = counter(stage)
+        before, now = run.spec.params.get(counts or ""), spec.params.get(counts or "")
         if before and now is not None:
             total += measured * (now / before - 1)
     return float(total)

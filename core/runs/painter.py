@@ -59,12 +59,14 @@ class Painter:
     def paint(self, view: View) -> dict[str, NDArray]:
         """The arrays of one frame, as `pack` takes them; those that the method has.
 
-        ``points`` (m, 2) and ``circle`` (m, 2) int16: the codes of the shown samples in the plane, and the samples where their
-        affinity pulls them (`on_circle`); ``sure`` (m,) uint8: the share of a sample's affinity that stays in its cluster;
-        ``labels`` (n,): cluster numbers, those of the classes they match (`cluster_numbers`); ``blocks`` (p, p) uint8: block
-        means of the affinity, ordered by these, on a logarithmic scale (`normalized`) under ``top`` (1,).
+        ``points`` (m, 2) and ``circle`` (m, 2) int16: the codes of the shown samples in the plane, or, of a method without
+        codes, the samples if they are points of a plane themselves; and the samples where their affinity pulls them
+        (`on_circle`); ``sure`` (m,) uint8: the share of a sample's affinity that stays in its cluster; ``labels`` (n,):
+        cluster numbers, those of the classes they match (`cluster_numbers`); ``blocks`` (p, p) uint8: block means of the
+        affinity, ordered by these, on a logarithmic scale (`normalized`) under ``top`` (1,).
         """
-        frame = self.sketch(view.arrays["Z"]) if "Z" in view.arrays else {}
+        seen = view.arrays.get("Z", self._data.X if self._data.X.shape[1] == 2 else None)
+        frame = {} if seen is None else self.sketch(seen)
         if view.labels is None:
             return frame
         size = int(view.labels.max()) + 1

@@ -11,7 +11,7 @@ from core.datasets import Dataset
 from core.explore import Answer, scene
 from core.runs import RunSpec
 from pages.ui.headline import score_words
-from pages.ui.lab import CODES, SAMPLES, Film, pictures_of, single_frame
+from pages.ui.lab import Film, codes_of, pictures_of, single_frame
 from pages.ui.lab import lab as draw_lab
 from pages.ui.state import queue
 from pages.ui.text import plain
@@ -58,7 +58,7 @@ def film_of_answer(name: str, spec: RunSpec, data: Dataset, answer: Answer) -> F
     cls, K = methods.method_class(spec.method), answer.facts["n_clusters"]
     known = scene(name, data, K, pictures_of(data), affinity=cls.reads != "Z")
     frame = single_frame(answer.arrays, answer.facts["scores"])
-    return Film(name, cls.title, known, [frame], K, codes=CODES if "reconstructs" in cls.shows else SAMPLES)
+    return Film(name, cls.title, known, [frame], K, codes=codes_of(cls, data))
 
 
 def _wait(asked: dict[str, object]) -> None:

@@ -130,10 +130,12 @@ def _cost(sweep: Sweep, cells: int, new: int) -> str:
     """Runs, time and disk in a line, as far as they are known."""
     told = [f"**{cells} {'run' if cells == 1 else 'runs'}**" + (f", {new} to be trained" if new < cells else "")]
     expected = estimate(store(), sweep.base, load_data(sweep.base.data).samples.shape)
-    if expected.seconds is None or expected.measured_on is None:
+    if expected.seconds is None:
         return f"{told[0]}; time is known after the first run of this method on these data"
     workers = queue().capacity.now
     told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
+    if expected.measured_on is None:
+        return "; ".join([*told, "or half as long, or twice: no run on these data was timed yet"])
     folder = store().files.folder(expected.measured_on)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return "; ".join([*told, f"{size * new / 2**20:.0f} MB of disk"])

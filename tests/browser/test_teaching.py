@@ -77,3 +77,24 @@ def test_a_first_run_is_two_clicks_and_seconds_away(page: Page, server: Server, 
     done = store.get(run.id)
     assert done.spec.preset == "digits-cold" and done.result["metrics"]["acc"] > 0.84
     assert took < 30, f"{took:.1f} s"  # 10 s on two idle cores; tests share theirs
+
+
+def test_points_are_painted_and_clustered(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/data")
+    settle(page)
+    page.get_by_text("Paint points with the mouse").click()
+    field = page.locator(".paint canvas")
+    expect(page.get_by_role("button", name="Cluster these points")).to_be_disabled()
+    for colour, height in (("Points of class 1", 0.2), ("Points of class 2", 0.8)):
+        page.get_by_role("radio", name=colour).click()
+        box = field.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + height * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + height * box["height"], steps=30)
+        page.mouse.up()
+    page.get_by_role("button", name="Cluster these points").click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"painted.*: \d+ samples, 2 classes"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"as it is set\s+·\s+ACC\s+1\.000"))).to_be_visible()
+    expect(page.locator(".lab")).to_have_attribute("data-layout", "points")

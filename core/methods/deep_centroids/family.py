@@ -140,4 +140,4 @@ class DeepCentroids(Clusterer):
         coder = cls.coder.of(params)
         cost, d = coder.cost(shape), coder.code_size(shape[1:])
         centroids = (d + 1) * (params["n_clusters"] or 10)
-        return Cost(parameters=cost.parameters + centroids, matrices={**cost.matrices, "codes": 4 * shape[0] * d})
+        return cost.and_more({"codes": 4 * shape[0] * d}, centroids)

@@ -249,8 +249,7 @@ class VaDE(Clusterer):
         cost, n, K, d = coder.cost(shape), shape[0], params["n_clusters"] or 10, coder.code_size(shape[1:])
         more = K * (2 * d + 1) + d * (_hidden_size(coder, shape[1:]) + 1)
         distances = 4 * K * d * min(n, max(params["train_batch_size"], CHUNK))
-        matrices = {**cost.matrices, "codes": 4 * n * d, "distances to the clusters": distances}
-        return Cost(parameters=cost.parameters + more, matrices=matrices)
+        return cost.and_more({"codes": 4 * n * d, "distances to the clusters": distances}, more)
 
 
 def _hidden_size(coder: PretrainedNetwork, sample_shape: tuple[int, ...]) -> int:

@@ -280,4 +280,4 @@ class DSCDAN(SpectralEmbedding):
         cost = cls.coder.of(params).cost(shape)
         K, d = params["n_clusters"] or 10, params["latent_size"]
         more = cls.head.of(params).n_parameters(d, K) + K * (d + 1) if params["spectral_stage"] else 0
-        return Cost(parameters=cost.parameters + more, matrices=cost.matrices)
+        return cost.and_more(parameters=more)

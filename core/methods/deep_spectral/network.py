@@ -180,10 +180,10 @@ class DualNetwork(PretrainedNetwork):
         d = self.latent_size
         if self.is_dense(len(shape)):
             sizes = [prod(sample), *self.widths]
-            network = sum(2 * a * b + a + b for a, b in pairwise(sizes))
+            products = network = sum(2 * a * b + a + b for a, b in pairwise(sizes))
             first, last, values = sizes[1], sizes[-1], sum(sizes)
         else:
-            network, first, last, values = self._convolutions(tuple(sample))
+            network, first, last, values, products = self._convolutions(tuple(sample))
         network += 2 * (last * d + d) + d * last + last
         discriminators = 0
         if self.mutual_information:
@@ -192,19 +192,21 @@ class DualNetwork(PretrainedNetwork):
             discriminators += layer_parameters([first + d, *[WIDTH] * 3, 1])
         batch = min(self.batch_size or n, n)
         matrices = {"data": 4 * n * prod(sample), "codes": 4 * n * d, "activations of a step": 4 * batch * 3 * values}
-        return Cost(parameters=network + discriminators, matrices=matrices)
+        return Cost(parameters=network + discriminators, matrices=matrices, products=products)
 
-    def _convolutions(self, sample: tuple[int, ...]) -> tuple[int, int, int, int]:
-        """Parameters of both ways, channels of the first map, numbers in the last, and values kept per image."""
+    def _convolutions(self, sample: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+        """Parameters of both ways, channels of the first map, numbers in the last, values kept and products made per image."""
         height, width = sample[:2]
         before = sample[2] if len(sample) == 3 else 1
         strides = halved((height, width), len(self.channels), self.halvings)
-        parameters, values = 0, before * height * width
+        parameters, values, products = 0, before * height * width, 0
         for after, kernel, stride in zip(self.channels, self.kernel_sizes, strides, strict=False):
             parameters += 2 * before * after * kernel**2 + before + after
-            height, width, before = -(-height // stride), -(-width // stride), after
+            height, width = -(-height // stride), -(-width // stride)
             values += height * width * after
-        return parameters, self.channels[0], before * height * width, values
+            products += 2 * height * width * after * before * kernel**2
+            before = after
+        return parameters, self.channels[0], before * height * width, values, products
 
 
 def halved(sides: tuple[int, ...], n_layers: int, halvings: int | None) -> list[int]:

@@ -119,4 +119,4 @@ class SpectralNet(SpectralEmbedding):
         cost, d = (coder.cost(shape), coder.code_size(shape[1:])) if sees_codes else (Cost(), prod(shape[1:]))
         codes = {"data": 4 * prod(shape), "codes": 4 * shape[0] * d}
         more = cls.head.of(params).n_parameters(d, params["n_clusters"])
-        return Cost(parameters=cost.parameters + more, matrices={**cost.matrices, **codes})
+        return cost.and_more(codes, more)

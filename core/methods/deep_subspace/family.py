@@ -218,7 +218,6 @@ class DeepSubspace(Clusterer):
         n = extent.size(shape[0])
         network = coder.cost(shape)
         tuned = cls.coder.of({**params, "batch_size": None}).cost((n, *shape[1:]))  # fine-tuning takes all at once
-        squares = extent.bytes(shape[0], {"C, its gradient and Adam": 4, "constants, affinity and its decomposition": 5})
+        squares = extent.bytes(shape[0], {"constants, affinity and its decomposition": 5})
         codes = {"codes, C Z and their gradients": 6 * 4 * n * coder.code_size(shape[1:])}
-        matrices = {**tuned.matrices, "data": network.matrices["data"], **codes, **squares}
-        return Cost(parameters=network.parameters + n**2, matrices=matrices)
+        return tuned.and_more({"data": network.matrices["data"], **codes, **squares}, n**2)

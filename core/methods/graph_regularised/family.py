@@ -182,4 +182,5 @@ class LayeredAutoEncoder(Clusterer):
         layers = [m, *params["widths"]]
         batch = min(params["batch_size"], n)
         matrices = {"data": 4 * n * m, "activations of a step": 4 * batch * 4 * sum(layers)}
-        return Cost(parameters=mirrored_parameters(layers), matrices=matrices)
+        parameters = mirrored_parameters(layers)
+        return Cost(parameters=parameters, matrices=matrices, products=parameters)

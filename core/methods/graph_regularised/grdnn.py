@@ -125,5 +125,5 @@ class GRDNN(LayeredAutoEncoder):
         for term in cls.graph_term(params):
             decoder = term.decoder_parameters(graph.ends(n, fitted), params["widths"][-1])
             more = graph.bytes(n, fitted, prod(shape[1:]), params["batch_size"])
-            cost = Cost(parameters=cost.parameters + decoder, matrices={**cost.matrices, **more})
+            cost = cost.and_more(more, decoder)
         return cost

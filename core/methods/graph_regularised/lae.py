@@ -138,8 +138,7 @@ class LAE(LayeredAutoEncoder):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        cost = super().cost(shape, params)
-        return Cost(parameters=cost.parameters, matrices={**cost.matrices, "neighbours": 8 * shape[0] * params["n_neighbors"]})
+        return super().cost(shape, params).and_more({"neighbours": 8 * shape[0] * params["n_neighbors"]})
 
 
 def all_inputs(inputs: Callable[[Tensor], Tensor], n: int, rows: Tensor) -> NDArray:

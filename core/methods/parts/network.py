@@ -165,13 +165,13 @@ class PretrainedNetwork(Part):
         n, *sample = shape
         if self.is_dense(len(shape)):
             layers = [prod(sample), *self.widths]
-            parameters = sum(2 * a * b + a + b for a, b in itertools.pairwise(layers))
+            products = parameters = sum(2 * a * b + a + b for a, b in itertools.pairwise(layers))
             activations = 2 * sum(layers)
         else:
-            parameters, activations = _conv_cost(tuple(sample), self.channels, self.kernel_sizes)
+            parameters, activations, products = _conv_cost(tuple(sample), self.channels, self.kernel_sizes)
         batch = min(self.batch_size or n, n)
         matrices = {"data": 4 * n * prod(sample), "activations of a step": 4 * batch * activations}
-        return Cost(parameters=parameters, matrices=matrices)
+        return Cost(parameters=parameters, matrices=matrices, products=products)
 
 
 def own_weights(weights: Arrays, part: str) -> dict[str, Any]:
@@ -180,14 +180,15 @@ def own_weights(weights: Arrays, part: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
-def _conv_cost(sample: tuple[int, ...], channels: tuple[int, ...], kernels: tuple[int, ...]) -> tuple[int, int]:
-    """Parameters, and values kept per image for the backward pass, of a convolutional auto-encoder."""
+def _conv_cost(sample: tuple[int, ...], channels: tuple[int, ...], kernels: tuple[int, ...]) -> tuple[int, int, int]:
+    """Parameters, values kept per image for the backward pass, and products per image, of a convolutional auto-encoder."""
     height, width = sample[0], sample[1]
     before = sample[2] if len(sample) == 3 else 1
-    parameters, values = 0, 2 * prod(sample)
+    parameters, values, products = 0, 2 * prod(sample), 0
     for after, kernel in zip(channels, kernels, strict=False):
         parameters += 2 * before * after * kernel**2 + before + after
         height, width = -(-height // 2), -(-width // 2)
         values += 2 * height * width * (after + before * kernel**2)
+        products += 2 * height * width * after * before * kernel**2
         before = after
-    return parameters, values
+    return parameters, values, products

@@ -129,5 +129,4 @@ class ShallowSubspace(Clusterer):
         solved = cls.solver.of(params).bytes(cls.extent.of(params), shape)
         if cls.coder is None:
             return Cost(matrices=solved)
-        network = cls.coder.of(params).cost(shape)
-        return Cost(parameters=network.parameters, matrices={**network.matrices, **solved})
+        return cls.coder.of(params).cost(shape).and_more(solved)

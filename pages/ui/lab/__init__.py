@@ -5,15 +5,14 @@ a run that is over, `living` small pictures that move by themselves.
 """
 
 from pages.ui.lab.living import living
-from pages.ui.lab.panel import CODES, SAMPLES, Film, Seen, film_of, lab, pictures_of, single_frame
+from pages.ui.lab.panel import Film, Seen, codes_of, film_of, lab, pictures_of, single_frame
 from pages.ui.lab.stills import Stills
 
 __all__ = [
-    "CODES",
-    "SAMPLES",
     "Film",
     "Seen",
     "Stills",
+    "codes_of",
     "film_of",
     "lab",
     "living",

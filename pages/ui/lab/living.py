@@ -19,5 +19,5 @@ def living(shown: Prepared) -> None:
         "scene": address(scene, BINARY, f"living:{shown.name}:scene"),
         "frames": [address(frames, BINARY, f"living:{shown.name}:frames")],
     }
-    more = {"present": False, "brief": True, "autoplay": True, "start": dict(shown.look)}
+    more = {"present": False, "brief": True, "autoplay": True, "start": dict(shown.look), "layout": "circle"}
     component()(key=f"living:{shown.name}", data=given_to_browser([film], groups) | more, height="content")

@@ -11,9 +11,11 @@ from typing import Any
 
 import streamlit as st
 
+from core import methods
 from core.common import DataError, pack
 from core.datasets import Dataset
 from core.explore import Answer, clusters_of, run_scene
+from core.methods import Clusterer
 from core.plots.palette import CORRECT, DECADES, WRONG, colours, heat_table
 from core.plots.sprite import Sprite, sprite
 from core.runs import Run, frame_files, n_groups
@@ -25,6 +27,7 @@ from pages.ui.ticking import ticking
 MOST_PICTURES = 20_000
 CODES = "Codes, two principal components"
 SAMPLES = "Samples, two principal components"
+PLANE = "Samples, as they are"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def lab(
     given = given_to_browser(
         [_addresses(film, pictures, f"{key}:{film.name}") for film in films],
         max(n_groups(film.n_clusters, data.n_classes) for film in films),
-    ) | {"present": present, "brief": brief, "start": None if start is None else dict(start), "link": dict(link or {})}
+    ) | {"layout": "points" if all(film.codes == PLANE for film in films) else "circle"}
+    given |= {"present": present, "brief": brief, "start": None if start is None else dict(start), "link": dict(link or {})}
     if stills is not None:
         asks = (st.session_state.get(key) or {}).get("asks") or {}
         stills.choose(asks)
@@ -118,7 +122,6 @@ def given_to_browser(films: list[dict[str, Any]], groups: int) -> dict[str, Any]
         "decades": DECADES,
         "right": CORRECT,
         "wrong": WRONG,
-        "layout": "circle",
     }
 
 
@@ -142,8 +145,16 @@ def film_of(run: Run, title: str, data: Dataset) -> Film:
     """The film of a run, as far as it goes."""
     frames = _frames(run)
     known = run_scene(store(), run, data, pictures_of(data))
+    codes = codes_of(methods.method_class(run.spec.method), data)
     waiting = not frames and bool(run.result.get("metrics")) and _still(run.id).pending
-    return Film(run.id, title, known, frames, clusters_of(run, data), waiting=waiting)
+    return Film(run.id, title, known, frames, clusters_of(run, data), codes, waiting)
+
+
+def codes_of(cls: type[Clusterer], data: Dataset) -> str:
+    """What the plane of the points shows: codes, where a method has any, else samples."""
+    if cls.learns == "deep" or "reconstructs" in cls.shows:
+        return CODES
+    return PLANE if data.X.shape[1] == 2 else SAMPLES
 
 
 def _still(run_id: str) -> Answer:

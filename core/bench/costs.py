@@ -1,0 +1,112 @@
+"""What is announced before a run, measured: the table of costs, and announced against measured memory and time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from core import datasets, methods
+from core.common import RunConflict, atomic_write
+from core.datasets import DataSpec
+from core.runs import Run, RunStore, estimate
+from core.runs.costs import COUNTED, MEASURED, pace, work
+
+SIZES, OF = (1000, 4000), "mnist_test"
+CHECKED = (
+    DataSpec("digits"),
+    DataSpec("orl"),
+    DataSpec("coil20"),
+    DataSpec("usps", n_samples=2000),
+    DataSpec("mnist_test", n_samples=8000),
+)
+STEPS = 3  # of every stage that counts them: the first is slower than those that follow
+SECONDS = 300  # that one run may take; what takes longer is left out and said
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AFFINITY_LAB_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Announced:
+    """Memory and time of one run: as announced, as measured."""
+
+    method: str
+    data: str
+    mb: tuple[float, float]
+    seconds: tuple[float | None, float]
+
+    @property
+    def words(self) -> str:
+        told = f"{self.method} on {self.data}: {self.mb[0]:.0f} of {self.mb[1]:.0f} MB ({self.mb[0] / self.mb[1]:.2f})"
+        if self.seconds[0] is None:
+            return told
+        return f"{told}, {self.seconds[0]:.1f} of {self.seconds[1]:.1f} s ({self.seconds[0] / self.seconds[1]:.2f})"
+
+
+def bench_costs(names: Sequence[str] = (), file: Path = MEASURED) -> Iterator[dict[str, Any]]:
+    """A few steps of every method at the sizes of the table, each in a process of its own; written when all are there.
+
+    Seconds are those of the CPU: a stage that waited for other processes is counted without its waiting.
+    """
+    rows = []
+    for name in names or sorted(methods.registered()):
+        for n in SIZES:
+            run = _run(name, DataSpec(OF, n_samples=n))
+            row: dict[str, Any] = {"method": name, "n": n, "seconds": {} if run is None else _per_unit(run)}
+            rows += [] if run is None else [row]
+            yield row
+    if not names:
+        with atomic_write(file) as target:
+            target.write_text(json.dumps({"pace": pace(), "of": OF, "rows": rows}, indent=1) + "\n")
+
+
+def bench_estimates(names: Sequence[str] = (), data: Sequence[DataSpec] = CHECKED) -> Iterator[Announced]:
+    """What is announced for a run of a few steps with its automatic settings, beside what it took."""
+    here = pace()
+    for spec in data:
+        shape = datasets.load(spec).samples.shape
+        for name in names or sorted(methods.registered()):
+            run = _run(name, spec)
+            if run is None:
+                continue
+            with TemporaryDirectory() as home:
+                store = RunStore(home)
+                store.notices.post("machine", {"cuda": False, "pace": here})
+                told = estimate(store, run.spec, shape)
+            took = run.result["seconds"]["cpu"]
+            yield Announced(name, spec.label, (told.bytes / 2**20, run.result["peak_rss_mb"]), (told.seconds, took))
+
+
+def _run(method: str, data: DataSpec) -> Run | None:
+    """A run of a few steps in a process of its own; None if it takes too long."""
+    declared = methods.method_class(method).declared()
+    command = [sys.executable, "-m", "core", "run", method, "--dataset", data.name, "--device", "cpu"]
+    for name in dict.fromkeys(COUNTED.values()):
+        command += ["--set", f"{name}={STEPS}"] if name in declared else []
+    if data.n_samples is not None:
+        command += ["--n-samples", str(data.n_samples)]
+    with TemporaryDirectory() as home:
+        environment = {**os.environ, **ONE_THREAD, "AFFINITY_LAB_HOME": home}
+        try:
+            done = subprocess.run(command, env=environment, timeout=SECONDS, capture_output=True, text=True, check=False)
+        except subprocess.TimeoutExpired:
+            return None
+        if done.returncode:
+            raise RunConflict(f"{shlex.join(command)} failed: {done.stderr.strip().splitlines()[-1]}")
+        return next(run for run in RunStore(home).runs() if run.spec.method == method)
+
+
+def _per_unit(run: Run) -> dict[str, float]:
+    """Seconds of the CPU for each unit of work, by stage."""
+    seconds: Mapping[str, float] = run.result["seconds"]
+    share = min(1.0, seconds["cpu"] / seconds["total"])
+    shape = (run.result["n_samples"], *datasets.entry(OF).shape)
+    stages = [name for name, value in seconds.items() if name not in ("total", "cpu") and value > 0]
+    units = {stage: work(run.spec.method, stage, shape, run.spec.params) for stage in stages}
+    return {stage: float(f"{seconds[stage] * share / units[stage]:.3g}") for stage in stages if units[stage] > 0}

@@ -1,0 +1,101 @@
+"""What stages of training took where they were measured, brought to other sizes, settings and machines.
+
+The table `MEASURED` is written by ``python -m core bench costs``: a few steps of every method at a few sizes of one data
+set, on one thread. How far it is right for other data is what ``python -m core bench estimates`` prints.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from core import methods
+
+MEASURED = Path(__file__).resolve().parents[2] / "assets" / "costs.json"
+SIDE = 768  # of the matrices whose product tells how fast a machine is
+# pattern of a stage's name -> the hyperparameter that says how many steps it has
+COUNTED = {
+    "pretrain": "pretrain_epochs",
+    "finetune|joint": "epochs",
+    "start": "start_epochs",
+    "head": "head_epochs",
+    r"\w+ layer \d+": "layer_epochs",
+    r"\w+ path": "path_epochs",
+}
+BATCHED = {"pretrain": "batch_size", "joint": "batch_size", "finetune": "train_batch_size", "start": "batch_size"}
+UPDATE = 2e7
+"""Products that could be made in the time that an update takes beside them."""
+Points = Sequence[tuple[int, float]]
+SLOPES = (0.0, 3.0)  # how steeply a stage may grow with n beyond what was measured
+
+
+def counter(stage: str) -> str | None:
+    """The hyperparameter that says how many steps a stage has; None if nothing does."""
+    return next((counter for pattern, counter in COUNTED.items() if re.fullmatch(pattern, stage)), None)
+
+
+def pace() -> float:
+    """Seconds that one thread of this machine takes for a product of two matrices; the best of a few."""
+    A = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    took = []
+    with threadpool_limits(1):
+        for _ in range(4):
+            began = time.perf_counter()
+            A @ A
+            took.append(time.perf_counter() - began)
+    return min(took)
+
+
+@cache
+def table() -> tuple[float, Mapping[str, Mapping[str, Points]]]:
+    """The pace of the machine that was measured, and for each stage of a method how long it took per unit of `work`, by n."""
+    read = json.loads(MEASURED.read_text())
+    stages: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for row in sorted(read["rows"], key=lambda row: row["n"]):
+        for stage, value in row["seconds"].items():
+            stages.setdefault(row["method"], {}).setdefault(stage, []).append((row["n"], value))
+    return read["pace"], stages
+
+
+def expected_seconds(method: str, shape: tuple[int, ...], params: Mapping[str, Any], pace_here: float) -> float | None:
+    """Seconds of a whole run on data of the given shape (n, ...), on one thread; None for a method that the table has not."""
+    pace_there, known = table()
+    if method not in known:
+        return None
+    each = (_at(shape[0], points) * work(method, stage, shape, params) for stage, points in known[method].items())
+    return sum(each) * pace_here / pace_there
+
+
+def work(method: str, stage: str, shape: tuple[int, ...], params: Mapping[str, Any]) -> float:
+    """How much a stage has to do, in units that cancel: its steps, times what the network multiplies in one, if it has one.
+
+    How it grows with n besides is what the runs of the table tell.
+    """
+    counts = counter(stage)
+    if counts is None or counts not in params:
+        return 1.0
+    steps, n = max(params[counts], 0), shape[0]
+    products = methods.method_class(method).cost(shape, params).products
+    if not products:
+        return float(steps)
+    batch = params.get(BATCHED.get(stage, "")) or n
+    return float(steps * (products + UPDATE / min(batch, n)))
+
+
+def _at(n: int, points: Points) -> float:
+    """A power law through the nearest two of the points (size, seconds)."""
+    known = [(size, value) for size, value in points if value > 0]
+    if len(known) < 2:
+        return known[0][1] if known else 0.0
+    later = next((i for i, (size, _) in enumerate(known) if size >= n), len(known) - 1)
+    (a, low), (b, high) = known[max(later, 1) - 1], known[max(later, 1)]
+    slope = float(np.clip(np.log(high / low) / np.log(b / a), *SLOPES))
+    return float((low if n < a else high) * (n / (a if n < a else b)) ** slope)
