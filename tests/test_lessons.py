@@ -123,6 +123,7 @@ def test_what_the_lessons_say_of_sweeps_is_so() -> None:
     assert best("neighbours", "silhouette") in (30, 60) and best("code-size", "silhouette") == code[1]
     assert min(mean("dim", d, "block_diagonality") for d in (1, 2, 3, 4, 8)) > 0.98 and mean("dim", 1) < 0.4
     assert best("beta", "block_diagonality") == best("beta", "acc") == 0.1
+    assert [round(mean("balance", value), 2) for value in (0.0, 1.0, 3.0)] == [0.34, 0.52, 0.34]
 
 
 def test_what_the_lessons_say_of_depth_is_so(store: RunStore) -> None:
@@ -131,6 +132,7 @@ def test_what_the_lessons_say_of_depth_is_so(store: RunStore) -> None:
     assert scores(store, ridge, 0.1)["acc"] == pytest.approx(0.62, abs=0.02)
     assert scores(store, spectral, 10)["acc"] == pytest.approx(0.92, abs=0.01) and scores(store, spectral, 3)["acc"] < 0.5
     assert scores(store, planes, 0.02)["acc"] > 0.99 and scores(store, planes, 0.05)["acc"] < 0.75
+    assert list(unpacked(film_of_prepared("collapse")[1]))[-1][0]["scores"]["acc"] < 0.4
     ends = {film: list(unpacked(film_of_prepared(film)[1]))[-1][0]["scores"]["acc"] for film in ("udll-digits", "dec-digits")}
     assert ends["udll-digits"] == pytest.approx(0.89, abs=0.01) and ends["dec-digits"] == pytest.approx(0.69, abs=0.01)
 

@@ -1,0 +1,80 @@
+"""What is announced before a run: from measured stages, brought to other sizes, settings and machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import methods
+from core.methods import Cost
+from core.runs import RunStore, costs, estimate, make_spec, pace
+from core.runs.estimates import PROCESS
+from tests.test_execute import DIGITS, TINY
+
+KNOWN = {
+    "udll": {"pretrain": [(100, 1e-9), (200, 2e-9)], "spectral": [(100, 0.5), (200, 4.0)]},
+    "kmeans": {"spectral": [(100, 2.0)]},
+}
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "table", lambda: (0.01, KNOWN))
+
+
+def seconds(method: str, n: int, pace_here: float = 0.01, **params: Any) -> float:
+    declared = {name: param.default for name, param in methods.method_class(method).declared().items()}
+    found = costs.expected_seconds(method, (n, 8, 8), declared | params, pace_here)
+    assert found is not None
+    return found
+
+
+@pytest.mark.usefixtures("known")
+def test_a_stage_grows_with_n_as_it_did_where_it_was_measured() -> None:
+    """0.5 s and 4 s at 100 and 200 samples are a cube: 1.6875 at 150 and 32 at 400; one size alone says nothing of others."""
+    rest = {"pretrain_epochs": 0}
+    assert seconds("udll", 150, **rest) == pytest.approx(0.5 * 1.5**3)
+    assert seconds("udll", 400, **rest) == pytest.approx(32)
+    assert seconds("udll", 50, **rest) == pytest.approx(0.5 / 8)
+    assert seconds("kmeans", 10) == seconds("kmeans", 1000) == 2
+
+
+@pytest.mark.usefixtures("known")
+def test_steps_the_size_of_the_network_and_the_machine_count() -> None:
+    few, many = (seconds("udll", 100, pretrain_epochs=epochs, batch_size=100) - 0.5 for epochs in (3, 30))
+    assert many == pytest.approx(10 * few) and few > 0
+    wide = seconds("udll", 100, pretrain_epochs=3, batch_size=100, channels=(160, 80)) - 0.5
+    assert wide > 5 * few, "a wider network multiplies more"
+    small = seconds("udll", 100, pretrain_epochs=3, batch_size=10) - 0.5
+    assert small > few, "smaller batches are more updates"
+    assert seconds("udll", 100, pace_here=0.03) == pytest.approx(3 * seconds("udll", 100))
+
+
+@pytest.mark.usefixtures("known")
+def test_what_was_not_measured_is_not_known() -> None:
+    assert costs.expected_seconds("ridge", (100, 8, 8), {}, 0.01) is None
+
+
+def test_every_method_was_measured_and_a_machine_has_a_pace() -> None:
+    measured_at, known = costs.table()
+    assert set(known) == set(methods.registered())
+    assert all(value > 0 for stages in known.values() for points in stages.values() for _, value in points)
+    assert 0.1 < pace() / measured_at < 10
+
+
+def test_before_the_first_run_the_table_speaks_if_the_pace_is_known(store: RunStore) -> None:
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="auto")
+    assert estimate(store, spec, (80, 8, 8)).seconds is None, "no worker has measured the machine"
+    store.notices.post("machine", {"cuda": False, "pace": 0.02})
+    told = estimate(store, spec, (80, 8, 8))
+    assert told.seconds is not None and told.seconds > 0 and told.measured_on is None
+    store.notices.post("machine", {"cuda": True, "pace": 0.02})
+    assert estimate(store, spec, (80, 8, 8)).seconds is None, "the table is of processors"
+
+
+def test_memory_is_that_of_the_process_of_the_matrices_and_of_weights_with_their_moments(store: RunStore) -> None:
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu")
+    told = estimate(store, spec, (80, 8, 8))
+    assert told.bytes == PROCESS[True] + sum(told.cost.matrices.values()) + 16 * told.cost.parameters
+    assert Cost(parameters=2, matrices={"a": 3}).and_more({"b": 4}, 5).bytes == 7 + 16 * 7
