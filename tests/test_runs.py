@@ -118,8 +118,8 @@ ALLOWED: dict[str, set[Status]] = {
     "finish": {*ACTIVE, Status.QUEUED},
     "mark_lost": set(ACTIVE),
     "requeue": {Status.LOST, Status.FAILED},
-    "pause": set(ACTIVE),
-    "go on": set(ACTIVE),
+    "pause": {*ACTIVE, Status.QUEUED},
+    "go on": {*ACTIVE, Status.QUEUED},
     "stop": {*ACTIVE, Status.QUEUED},
     "delete": {Status.QUEUED, Status.LOST, *OVER},
 }

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs, sweeps
-from core.jobs import JobQueue
+from core.jobs import JobQueue, Place
 from core.runs import RunStore, Status, this_process
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis
 from pages.ui.sweep_open import picked
@@ -73,6 +73,41 @@ def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest
     app.button(key="sweep_One more seed").click().run()
     (record,) = SweepStore(store.home).all()
     assert healthy(app) and sweeps.statuses(sweeps.table(store, record)) == {"done": 18} and record.sweep.seeds == (0, 1, 2)
+
+
+def test_a_sweep_is_paused_resumed_and_stopped_by_clicks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    class Waiting:
+        submit = staticmethod(lambda spec, tags="", references=True: store.create(spec, tags=tags))
+        resume = staticmethod(store.requeue)
+
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    record = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "strength=1,2"),)), Waiting())
+    standing = lambda: sweeps.statuses(sweeps.table(store, record))  # noqa: E731
+    app = visit("sweeps")
+    for label, then, offered in (("Pause", "paused", {"Resume", "Stop"}), ("Resume", "queued", {"Pause", "Stop"})):
+        app.button(key=f"sweep_{label}").click().run()
+        assert standing() == {then: 2}
+        assert {each.label for each in healthy(app).button} & {"Pause", "Resume", "Stop"} == offered
+    app.button(key="sweep_Stop").click().run()
+    assert standing() == {"stopped": 2}
+
+
+def test_sweeps_go_to_the_cluster_that_the_app_was_started_with(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def page() -> None:
+        from pages.ui.sidebar import sidebar
+
+        sidebar()
+
+    offered = lambda app: [toggle for toggle in app.sidebar.toggle if "cluster" in toggle.label]  # noqa: E731
+    assert not offered(healthy(AppTest.from_function(page).run()))
+    monkeypatch.setenv("AFFINITY_LAB_SCHEDULER", "tcp://host:1")
+    app = healthy(AppTest.from_function(page).run())
+    (toggle,) = offered(app)
+    assert not toggle.value and "tcp://host:1" in toggle.help
+    toggle.set_value(True).run()
+    assert Place(store).address == "tcp://host:1" and healthy(app)
+    monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
+    assert offered(AppTest.from_function(page).run())[0].disabled
 
 
 def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811

@@ -243,7 +243,7 @@ def test_going_on_repeats_only_what_has_no_result(store: RunStore, queue: JobQue
     assert sweeps.statuses(sweeps.table(store, record)) == {"done": 5} and record.runs[3] == failed
 
 
-def test_a_stop_reaches_every_run_that_waits(store: RunStore) -> None:
+def test_a_pause_and_a_stop_reach_every_run_that_waits(store: RunStore) -> None:
     class Waiting:
         submit = staticmethod(lambda spec, tags="", references=True: store.create(spec, tags=tags))
         resume = staticmethod(store.requeue)
@@ -251,6 +251,11 @@ def test_a_stop_reaches_every_run_that_waits(store: RunStore) -> None:
     record = sweeps.start(store, a_sweep("strength=1,2,3"), Waiting())
     assert sweeps.statuses(sweeps.table(store, record)) == {"queued": 3}
     assert {run.tags for run in store.runs()} == {f"sweep {record.id}"}
+    sweeps.pause(store, record)
+    assert sweeps.statuses(sweeps.table(store, record)) == {"paused": 3}
+    assert JobQueue(store, immediate=True)._next([]) is None, "no queue starts what is held back"
+    sweeps.go_on(store, record, Waiting())
+    assert sweeps.statuses(sweeps.table(store, record)) == {"queued": 3} and len(store.runs()) == 3
     sweeps.stop(store, record)
     assert sweeps.statuses(sweeps.table(store, record)) == {"stopped": 3}
 

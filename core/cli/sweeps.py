@@ -10,12 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.cli.commands import Add, check_target, target_arguments
-from core.cli.engine import carry_out, exit_code
+from core.cli.engine import Crew, asked_crew, carry_out, crew_arguments, exit_code
 from core.cli.exits import EXIT_DONE
 from core.cli.records import settled_store
-from core.cli.training import asked_spec, run_arguments, workers_argument
+from core.cli.training import asked_spec, run_arguments
 from core.common import ParameterError, StorageError, demand_writable, named
-from core.jobs import checked_workers
 from core.runs import RunStore, Status
 from core.sweeps import (
     DESIGNS,
@@ -31,14 +30,17 @@ from core.sweeps import (
     keep,
     over_seeds,
     parse_axis,
+    pause,
     prepared_sweeps,
     statuses,
+    stop,
     table,
     write_prepared,
 )
 
 SHOWN = ("acc", "nmi_max", "silhouette")
-ACTIONS = ("list", "show", "resume", "export", "figure", "prepared")
+ACTIONS = ("list", "show", "pause", "stop", "resume", "export", "figure", "prepared")
+ASKED = {"pause": pause, "stop": stop}
 
 
 def add(command: Add) -> None:
@@ -53,35 +55,34 @@ def add(command: Add) -> None:
     sweep.add_argument("--runs", type=int, default=16, help="settings that a random or Sobol design tries")
     sweep.add_argument("--seeds", type=int, default=1, help="each setting with so many seeds, from --seed on")
     sweep.add_argument("--name", default="", help="for people")
-    workers_argument(sweep)
+    crew_arguments(sweep)
     kept = command(
         "sweeps", _sweeps,
-        "List, show, resume or export sweeps, sweep for a figure of a paper, or make those again that come with the app.",
+        "List, show, pause, stop, resume or export sweeps, sweep for a figure of a paper, or make the app's own again.",
     )  # fmt: skip
     kept.add_argument("action", choices=ACTIONS)
     kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
     kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
     kept.add_argument("--failed", action="store_true", help="resume: try what has failed again, too")
-    workers_argument(kept)
+    crew_arguments(kept)
     target_arguments(kept)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     demand_writable("a sweep")
-    workers = checked_workers(options.workers)
     base = asked_spec(options)
     sweep = Sweep(
         base=base, axes=tuple(parse_axis(options.method, text) for text in options.over), design=options.design,
         seeds=tuple(range(base.seed, base.seed + options.seeds)), points=options.runs, name=options.name,
     )  # fmt: skip
-    return _begin(sweep, workers, as_json=options.json)
+    return _begin(sweep, asked_crew(options), as_json=options.json)
 
 
-def _begin(sweep: Sweep, workers: int | None, *, as_json: bool) -> int:
+def _begin(sweep: Sweep, crew: Crew, *, as_json: bool) -> int:
     store = settled_store()
     record = keep(store, sweep)
     print(f"{record.id}: {record.title}, {len(record.cells)} runs", file=sys.stderr)
-    return _told(*carry_out(store, record, workers), as_json=as_json)
+    return _told(*carry_out(store, record, crew), as_json=as_json)
 
 
 def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
@@ -123,14 +124,16 @@ def _sweeps(options: argparse.Namespace) -> int:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
     if options.action == "figure":
         demand_writable("a sweep")
-        return _begin(figure(options.sweep_id).sweep(), checked_workers(options.workers), as_json=options.json)
+        return _begin(figure(options.sweep_id).sweep(), asked_crew(options), as_json=options.json)
     store = settled_store()
     record = SweepStore(store.home).get(options.sweep_id)
     if options.action == "resume":
         demand_writable("a sweep")
-        return _told(*carry_out(store, record, checked_workers(options.workers), failed=options.failed), as_json=options.json)
+        return _told(*carry_out(store, record, asked_crew(options), failed=options.failed), as_json=options.json)
+    if options.action in ASKED:  # of whatever trains it, here or in another process
+        ASKED[options.action](store, record)
     rows = table(store, record)
-    if options.action == "show":
+    if options.action in ("show", *ASKED):
         _told(record, rows, as_json=options.json)
         return EXIT_DONE
     if options.file is None:
@@ -143,12 +146,12 @@ def _sweeps(options: argparse.Namespace) -> int:
 
 def _prepared(options: argparse.Namespace) -> int:
     """Run sweeps that come with the app again, in a store of their own, and write assets/sweeps/."""
-    workers, told = checked_workers(options.workers), []
+    crew, told = asked_crew(options), []
     for name in [options.sweep_id] if options.sweep_id else prepared_sweeps():
         sweep = named("prepared sweep", name, prepared_sweeps()).sweep()
         with TemporaryDirectory() as home:
             store = RunStore(Path(home))
-            _, rows = carry_out(store, keep(store, sweep), workers)
+            _, rows = carry_out(store, keep(store, sweep), crew)
         failed = [row.error for row in rows if row.status != Status.DONE]
         if failed:
             raise StorageError(f"{name}: {len(failed)} of {len(rows)} runs did not finish ({failed[0]}); nothing is written.")

@@ -101,6 +101,11 @@ class Run:
         return self.status in RESUMABLE
 
     @property
+    def held(self) -> bool:
+        """Whether it waits, and is not to be started until somebody lets it go."""
+        return self.status == Status.QUEUED and self.request == "pause"
+
+    @property
     def swept(self) -> bool:
         """Whether it is one of the many of a sweep."""
         return self.tags.startswith(SWEPT)

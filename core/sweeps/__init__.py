@@ -7,7 +7,7 @@ from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepa
 from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, figure, figures
-from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, start, stop
+from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
 from core.sweeps.levels import Level, around, levels
 from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
@@ -68,6 +68,7 @@ __all__ = [
     "missing",
     "over_seeds",
     "parse_axis",
+    "pause",
     "plan",
     "prepared_on",
     "prepared_sweep",

@@ -72,7 +72,8 @@ def _row(setting: Setting, seed: int, run: Run | None) -> Row:
     seconds = run.result.get("seconds", {}).get("total")
     error = run.error["message"] if run.error else ""
     scores |= {} if seconds is None or not scores else {SECONDS: seconds}
-    return Row(run=run.id, setting=setting, seed=seed, status=str(run.status), scores=scores, error=error)
+    status = Status.PAUSED if run.held else run.status
+    return Row(run=run.id, setting=setting, seed=seed, status=str(status), scores=scores, error=error)
 
 
 def statuses(rows: Sequence[Row]) -> Counter[str]:

@@ -90,8 +90,7 @@ def status_line(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         badge(run)
         if run.status == Status.QUEUED:
-            ahead = queue().position(run.id)
-            st.caption("Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}.")
+            st.caption(waiting_words(run))
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
             st.caption(time_words(run.result.get("seconds", {})) + (f". {words}" if words else ""))
@@ -102,6 +101,14 @@ def status_line(run: Run) -> None:
             st.caption(text)
         else:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
+
+
+def waiting_words(run: Run) -> str:
+    """What a run that has not begun waits for."""
+    if run.held:
+        return "Held back with its sweep, which can be resumed."
+    ahead = queue().position(run.id)
+    return "Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}."
 
 
 def time_words(seconds: Mapping[str, float]) -> str:

@@ -21,6 +21,7 @@ def sidebar() -> None:
             st.caption(f":material/lock: Only for looking: `{READ_ONLY}` is set, so nothing is launched, changed or deleted.")
         ticking(_activity, WATCH_SECONDS)
         _at_once()
+        _place()
         machine = store().notices.read("machine")
         if machine:
             where = machine["gpu"] or f"{machine['cores']} CPU cores"
@@ -56,3 +57,21 @@ def _at_once() -> None:
     )
     if chosen != now:
         capacity.choose(chosen)
+
+
+def _place() -> None:
+    """Whether sweeps train by a scheduler, where whoever started the app has named one."""
+    place = queue().place
+    if place.offered is None:
+        return
+    now = place.address is not None
+    chosen = st.toggle(
+        "Sweeps on the cluster",
+        now,
+        disabled=read_only(),
+        help=f"The runs of sweeps train by the workers of {place.offered}; single runs, whose pictures move, train here.",
+    )
+    if chosen != now:
+        place.choose(chosen)
+    if chosen and queue().away.trouble:
+        st.caption(f":material/cloud_off: {plain(queue().away.trouble)} It is tried again and again.")

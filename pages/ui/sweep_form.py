@@ -132,8 +132,11 @@ def _cost(sweep: Sweep, cells: int, new: int) -> str:
     expected = estimate(store(), sweep.base, load_data(sweep.base.data).samples.shape)
     if expected.seconds is None or expected.measured_on is None:
         return f"{told[0]}; time is known after the first run of this method on these data"
-    workers = queue().capacity.now
-    told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
+    if queue().place.address is not None:
+        told.append(f"{about(expected.seconds * new)} of work for the cluster")
+    else:
+        workers = queue().capacity.now
+        told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
     folder = store().files.folder(expected.measured_on)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return "; ".join([*told, f"{size * new / 2**20:.0f} MB of disk"])

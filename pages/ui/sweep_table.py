@@ -65,10 +65,13 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
     done = standing[Status.DONE]
     st.progress(done / len(rows), ", ".join(f"{count} {status}" for status, count in standing.most_common()))
     with st.container(horizontal=True):
-        if _under_way(rows):
-            _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
-        elif any(standing[status] for status in RESUMABLE):
+        held = standing[Status.PAUSED]
+        if _trains(standing):
+            _action("Pause", ":material/pause:", lambda: sweeps.pause(store(), record))
+        if held or (not _trains(standing) and any(standing[status] for status in RESUMABLE)):
             _action("Resume", ":material/play_arrow:", lambda: sweeps.go_on(store(), record, queue(), load=load_data))
+        if _trains(standing) or held:
+            _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
         if standing[Status.FAILED]:
             _action(
                 "Retry failed", ":material/replay:",
@@ -85,6 +88,11 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
         st.caption(f":material/article: The base is printed. {plain(found.words)}.")
     for error in dict.fromkeys(row.error for row in rows if row.failed):
         st.error(plain(error), icon=":material/error:")
+
+
+def _trains(standing: Mapping[str, int]) -> bool:
+    """Whether anything of it trains or will do so by itself."""
+    return any(standing[status] for status in UNDER_WAY if status != Status.PAUSED)
 
 
 def _action(label: str, icon: str, act: Any) -> None:
