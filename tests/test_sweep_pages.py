@@ -42,7 +42,11 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     (record,) = SweepStore(store.home).all()
     assert len(record.cells) == 12 and sweeps.statuses(sweeps.table(store, record)) == {"done": 12}
     assert healthy(app).query_params["sweep"] == record.id
-    assert len(app.get("echarts_chart")) >= 6 and "silhouettes of runs with different codes are not comparable" in texts(app)
+    assert len(app.get("echarts_chart")) >= 6 and "those of runs with different codes are not comparable" in texts(app)
+    app.toggle(key=f"sweep_shared:{record.id}").set_value(True).run()
+    assert "pooled silhouette" in str([frame.value for frame in healthy(app).dataframe]) and "On 48 samples" in texts(app)
+    app.session_state[f"sweep_solid:{record.id}"] = True
+    assert len(healthy(app.run()).get("plotly_chart")) == 2 and "ACC goes from" in texts(app)
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()
     assert "matters less than the seed" in texts(healthy(app))
     app.session_state["sweep_new"] = True  # it is folded once there is a sweep to look at

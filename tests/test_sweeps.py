@@ -177,6 +177,7 @@ def test_a_sweep_runs_all_and_takes_what_is_there(store: RunStore, queue: JobQue
         assert run.spec.seed == row.seed and run.spec.data.noise == row.setting["data.noise"]
         assert run.spec.params["strength"] == row.setting["strength"] and row.scores["acc"] == run.result["metrics"]["acc"]
         assert row.scores["seconds"] == run.result["seconds"]["total"]
+        assert row.scores["loss.residual"] == store.history(run.id)[0].scalars["residual"]
     again = sweeps.start(store, sweep, queue)
     assert again.runs == record.runs and len(store.runs(references=False)) == 8, "nothing is trained twice"
     assert [known.id for known in SweepStore(store.home).all()] == sorted([again.id, record.id], reverse=True)
@@ -316,6 +317,14 @@ def test_what_labels_buy_is_the_gap_between_two_choices() -> None:
     assert (free.by, free.setting) == ("silhouette", {"a": 2}) and free.cost == pytest.approx(0.2)
     assert free.reached == pytest.approx(0.71)
     assert sweeps.what_labels_buy([row({"a": 1}, 0, silhouette=0.5)]) == []
+
+
+def test_how_far_the_settings_go_is_told_beside_what_the_seed_does() -> None:
+    rows = [row({"a": a}, s, acc=acc + 0.02 * s) for a, acc in ((1, 0.9), (2, 0.7), (3, 0.8)) for s in (0, 1)]
+    found = sweeps.reach([*rows, row({"a": 4}, 0)], "acc")
+    assert found is not None and (found.lowest, found.highest) == ({"a": 2}, {"a": 1})
+    assert (found.low, found.high) == pytest.approx((0.71, 0.91)) and found.seed_spread == pytest.approx(0.02 / np.sqrt(2))
+    assert sweeps.reach(rows[:2], "acc") is None
 
 
 def function(f: Callable[[float, float], float], noise: float) -> list[Row]:

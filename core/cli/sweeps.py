@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,9 +16,11 @@ from core.cli.exits import EXIT_DONE
 from core.cli.records import settled_store
 from core.cli.training import asked_spec, run_arguments
 from core.common import ParameterError, StorageError, demand_writable, named
+from core.explore import unlabelled
 from core.runs import RunStore, Status
 from core.sweeps import (
     DESIGNS,
+    LOSS,
     SECONDS,
     Row,
     Sweep,
@@ -27,6 +30,7 @@ from core.sweeps import (
     export_table,
     figure,
     figures,
+    judged,
     keep,
     over_seeds,
     parse_axis,
@@ -35,11 +39,12 @@ from core.sweeps import (
     statuses,
     stop,
     table,
+    what_labels_buy,
     write_prepared,
 )
 
 SHOWN = ("acc", "nmi_max", "silhouette")
-ACTIONS = ("list", "show", "pause", "stop", "resume", "export", "figure", "prepared")
+ACTIONS = ("list", "show", "pause", "stop", "resume", "export", "choose", "figure", "prepared")
 ASKED = {"pause": pause, "stop": stop}
 
 
@@ -58,7 +63,8 @@ def add(command: Add) -> None:
     crew_arguments(sweep)
     kept = command(
         "sweeps", _sweeps,
-        "List, show, pause, stop, resume or export sweeps, sweep for a figure of a paper, or make the app's own again.",
+        "List, show, pause, stop, resume or export sweeps, choose without labels, sweep for a figure of a paper, or make those "
+        "again that come with the app.",
     )  # fmt: skip
     kept.add_argument("action", choices=ACTIONS)
     kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
@@ -96,9 +102,11 @@ def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    metrics = {name: value for name, value in row.scores.items() if name != SECONDS}
+    losses = {name.removeprefix(LOSS): value for name, value in row.scores.items() if name.startswith(LOSS)}
+    metrics = {name: value for name, value in row.scores.items() if name != SECONDS and not name.startswith(LOSS)}
     return {
         "run_id": row.run, "params": row.setting, "seed": row.seed, "status": row.status, "metrics": metrics,
+        "losses": losses,
         "seconds": row.scores.get(SECONDS), "error": row.error or None,
     }  # fmt: skip
 
@@ -133,6 +141,8 @@ def _sweeps(options: argparse.Namespace) -> int:
     if options.action in ASKED:  # of whatever trains it, here or in another process
         ASKED[options.action](store, record)
     rows = table(store, record)
+    if options.action == "choose":
+        return _choose(store, record, rows, as_json=options.json)
     if options.action in ("show", *ASKED):
         _told(record, rows, as_json=options.json)
         return EXIT_DONE
@@ -141,6 +151,21 @@ def _sweeps(options: argparse.Namespace) -> int:
     check_target(options.file, force=options.force)
     export_table(rows, options.file)
     print(json.dumps({"sweep_id": record.id, "file": str(options.file)}) if options.json else options.file)
+    return EXIT_DONE
+
+
+def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
+    """What scores without labels would choose, and what that costs."""
+    if record.cut:
+        raise ParameterError("The settings of this sweep are read off one C; suggest RUN --of dim chooses among such.")
+    shared = unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"]
+    choices = what_labels_buy(judged(rows, shared))
+    if as_json:
+        print(json.dumps([asdict(choice) for choice in choices]))
+        return EXIT_DONE
+    for choice in choices:
+        setting = ", ".join(f"{name} = {value}" for name, value in choice.setting.items()) or "base"
+        print(f"{choice.by:20s} {setting:40s} acc {choice.reached:.3f}   costs {100 * choice.cost:.1f} points")
     return EXIT_DONE
 
 

@@ -23,7 +23,7 @@ from core.common import atomic_write, demand_writable
 from core.datasets import SCALINGS
 from core.runs import LOOKS, RunSpec, RunStore
 from core.runs.execution import Load, Prepared
-from core.sweeps import SECONDS, Sweep, keep, over_seeds
+from core.sweeps import LOSS, SECONDS, Sweep, keep, over_seeds
 from core.training import Step
 
 
@@ -114,7 +114,7 @@ def _run_seeds(options: argparse.Namespace, spec: RunSpec) -> int:
     crew, store = asked_crew(options), settled_store()
     sweep = Sweep(base=spec, seeds=tuple(range(spec.seed, spec.seed + options.seeds)))
     record, rows = carry_out(store, keep(store, sweep), crew)
-    spreads = over_seeds(rows)
+    spreads = {name: spread for name, spread in over_seeds(rows).items() if not name.startswith(LOSS)}
     if options.json:
         told = {name: asdict(spread) for name, spread in spreads.items() if name != SECONDS}
         first = result_json(store.get(record.runs[0]))

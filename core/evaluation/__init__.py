@@ -28,6 +28,7 @@ from core.evaluation.metrics import (
 )
 from core.evaluation.projections import PROJECTIONS, align, pca, project, times_longer, warm_up
 from core.evaluation.quality import projection_quality
+from core.evaluation.unlabelled import pooled_silhouettes, relative_eigengap, stability
 
 __all__ = [
     "MAP_DEFINITIONS",
@@ -48,13 +49,16 @@ __all__ = [
     "mean_average_precision",
     "nearest_lists",
     "pca",
+    "pooled_silhouettes",
     "precision_curves",
     "project",
     "projection_quality",
     "purity",
     "reconstruction_error",
+    "relative_eigengap",
     "retrieval",
     "silhouette",
+    "stability",
     "summed_precisions",
     "times_longer",
     "warm_up",

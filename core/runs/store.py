@@ -270,6 +270,13 @@ class RunStore:
         self.files.forget_checkpoints(run_id)
         return True
 
+    def last_scalars(self, ids: Collection[str]) -> dict[str, dict[str, float]]:
+        """Of each of the named runs the scalars of the last step that has any."""
+        query = "SELECT scalars FROM history WHERE run = ? AND scalars != '{}' ORDER BY seq DESC LIMIT 1"
+        with self._database.connect() as db:
+            found = {run_id: db.execute(query, (run_id,)).fetchone() for run_id in ids}
+        return {run_id: json.loads(row["scalars"]) for run_id, row in found.items() if row is not None}
+
     def history(self, run_id: str, *, after: int = 0) -> list[HistoryRow]:
         """Scalars of all steps with seq > `after`, in order."""
         known = "JOIN runs ON runs.id = history.run AND deleted IS NULL"

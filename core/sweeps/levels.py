@@ -66,6 +66,26 @@ def _order(value: Any) -> tuple[int, float, str]:
     return 1, 0.0, str(value)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Between which settings a score lies, by its means over seeds, and its deviation over seeds (None with one seed)."""
+
+    low: float
+    lowest: Mapping[str, Any]
+    high: float
+    highest: Mapping[str, Any]
+    seed_spread: float | None
+
+
+def reach(rows: Sequence[Row], score: str) -> Reach | None:
+    """How far a score goes over the settings; None for fewer than two that have it."""
+    found = settled(rows, score)
+    if len(found) < 2:
+        return None
+    (lowest, low), (highest, high) = (end(found, key=lambda each: each[1]) for end in (min, max))
+    return Reach(low, lowest[0].setting, high, highest[0].setting, seed_spread(rows, score))
+
+
 def around(rows: Sequence[Row], axis: str, base: Mapping[str, Any]) -> list[Row]:
     """The rows that differ from the base in one axis at most."""
     rest = key_of({name: value for name, value in base.items() if name != axis})

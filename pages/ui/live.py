@@ -18,12 +18,12 @@ from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
-from pages.ui.text import plain
+from pages.ui.text import OWN_CODES, plain
 from pages.ui.ticking import ticking
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
-    "silhouette": ("Silhouette", "How well clusters are apart in the codes, -1 to 1. Needs no labels."),
+    "silhouette": ("Silhouette", f"How well clusters are apart in the codes, -1 to 1. Needs no labels. {OWN_CODES}"),
     "diagonal_mass": (
         "Diagonal of C",
         "Diagonal mass: share of C on its diagonal; near 1 means that samples explain only themselves.",

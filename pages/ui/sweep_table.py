@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core import sweeps
@@ -18,6 +17,7 @@ from pages.ui.problems import told
 from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_pictures import pictures, what_matters
+from pages.ui.sweep_words import titled
 from pages.ui.text import plain
 from pages.ui.ticking import ticking
 
@@ -109,7 +109,7 @@ def _extend(record: SweepRecord) -> None:
 def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
     """A row a run; one that is ticked opens in Explore, two or more in Compare."""
     event: Any = st.dataframe(
-        pd.DataFrame([row.flat() for row in rows]).drop(columns="run"), hide_index=True, on_select="rerun",
+        titled([row.flat() for row in rows]), hide_index=True, on_select="rerun",
         selection_mode="multi-row", key=f"sweep_rows:{record.id}", placeholder="–", alt="Table of the runs of the sweep",
     )  # fmt: skip
     chosen = [rows[place] for place in event.selection.rows if place < len(rows)]
