@@ -162,7 +162,7 @@ def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[Sequence[Any]], s
 
 def _ticked(labels: Sequence[Any], *, first: bool) -> dict[str, Any]:
     """An axis of words or of numbers; lines leave the first one to the right, so its words stand on the left."""
-    words = {"axisLabel": {"inside": True, "align": "right", "margin": 14} if first else {"margin": 10}}
+    words = {"axisLabel": {"align": "right", "margin": -8} if first else {"margin": 10}}
     return {"z": 10, **words, **({"type": "category", "data": list(labels)} if labels else {"scale": True})}
 
 

@@ -19,7 +19,7 @@ from pages.ui.settings import DEFAULTS, SEEDS
 from pages.ui.state import chosen_data, load_data, queue, store
 from pages.ui.text import plain
 
-DESIGN_TITLES = {"one": "One at a time", "grid": "Grid", "random": "Random", "sobol": "Sobol"}
+DESIGN_TITLES = {"grid": "Grid", "one": "One at a time", "random": "Random", "sobol": "Sobol"}
 MOST_BASES = 20
 OWN = "own"
 WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
