@@ -93,7 +93,7 @@ def test_a_sweep_is_stopped_in_the_middle_and_resumed(page: Page, server: Server
     page.get_by_role("button", name="Start").click()
     wait_until(lambda: SweepStore(store.home).ids() and standing(store).get("done") == 1)
     wait_until(lambda: any(run.progress.get("step", 0) > 1 for run in store.runs(status=ACTIVE)))
-    done = [run for run in store.runs(status=[Status.DONE], references=False)]
+    done = store.runs(status=[Status.DONE], references=False)
     press(page, "Stop", lambda: standing(store) == {"done": 1, "stopped": 1})
     press(page, "Resume", lambda: any(run.progress.get("step", 0) > 1 for run in store.runs(status=ACTIVE)))
     press(page, "Pause", lambda: standing(store) == {"done": 1, "paused": 1})
