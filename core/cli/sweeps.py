@@ -69,6 +69,7 @@ def add(command: Add) -> None:
     kept.add_argument("action", choices=ACTIONS)
     kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
     kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
+    kept.add_argument("--write", action="store_true", help="figure: keep what it came to in assets/results/")
     kept.add_argument("--failed", action="store_true", help="resume: try what has failed again, too")
     crew_arguments(kept)
     target_arguments(kept)
@@ -131,8 +132,7 @@ def _sweeps(options: argparse.Namespace) -> int:
     if options.sweep_id is None:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
     if options.action == "figure":
-        demand_writable("a sweep")
-        return _begin(figure(options.sweep_id).sweep(), asked_crew(options), as_json=options.json)
+        return _figure(options)
     store = settled_store()
     record = SweepStore(store.home).get(options.sweep_id)
     if options.action == "resume":
@@ -152,6 +152,19 @@ def _sweeps(options: argparse.Namespace) -> int:
     export_table(rows, options.file)
     print(json.dumps({"sweep_id": record.id, "file": str(options.file)}) if options.json else options.file)
     return EXIT_DONE
+
+
+def _figure(options: argparse.Namespace) -> int:
+    """Sweep for a figure of a paper; with --write its results are a file of the project."""
+    demand_writable("a sweep")
+    asked, store = figure(options.sweep_id), settled_store()
+    record, rows = carry_out(store, keep(store, asked.sweep()), asked_crew(options))
+    code = _told(record, rows, as_json=options.json)
+    if options.write and code == EXIT_DONE:
+        from core.bench.swept import keep_figure
+
+        print(keep_figure(options.sweep_id, asked, rows), file=sys.stderr)
+    return code
 
 
 def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:

@@ -33,6 +33,8 @@ class Figure:
         What the paper draws.
     note
         How this differs from the paper.
+    shape
+        Whether the paper's shape came out here, in a sentence; empty as long as nobody has run it.
     recommended
         The range that the paper recommends, by axis.
     params
@@ -47,6 +49,7 @@ class Figure:
     seeds: int
     score: str
     note: str
+    shape: str = ""
     recommended: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
 

@@ -33,7 +33,8 @@ def new_sweep() -> SweepRecord | None:
         key="sweep_figure", persist_state="session", help="The papers' own figures, on data that two cores manage.",
     )  # fmt: skip
     if wanted != OWN:
-        st.caption(f"{plain(known[wanted].note)} The figure shows {score_title(known[wanted].score)}.")
+        chosen = known[wanted]
+        st.caption(f"{plain(chosen.note)} The figure shows {score_title(chosen.score)}. {plain(chosen.shape)}")
         return offer(known[wanted].sweep())
     base = _base()
     axes = _axes(base) if base is not None else None
