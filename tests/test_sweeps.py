@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 
 from core import explore, runs, sweeps
+from core.bench import many
 from core.common import InvalidInput, StorageError, UnknownName
 from core.datasets import DataSpec
+from core.explore import by_all_but_seed
 from core.jobs import JobQueue
 from core.runs import Owner, RunSpec, RunStore, Status, this_process
 from core.sweeps import Axis, Row, Sweep, SweepStore, parse_axis
@@ -351,6 +353,13 @@ def test_importance_is_the_deviation_that_an_axis_causes_and_nothing_matters_can
     assert all(effect.effect < nothing.seed_spread / 2 for effect in nothing.effects)  # type: ignore[operator]
     with pytest.raises(InvalidInput, match="at least 8 runs"):
         importance([row({"a": 1.0}, s, acc=0.5) for s in range(5)], AXES[:1], "acc")
+
+
+def test_the_store_of_the_benchmark_is_one_that_pages_can_show(store: RunStore) -> None:
+    record = SweepStore(store.home).get(many.furnish(store, 12))
+    rows = sweeps.table(store, record)
+    assert sweeps.statuses(rows) == {"done": 12} and len({row.scores["acc"] for row in rows}) == 12
+    assert len(by_all_but_seed(store.runs())) == 6, "no two are the same"
 
 
 def test_a_table_of_500_runs_is_read_in_half_a_second(store: RunStore) -> None:

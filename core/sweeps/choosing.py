@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from core.sweeps.designs import Setting
 from core.sweeps.levels import settled
-from core.sweeps.table import Row, over_seeds
+from core.sweeps.table import Row
 
 SHARED = ("pooled_silhouette", "stability", "relative_eigengap")  # the same measure for all, see `core.explore.unlabelled`
 LABEL_FREE = (*SHARED, "silhouette", "block_diagonality")
@@ -53,7 +53,7 @@ def what_labels_buy(rows: Sequence[Row], labelled: str = "acc", label_free: Sequ
         offered = [(group, mean) for group, mean in settled(rows, by) if id(group[0]) in labelled_means]
         if offered:
             group, _ = max(offered, key=lambda offer: offer[1])
-            reached = over_seeds(group)[labelled].mean
+            reached = labelled_means[id(group[0])]
             run = next(row.run or "" for row in group if row.scores)
             choices.append(Choice(by, dict(group[0].setting), reached, best - reached, run))
     return choices

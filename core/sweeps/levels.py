@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from core.sweeps.designs import key_of
-from core.sweeps.table import Row, by_setting, over_seeds, seed_spread
+from core.sweeps.table import Row, by_setting, seed_spread
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,9 @@ def levels(rows: Sequence[Row], axes: Sequence[str], score: str) -> list[Level]:
 
 def _level(group: Sequence[Row], axes: Sequence[str], score: str) -> Level:
     with_result = [row for row in group if score in row.scores]
-    spread = over_seeds(with_result)
     return Level(
         at=tuple(group[0].setting[name] for name in axes),
-        mean=spread[score].mean if with_result else None,
+        mean=float(np.mean([row.scores[score] for row in with_result])) if with_result else None,
         std=seed_spread(with_result, score),
         points=tuple((row.scores[score], row.run or "") for row in with_result),
         failed=sum(row.failed for row in group),
@@ -93,6 +94,7 @@ def around(rows: Sequence[Row], axis: str, base: Mapping[str, Any]) -> list[Row]
 
 
 def settled(rows: Sequence[Row], score: str) -> list[tuple[list[Row], float]]:
-    """Settings with a result, and the mean of a score over their seeds."""
-    means = [(group, over_seeds(group)) for group in by_setting(rows)]
-    return [(group, spread[score].mean) for group, spread in means if score in spread]
+    """Settings all of whose finished runs have a score, and its mean over their seeds."""
+    finished = [(group, [row.scores for row in group if row.scores]) for group in by_setting(rows)]
+    known = [(group, done) for group, done in finished if done and all(score in scores for scores in done)]
+    return [(group, float(np.mean([scores[score] for scores in done]))) for group, done in known]
