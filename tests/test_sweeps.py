@@ -98,6 +98,12 @@ def test_every_proposal_is_an_axis(queue: JobQueue) -> None:
 # ---- which runs ---------------------------------------------------------------------------------------------------------
 
 
+def test_an_axis_that_a_paper_has_drawn_is_offered_as_there() -> None:
+    assert sweeps.axis_of_paper("grdnn", "eta") == ("0.01,0.1,0.5,1,10,100", (0.5, 10))
+    assert sweeps.axis_of_paper("rgrl", "gamma") == ("0.1,1,10,100", None)
+    assert sweeps.axis_of_paper("udll", "gamma") is None and sweeps.axis_of_paper("rgrl", "eta") is None
+
+
 def test_designs_make_the_settings_that_they_promise() -> None:
     two = ("strength=1,10,100", "power=2,5")
     assert len(sweeps.settings(a_sweep(*two, design="grid"))) == 6

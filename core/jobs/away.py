@@ -19,12 +19,11 @@ from core.datasets import Dataset
 from core.jobs.lastdata import LastData
 from core.jobs.parcel import Order, Parcel, code_here, unpack
 from core.jobs.place import Place
-from core.runs import Run, RunHandle, RunStore, Status, claim_for_this_process, training_threads
+from core.runs import AWAY, Run, RunHandle, RunStore, Status, claim_for_this_process, training_threads
 
 TICK_SECONDS = 0.2
 AGAIN_SECONDS = 20.0  # between two tries to reach a scheduler
 ATTEMPTS = 3  # of a run whose worker dies with all it had
-AWAY = "cluster"  # in the progress of a run: where it trains
 
 
 class Cluster(Protocol):
@@ -151,7 +150,8 @@ class Away:
     # ---- one run -----------------------------------------------------------------------------------------------------
 
     def _send(self, cluster: Cluster, address: str) -> None:
-        for waiting in self.waiting()[: max(0, cluster.slots - len(self._sent))]:
+        free = cluster.slots - len(self._sent)
+        for waiting in self.waiting()[:free] if free > 0 else []:
             try:
                 claim_for_this_process(self.store, waiting.id)
             except (RunConflict, UnknownName):
@@ -161,6 +161,7 @@ class Away:
             try:
                 order = Order(run.id, run.spec, training_threads(), code_here())
                 self._sent[run.id] = _Sent(run, cluster.submit(order, self._data.load(run.spec.data)))
+                run.set_status(Status.RUNNING)
             except (AffinityLabError, OSError) as error:
                 run.finish(Status.FAILED, {}, _described(error))
 

@@ -37,7 +37,8 @@ class Place:
     @property
     def address(self) -> str | None:
         """The scheduler that trains sweeps at present; None for this machine."""
-        return self.offered if self._given or self._store.notices.read(_NOTICE) else None
+        offered = self.offered
+        return offered if self._given or (offered and self._store.notices.read(_NOTICE)) else None
 
     def choose(self, cluster: bool) -> None:
         """Keep what a user has chosen, for all users of the home and for later.

@@ -19,7 +19,7 @@ from typing import Any
 from core import methods
 from core.common import RunConflict, UnknownName, read_only
 from core.jobs.analyst import Analyst
-from core.jobs.away import AWAY, Away
+from core.jobs.away import Away
 from core.jobs.capacity import Capacity
 from core.jobs.place import Place
 from core.jobs.pool import Pool
@@ -143,7 +143,7 @@ class JobQueue:
             self.pool.dismiss_free()
             self.away.sending = False
             return
-        training = [run for run in active if not run.reference and AWAY not in run.progress]
+        training = [run for run in active if not run.reference and not run.away]
         run = self._next(training)
         # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
         if (run or not training) and not self.pool.ready():
@@ -153,7 +153,8 @@ class JobQueue:
 
     def _next(self, training: Sequence[Run]) -> Run | None:
         """The first of the waiting runs whose kind of device is not all taken."""
-        waiting = [run for run in self._waiting() if not (run.swept and self.place.address)]
+        elsewhere = self.place.address is not None
+        waiting = [run for run in self._waiting() if not (run.swept and elsewhere)]
         if not waiting:
             return None
         taken, limits = Counter(map(self._kind, training)), {"cpu": self.capacity.now, "cuda": self.gpu_jobs}

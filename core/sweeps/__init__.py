@@ -6,7 +6,7 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
 from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, judged, what_labels_buy
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
-from core.sweeps.figures import Figure, figure, figures
+from core.sweeps.figures import Figure, axis_of_paper, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
 from core.sweeps.levels import Level, Reach, around, levels, reach
 from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
@@ -60,6 +60,7 @@ __all__ = [
     "SweepRecord",
     "SweepStore",
     "around",
+    "axis_of_paper",
     "by_setting",
     "cut_here",
     "export_table",

@@ -64,6 +64,16 @@ class Figure:
         return dataclasses.replace(axis, recommended=self.recommended.get(axis.name))
 
 
+def axis_of_paper(method: str, name: str) -> tuple[str, tuple[float, float] | None] | None:
+    """Along which values a figure of the method's paper varies something, as text, and the range that it recommends."""
+    for found in figures().values():
+        for text in found.over if found.method == method else ():
+            axis, _, values = text.partition("=")
+            if axis == name:
+                return values, found.recommended.get(name)
+    return None
+
+
 @cache
 def figures() -> Mapping[str, Figure]:
     """All of them, by name."""

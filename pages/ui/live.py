@@ -13,7 +13,7 @@ from core import methods
 from core.common import AffinityLabError, UnknownName, read_only
 from core.plots.lines import line
 from core.plots.montage import grey_levels, montage
-from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from core.runs import AWAY, HistoryRow, Run, RunSpec, RunStore, Status
 from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
@@ -99,6 +99,8 @@ def status_line(run: Run) -> None:
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
             text += f", {progress['elapsed']:.0f} s so far" + (f", about {left:.0f} s left in this stage" if left else "")
             st.caption(text)
+        elif run.away:
+            st.caption(f"On the cluster, {plain(progress[AWAY])}: what it reaches comes back when it ends.")
         else:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
 

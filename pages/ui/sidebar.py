@@ -35,7 +35,8 @@ def _activity() -> None:
     for run in reversed(active):
         progress = run.progress
         total, step = progress.get("total") or 0, progress.get("step") or 0
-        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {'reference' if run.reference else run.status}")
+        doing = "reference" if run.reference else "on the cluster" if run.away else run.status
+        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {doing}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")
 

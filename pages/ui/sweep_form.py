@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -100,12 +101,15 @@ def _axes(base: RunSpec) -> list[Axis] | None:
     for name in names:
         param, value = known[name], sweeps.value_of(base, name)
         told = f"{param.help} Allowed: {param.allowed}. The base has {value}."
+        printed, recommended = sweeps.axis_of_paper(base.method, name) or ("", None)
+        if printed:
+            told += " The values to begin with are those of the paper's figure."
         text = st.text_input(
-            f"${param.symbol}$ {name.replace('_', ' ')}", sweeps.proposed(param, value), help=told,
+            f"${param.symbol}$ {name.replace('_', ' ')}", printed or sweeps.proposed(param, value), help=told,
             key=f"sweep_values:{base.method}:{name}", persist_state="session", placeholder=WRITTEN,
         )  # fmt: skip
         try:
-            found.append(sweeps.parse_axis(base.method, f"{name}={text}"))
+            found.append(replace(sweeps.parse_axis(base.method, f"{name}={text}"), recommended=recommended))
         except InvalidInput as error:
             st.error(plain(error), icon=":material/error:")
     if names:
