@@ -29,7 +29,7 @@ def two_axes(store: RunStore, **facts: Any) -> sweeps.SweepRecord:
 
 
 def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
-    app = visit("sweeps", method="ridge", sweep_new=True)
+    app = visit("sweeps", method="ridge", **{"sweep_new:0": True})
     app.multiselect(key="sweep_axes:ridge").set_value(["strength", "power"]).run()
     assert app.text_input(key="sweep_values:ridge:strength").value.endswith(":5:log")
     app.text_input(key="sweep_values:ridge:strength").set_value("1,-1").run()
@@ -49,7 +49,7 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     assert len(healthy(app.run()).get("plotly_chart")) == 2 and "ACC goes from" in texts(app)
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()
     assert "matters less than the seed" in texts(healthy(app))
-    app.session_state["sweep_new"] = True  # it is folded once there is a sweep to look at
+    app.session_state["sweep_new:1"] = True  # it is folded once there is a sweep to look at
     assert "**12 runs**, 0 to be trained" in texts(healthy(app.run()))
 
 
@@ -178,6 +178,6 @@ def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
     record = two_axes(store)
     store.delete(record.runs[0])
     monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
-    app = visit("sweeps", sweep_new=True)
+    app = visit("sweeps", **{"sweep_new:1": True})
     changing = [each for each in app.button if each.label in ("Start", "Resume", "One more seed")]
     assert len(changing) == 3 and all(each.disabled for each in changing) and len(app.get("echarts_chart")) > 3

@@ -19,7 +19,7 @@ from core.common import InvalidInput, StorageError, UnknownName
 from core.datasets import DataSpec
 from core.explore import by_all_but_seed
 from core.jobs import JobQueue
-from core.runs import Owner, RunSpec, RunStore, Status, this_process
+from core.runs import Owner, RunHandle, RunSpec, RunStore, Status, claim_for_this_process, this_process
 from core.sweeps import Axis, Row, Sweep, SweepStore, parse_axis
 from core.sweeps.importance import importance
 
@@ -263,6 +263,12 @@ def test_a_pause_and_a_stop_reach_every_run_that_waits(store: RunStore) -> None:
     sweeps.pause(store, record)
     assert sweeps.statuses(sweeps.table(store, record)) == {"paused": 3}
     assert JobQueue(store, immediate=True)._next([]) is None, "no queue starts what is held back"
+    away = record.runs[0]
+    claim_for_this_process(store, away)
+    RunHandle.open(store, away).report({"cluster": "tcp://host:1"})
+    assert sweeps.statuses(sweeps.table(store, record)) == {"paused": 3}, "elsewhere, too"
+    store.mark_lost(away)
+    store.requeue(away)
     sweeps.go_on(store, record, Waiting())
     assert sweeps.statuses(sweeps.table(store, record)) == {"queued": 3} and len(store.runs()) == 3
     sweeps.stop(store, record)

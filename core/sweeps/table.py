@@ -75,7 +75,8 @@ def _row(setting: Setting, seed: int, run: Run | None, last: Mapping[str, float]
     if scores:
         losses = {LOSS + name: value for name, value in last.items() if name not in scores}
         scores |= ({} if seconds is None else {SECONDS: seconds}) | losses
-    status = Status.PAUSED if run.held else run.status
+    paused = run.request == "pause" and (run.held or run.away)  # elsewhere, nobody hears when it has come to that
+    status = Status.PAUSED if paused else run.status
     return Row(run=run.id, setting=setting, seed=seed, status=str(status), scores=scores, error=error)
 
 

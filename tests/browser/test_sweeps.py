@@ -77,6 +77,7 @@ def test_two_axes_from_the_form_to_the_run_behind_a_cell(page: Page, server: Ser
     wait_until(lambda: SweepStore(store.home).ids() and standing(store) == {"done": 4})
     heat = page.get_by_role("img", name="ACC on two axes", exact=True)
     expect(page.get_by_text("4 done")).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()  # the form makes room
     settle(page)
     heat.scroll_into_view_if_needed()
     box = heat.bounding_box()
