@@ -64,7 +64,10 @@ def test_the_eigengap_tells_pieces_and_says_nothing_where_it_would_mislead() -> 
     assert relative_eigengap(blocks, y) == pytest.approx(1.0)
     joined = [relative_eigengap(blocks + bridge, y) for bridge in (0.05, 0.3)]
     assert 1 > joined[0] > joined[1] > 0  # type: ignore[operator]
-    assert relative_eigengap(blocks, y % 2) is None, "more pieces than clusters"
+    other = np.random.default_rng(0).random((60, 60)) * blocks
+    assert relative_eigengap(blocks, y % 2) is None and relative_eigengap(other + other.T, y % 2) is None, (
+        "three pieces, not two"
+    )
     tiny = np.where(np.arange(60) == 0, 3, y)
     assert relative_eigengap(blocks + 0.05, tiny) is None and relative_eigengap(blocks, np.zeros(60)) is None
 

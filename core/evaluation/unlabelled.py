@@ -12,6 +12,7 @@ from core.evaluation.layouts import Progress
 
 SHARE = 0.8
 REPEATS = 5
+ZERO = 1e-7  # an eigenvalue as small is rounding
 SMALLEST = 0.1  # of n / K: a cluster below that is no cluster that an eigenvalue should count
 
 
@@ -130,12 +131,14 @@ def relative_eigengap(A: NDArray, labels: NDArray) -> float | None:
         None where there are more than K pieces, or a cluster has less than a tenth of n / K samples.
     """
     from scipy.linalg import eigh
-    from scipy.sparse.csgraph import connected_components, laplacian
+    from scipy.sparse.csgraph import laplacian
 
     n, sizes = len(A), np.unique(labels, return_counts=True)[1]
     K = len(sizes)
-    if K < 2 or n <= K or sizes.min() < SMALLEST * n / K or connected_components(A, directed=False)[0] > K:
+    if K < 2 or n <= K or sizes.min() < SMALLEST * n / K:
         return None
     L: Any = laplacian(np.asarray(A, dtype=np.float64), normed=True)
     values = eigh(L, eigvals_only=True, subset_by_index=[0, K])
-    return float(1 - np.maximum(values[:K], 0).mean() / values[K]) if values[K] > np.finfo(np.float32).eps else None
+    if values[K] < ZERO:  # more pieces than clusters
+        return None
+    return float(1 - np.maximum(values[:K], 0).mean() / values[K])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from core import sweeps
 from core.runs import ACTIVE, RunStore, Status
@@ -33,38 +35,54 @@ def standing(store: RunStore) -> dict[str, int]:
     return dict(sweeps.statuses(sweeps.table(store, newest(store))))
 
 
-def fill(page: Page, name: str, value: str) -> None:
-    field = page.get_by_role("textbox", name=re.compile(name))
-    field.fill(value)
-    field.press("Enter")
-    settle(page)
+def until(page: Page, act: Callable[[], None], took: Callable[[], bool]) -> None:
+    """Do something until it takes: a list that is open is closed when the page is drawn again below it."""
+    for _ in range(4):
+        with suppress(TimeoutError):
+            act()
+            deadline = time.monotonic() + 6
+            while time.monotonic() < deadline:
+                if took():
+                    settle(page)
+                    return
+                time.sleep(0.1)
+        page.keyboard.press("Escape")
+    raise AssertionError("tried four times, and nothing came of it")
+
+
+def pick(page: Page, field: str, option: str, took: Callable[[], bool]) -> None:
+    """Choose from a list by typing, as it shows its first options only."""
+
+    def act() -> None:
+        page.get_by_role("combobox", name=field).click(timeout=6_000)
+        page.keyboard.type(option)
+        page.get_by_role("option", name=option, exact=True).click(timeout=6_000)
+        page.keyboard.press("Escape")
+
+    until(page, act, took)
 
 
 def new_sweep(page: Page, server: Server, method: str, axes: dict[str, str]) -> None:
     """The form, on the data of a first visit, up to its last click."""
     page.goto(f"{server.url}/sweeps")
-    page.get_by_text("New sweep").click()
-    settle(page)
-    page.get_by_role("combobox", name="Method").click()
-    page.keyboard.type(method)
-    page.get_by_role("option", name=method, exact=True).click()
-    settle(page)
+    methods, start = page.get_by_role("combobox", name="Method"), page.get_by_role("button", name="Start", exact=True)
+    until(page, lambda: page.get_by_text("New sweep").click(), start.is_visible)
+    pick(page, "Method", method, lambda: methods.input_value() == method)
     for axis, values in axes.items():
-        page.get_by_role("combobox", name="Vary").click()
-        page.keyboard.type(axis)  # the list shows its first options only
-        page.get_by_role("option", name=axis, exact=True).click()
-        page.keyboard.press("Escape")
+        field = page.get_by_role("textbox", name=re.compile(axis))
+        pick(page, "Vary", axis, field.is_visible)
+        field.fill(values)
+        field.press("Enter")
         settle(page)
-        fill(page, axis, values)
 
 
 def test_seeds_by_a_click_to_a_mean_with_its_spread(page: Page, server: Server, store: RunStore) -> None:
     page.goto(f"{server.url}/train")
     choose_method(page, "k-means")
-    page.get_by_text("3 seeds", exact=True).click()
-    settle(page)
-    page.get_by_role("button", name="Launch").click()
-    wait_until(lambda: SweepStore(store.home).ids() and standing(store) == {"done": 3})
+    three = page.get_by_role("radio", name="3 seeds", checked=True)
+    until(page, lambda: page.get_by_text("3 seeds", exact=True).click(), three.is_visible)
+    press(page, "Launch", lambda: bool(SweepStore(store.home).ids()))
+    wait_until(lambda: standing(store) == {"done": 3})
     page.get_by_role("link", name="Sweeps").click()
     values = sweeps.over_seeds(sweeps.table(store, newest(store)))["acc"]
     expect(page.get_by_test_id("stMetricValue")).to_have_text(f"{values.mean:.3f} ± {values.std:.3f}")
@@ -73,8 +91,8 @@ def test_seeds_by_a_click_to_a_mean_with_its_spread(page: Page, server: Server, 
 def test_two_axes_from_the_form_to_the_run_behind_a_cell(page: Page, server: Server, store: RunStore) -> None:
     new_sweep(page, server, "Ridge self-expression", {"strength": "1, 100", "data.noise": "0, 0.4"})
     expect(page.get_by_text("4 runs")).to_be_visible()
-    page.get_by_role("button", name="Start").click()
-    wait_until(lambda: SweepStore(store.home).ids() and standing(store) == {"done": 4})
+    press(page, "Start", lambda: bool(SweepStore(store.home).ids()))
+    wait_until(lambda: standing(store) == {"done": 4})
     heat = page.get_by_role("img", name="ACC on two axes", exact=True)
     expect(page.get_by_text("4 done")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()  # the form makes room
@@ -91,8 +109,8 @@ def test_two_axes_from_the_form_to_the_run_behind_a_cell(page: Page, server: Ser
 
 def test_a_sweep_is_stopped_in_the_middle_and_resumed(page: Page, server: Server, store: RunStore) -> None:
     new_sweep(page, server, "AE + k-means", {"pretrain epochs": "3, 100000"})
-    page.get_by_role("button", name="Start").click()
-    wait_until(lambda: SweepStore(store.home).ids() and standing(store).get("done") == 1)
+    press(page, "Start", lambda: bool(SweepStore(store.home).ids()))
+    wait_until(lambda: standing(store).get("done") == 1)
     wait_until(lambda: any(run.progress.get("step", 0) > 1 for run in store.runs(status=ACTIVE)))
     done = store.runs(status=[Status.DONE], references=False)
     press(page, "Stop", lambda: standing(store) == {"done": 1, "stopped": 1})
