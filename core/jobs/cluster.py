@@ -44,6 +44,8 @@ class DaskCluster:
             from distributed import Client
         except ModuleNotFoundError as error:
             raise ClusterError(f"A scheduler needs dask.distributed, which is not installed here: {INSTALL}") from error
+        for name in ("distributed", "distributed.client", "distributed.utils"):  # what is lost is told in our own words
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="affinity-lab")
         except (OSError, ValueError, TypeError) as error:
