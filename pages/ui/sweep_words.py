@@ -45,9 +45,9 @@ def in_a_sentence(rows: Sequence[Row], score: str) -> str:
         return ""
     told = (
         f"{score_title(score)} goes from **{found.low:.3f}** ({setting_label(found.lowest)}) to "
-        f"**{found.high:.3f}** ({setting_label(found.highest)}), means over seeds."
+        f"**{found.high:.3f}** ({setting_label(found.highest)})"
     )
     if found.seed_spread is None:
-        return f"{told} With one seed nothing is known of what the seed alone does."
+        return f"{told}. With one seed nothing is known of what the seed alone does."
     share = "more" if found.high - found.low > TELLING * found.seed_spread else "no more"
-    return f"{told} Another seed alone moves it by ± {found.seed_spread:.3f}: the settings do {share}."
+    return f"{told}, means over seeds. Another seed alone moves it by ± {found.seed_spread:.3f}: the settings do {share}."
