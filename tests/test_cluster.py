@@ -96,15 +96,14 @@ def away(store: RunStore, cluster: tuple[str, Path]) -> Iterator[JobQueue]:
 
 def test_the_same_sweep_here_and_there_has_the_same_table(away: JobQueue, store: RunStore, tmp_path: Path) -> None:
     base = runs.make_spec("ridge", DIGITS, preset="defaults", device="cpu")
-    axes = tuple(parse_axis("ridge", axis) for axis in ("strength=1,100", "data.noise=0,0.5"))
-    sweep, told = Sweep(base=base, axes=axes, seeds=(0, 1)), []
+    sweep, told = Sweep(base=base, axes=(parse_axis("ridge", "data.noise=0,0.5"),), seeds=(0, 1)), []
     record = sweeps.start(store, sweep, away)
     see_through(away, record.runs, told.append)
     here = RunStore(tmp_path / "here")
     local = sweeps.start(here, sweep, JobQueue(here, immediate=True))
     rows, expected = sweeps.table(store, record), sweeps.table(here, local)
     timeless = [{name: value for name, value in row.scores.items() if name != sweeps.SECONDS} for row in rows]
-    assert [row.status for row in rows] == ["done"] * 8 and len({row.scores["acc"] for row in rows}) > 1
+    assert [row.status for row in rows] == ["done"] * 4 and len({row.scores["acc"] for row in rows}) > 1
     assert timeless == [{name: value for name, value in row.scores.items() if name != sweeps.SECONDS} for row in expected]
     one, other = store.get(record.runs[0]), here.get(local.runs[0])
     names = [sorted(path.name for path in s.files.folder(run.id).rglob("*")) for s, run in ((store, one), (here, other))]
