@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 from core import explore, runs, sweeps
 from core.common import InvalidInput
 from core.datasets import DataSpec
-from core.evaluation import pooled_silhouettes, relative_eigengap, stability
+from core.evaluation import has_tiny_clusters, pooled_silhouettes, relative_eigengap, stability
 from core.jobs import JobQueue
 from core.runs import RunStore
 from core.sweeps import Sweep, parse_axis
@@ -72,13 +72,24 @@ def test_the_eigengap_tells_pieces_and_says_nothing_where_it_would_mislead() -> 
     assert relative_eigengap(blocks + 0.05, tiny) is None and relative_eigengap(blocks, np.zeros(60)) is None
 
 
+def test_what_has_collapsed_is_seen_by_its_clusters() -> None:
+    even = np.arange(100) % 5
+    assert not has_tiny_clusters(even, 5) and has_tiny_clusters(even, 6), "one is empty"
+    assert has_tiny_clusters(np.where(np.arange(100) == 0, 5, even), 6) and not has_tiny_clusters(np.arange(6), 6)
+
+
 def test_runs_of_a_sweep_are_judged_by_all_and_choose(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:
     base, queue = runs.make_spec("ridge", DATA, preset="defaults", device="cpu"), JobQueue(store, immediate=True)
     sweep = Sweep(base=base, axes=(parse_axis("ridge", "strength=0.001,10"), parse_axis("ridge", "power=1,4")))
     record = sweeps.start(store, sweep, queue)
     told: list[int] = []
     facts = explore.unlabelled(store, runs=record.runs, progress=lambda done, _: told.append(done))[1]
-    assert facts["n_samples"] == 48 and told == list(range(1, 9)) and set(facts["scores"]) == set(record.runs)
+    assert (
+        facts["n_samples"] == 48
+        and facts["left_out"] == 0
+        and told == list(range(1, 9))
+        and set(facts["scores"]) == set(record.runs)
+    )
     own = {"pooled_silhouette", "stability"}
     assert all(own <= set(scores) and all(-1 <= value <= 1 for value in scores.values()) for scores in facts["scores"].values())
     code, out, _ = ask(capsys, "sweeps", "choose", record.id, "--json")
@@ -98,3 +109,7 @@ def test_a_method_without_an_affinity_is_judged_by_its_codes(store: RunStore) ->
     run = JobQueue(store, immediate=True).submit(spec, references=False)
     (scores,) = explore.unlabelled(store, runs=[run.id])[1]["scores"].values()
     assert "relative_eigengap" not in scores
+    final = store.files.arrays(run.id, "final")
+    store.files.save_arrays(run.id, "final", final | {"labels": np.zeros_like(final["labels"])})
+    facts = explore.unlabelled(store, runs=[run.id])[1]
+    assert facts["scores"] == {} and facts["left_out"] == 1

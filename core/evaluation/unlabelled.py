@@ -112,6 +112,12 @@ def stability(
     return float(np.mean(agreements))
 
 
+def has_tiny_clusters(labels: NDArray, n_clusters: int) -> bool:
+    """Whether a cluster is empty, or has less than a tenth of n / K samples: codes that collapse look good without labels."""
+    _, sizes = np.unique(labels, return_counts=True)
+    return bool(len(sizes) < n_clusters or sizes.min() < SMALLEST * len(labels) / n_clusters)
+
+
 def relative_eigengap(A: NDArray, labels: NDArray) -> float | None:
     """How far the graph is from one cluster more: 1 - (mean of the K smallest eigenvalues) / (the next), of its Laplacian.
 
@@ -133,9 +139,8 @@ def relative_eigengap(A: NDArray, labels: NDArray) -> float | None:
     from scipy.linalg import eigh
     from scipy.sparse.csgraph import laplacian
 
-    n, sizes = len(A), np.unique(labels, return_counts=True)[1]
-    K = len(sizes)
-    if K < 2 or n <= K or sizes.min() < SMALLEST * n / K:
+    K = len(np.unique(labels))
+    if K < 2 or len(A) <= K or has_tiny_clusters(labels, K):
         return None
     L: Any = laplacian(np.asarray(A, dtype=np.float64), normed=True)
     values = eigh(L, eigvals_only=True, subset_by_index=[0, K])

@@ -24,11 +24,13 @@ def unlabelled(
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Score every run by all, on at most 2,000 of the samples.
 
+    A run that leaves clusters empty or tiny neither judges nor is judged: by such measures, codes that collapse are the best.
+
     Returns
     -------
     facts
         ``scores``: by run, those of ``pooled_silhouette``, ``stability`` and ``relative_eigengap`` that it has;
-        ``n_samples``: on how many.
+        ``n_samples``: on how many; ``left_out``: how many runs have empty or tiny clusters.
 
     Raises
     ------
@@ -41,6 +43,7 @@ def unlabelled(
     n = int(records[0].result["n_samples"])
     most = int(np.clip(MOST * np.sqrt(AT_FULL / len(records)), FEWEST, MOST))
     drawn = np.sort(np.random.default_rng(0).choice(n, min(n, most), replace=False))
+    there, records = len(records), [run for run in records if not _collapsed(store, run)]
     steps = 2 * len(records)
     labels = [store.files.arrays(run.id, "final", ["labels"])["labels"][drawn] for run in records]
     codes = [Z for run in records if (Z := _codes(store, run, drawn)) is not None]
@@ -54,7 +57,12 @@ def unlabelled(
         if progress is not None:
             progress(len(records) + place + 1, steps)
     scores = {run: {name: value for name, value in of.items() if value is not None} for run, of in found.items()}
-    return {}, {"scores": scores, "n_samples": len(drawn)}
+    return {}, {"scores": scores, "n_samples": len(drawn), "left_out": there - len(records)}
+
+
+def _collapsed(store: RunStore, run: Run) -> bool:
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
+    return evaluation.has_tiny_clusters(labels, int(run.result["n_clusters"]))
 
 
 def _by_itself(store: RunStore, run: Run, drawn: NDArray, labels: NDArray) -> dict[str, float | None]:

@@ -21,7 +21,7 @@ from pages.ui.text import OWN_CODES
 WHAT = (
     "Pooled silhouette: the clusters of every run in the codes of every run. Stability: how much clusterings of random 80 % of "
     "the samples agree. Relative eigengap: how far the affinity is from one cluster more; left out where it has more pieces "
-    "than clusters, or clusters are tiny."
+    "than clusters."
 )
 
 
@@ -40,7 +40,10 @@ def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
 
     def draw(answer: Answer) -> None:
         _choices(record, sweeps.judged(rows, answer.facts["scores"]))
-        st.caption(f"{WHAT} On {answer.facts['n_samples']:,} samples.")
+        facts = answer.facts
+        st.caption(
+            f"{WHAT} On {facts['n_samples']:,} samples; runs with empty or tiny clusters are left out: {facts['left_out']}."
+        )
 
     answered("unlabelled", draw, waiting="Judging every run by all", runs=sorted(set(runs)))
 
