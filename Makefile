@@ -39,6 +39,6 @@ $(STAMP): requirements.txt constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
 	touch $@
 
-$(TEST_STAMP): requirements-dev.txt $(STAMP)
+$(TEST_STAMP): requirements-dev.txt requirements-cluster.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --constraint constraints.txt
 	touch $@

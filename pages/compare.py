@@ -20,7 +20,7 @@ from pages.ui.naming import told_apart
 from pages.ui.navigation import presenting, through_app
 from pages.ui.problems import told
 from pages.ui.state import load_data, store
-from pages.ui.text import plain
+from pages.ui.text import OWN_CODES, plain
 
 MOST, FIRST = 8, 2
 
@@ -103,7 +103,13 @@ with told():
     offer_ladder(chosen[0])
     tabs = st.tabs(["What differs", "Curves", "Samples that changed cluster", "Over seeds"])
     with tabs[0]:
-        st.dataframe(differing(chosen, names), hide_index=True, alt="What differs between the runs, and what they reached")
+        columns = {"Silhouette": st.column_config.NumberColumn(help=OWN_CODES)}
+        st.dataframe(
+            differing(chosen, names),
+            hide_index=True,
+            column_config=columns,
+            alt="What differs between the runs, and what they reached",
+        )
     with tabs[1]:
         course(chosen, names)
     with tabs[2]:

@@ -60,7 +60,9 @@ through_app()
 st.title("Sweeps")
 with told():
     known = SweepStore(store().home).ids()
-    form = st.expander("New sweep", icon=":material/add:", expanded=False, key="sweep_new", on_change="rerun")
+    # Another sweep, another form, which is closed: what was just started is what one wants to see.
+    key = f"sweep_new:{len(known)}"
+    form = st.expander("New sweep", icon=":material/add:", expanded=False, key=key, on_change="rerun")
     if form.open:  # what it will take is worked out anew at every click
         with form:
             begin()

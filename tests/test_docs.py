@@ -12,7 +12,7 @@ from core import cli, datasets, methods
 from tests.conftest import ROOT, last_json
 
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core/README.md", "core/jobs/README.md")
 TITLES = re.findall(r'st.Page\(.*?title="([^"]+)"', (ROOT / "pages" / "ui" / "navigation.py").read_text())
 
 

@@ -11,7 +11,7 @@ from core.plots import figures
 from core.plots.blocks import block_mean, cluster_order
 from core.plots.montage import montage
 from core.plots.palette import colours, full_brightness, log_levels, normalized, scale_ticks
-from core.plots.sweeps import Curve, curve, effects, heatmap
+from core.plots.sweeps import Curve, curve, effects, heatmap, surface
 
 RNG = np.random.default_rng(0)
 
@@ -148,4 +148,23 @@ def test_what_matters_is_drawn_in_points_beside_the_seeds_and_names_its_evaluato
 def test_a_heatmap_of_one_value_has_a_scale_and_its_failures() -> None:
     options = heatmap(["1", "2"], ["a"], [(0, 0, 0.5)], [(1, 0)], x="x", y="y", title="ACC")
     assert options["visualMap"]["min"] < options["visualMap"]["max"]
-    assert options["series"][1]["data"] == [[1, 0]] and options["series"][0]["data"] == [[0, 0, 0.5]]
+    assert options["series"][1]["data"] == [[1, 0]] and options["series"][0]["data"][0]["value"] == [0, 0, 0.5]
+    cells = [(0, 0, 0.1), (1, 0, 0.9)]
+    options = heatmap(["1", "2"], ["a"], cells, [], x="x", y="y", title="ACC", base=(1, 0))
+    labels = [cell["label"] for cell in options["series"][0]["data"]]
+    assert [label["formatter"] for label in labels] == ["0.100", "0.900"] and labels[0]["color"] != labels[1]["color"]
+    assert options["series"][2]["data"] == [[1, 0]] and all(label["show"] for label in labels)
+    many = heatmap(list("123456789"), ["a"], cells, [], x="x", y="y", title="ACC")["series"]
+    assert not many[0]["data"][0]["label"]["show"] and many[2]["data"] == [], "numbers that do not fit are left out"
+
+
+def test_a_surface_has_a_hole_where_nothing_is_known() -> None:
+    figure = surface(["1", "2"], ["a", "b", "c"], [(1, 2, 0.9), (0, 0, 0.1)], x="x", y="y", title="ACC")
+    Z = np.asarray(figure.data[0].z, dtype=float)
+    assert Z.shape == (3, 2) and Z[2, 1] == 0.9 and Z[0, 0] == 0.1 and np.isnan(Z).sum() == 4
+    assert list(figure.layout.scene.yaxis.ticktext) == ["a", "b", "c"]
+
+
+def test_the_deviation_over_seeds_is_seen_beside_effects_of_nothing() -> None:
+    options = effects(["a"], [(0.0, 0.0, 0.001)], 0.06, score="ACC", evaluator="forests")
+    assert options["xAxis"]["max"] > 6.0 == pytest.approx(options["series"][0]["markLine"]["data"][0]["xAxis"])

@@ -17,7 +17,7 @@ from core.bench.tables import Asked, tabulate
 from core.common import DataError
 from core.methods import presets
 from core.papers import tables
-from core.sweeps import parse_axis
+from core.sweeps import figures, parse_axis
 from tests.conftest import ROOT
 
 FILES = results_files()
@@ -61,6 +61,9 @@ def test_the_commands_of_results_can_still_be_given(name: str) -> None:
         found, swept = RUN.search(line), SWEEP.search(line)
         if swept:
             assert swept[2] in datasets.dataset_names() and parse_axis(swept[1], swept[3]).values, line
+            continue
+        if line.startswith("python -m core sweeps figure "):
+            assert line.split()[5] in figures(), line
             continue
         if line.startswith("python -m core reproduce "):
             assert "/".join(line.split()[4].split("/")[:2]) in tables(), line

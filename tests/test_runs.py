@@ -118,8 +118,8 @@ ALLOWED: dict[str, set[Status]] = {
     "finish": {*ACTIVE, Status.QUEUED},
     "mark_lost": set(ACTIVE),
     "requeue": {Status.LOST, Status.FAILED},
-    "pause": set(ACTIVE),
-    "go on": set(ACTIVE),
+    "pause": {*ACTIVE, Status.QUEUED},
+    "go on": {*ACTIVE, Status.QUEUED},
     "stop": {*ACTIVE, Status.QUEUED},
     "delete": {Status.QUEUED, Status.LOST, *OVER},
 }
@@ -527,3 +527,10 @@ def test_a_deleted_run_is_gone_with_all_its_files_and_no_other(store: RunStore) 
     assert [run.id for run in store.runs()] == [stays] and store.files.arrays(stays, "final") and store.history(stays)
     with pytest.raises(UnknownName):
         RunHandle.open(store, gone).report({"step": 1}, rows(1, 1))
+
+
+def test_the_last_scalars_of_runs_are_those_of_the_last_step_that_has_any(store: RunStore) -> None:
+    run = bring(store, Status.RUNNING)
+    RunHandle.open(store, run).report({}, [*rows(1, 3), HistoryRow(4, "spectral", 1, 0.1, {})])
+    other = bring(store, Status.RUNNING)
+    assert store.last_scalars([run, other, "none"]) == {run: dict(rows(1, 3)[-1].scalars)}

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from core.bench import load_results
 from core.runs import RunStore, Status, settle_lost
 from core.sweeps import Figure, SweepStore
 from tests.conftest import ROOT, last_json, wait_until
@@ -57,14 +58,19 @@ def test_a_sweep_is_trained_listed_shown_and_exported(command: Callable, store: 
 
 
 def test_a_figure_of_a_paper_is_swept_by_its_name(
-    capsys: pytest.CaptureFixture[str], store: RunStore, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], store: RunStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     quick = Figure(title="A figure", method="kmeans", preset="defaults", data={"name": "digits", "per_class": 8},
-                   over=("data.noise=0,1",), seeds=1, score="acc", note="Quick.")  # fmt: skip
+                   over=("data.noise=0,1",), seeds=1, score="acc", note="Quick.", shape="As printed.")  # fmt: skip
     monkeypatch.setattr("core.cli.sweeps.figure", {"quick-1": quick}.__getitem__)
-    code, out, _ = ask(capsys, "sweeps", "figure", "quick-1", "--json")
+    monkeypatch.setattr("core.bench.swept.keep_figure.__defaults__", (tmp_path, tmp_path))
+    code, out, _ = ask(capsys, "sweeps", "figure", "quick-1", "--json", "--write")
     clean, noisy = last_json(out)["runs"]
     assert code == 0 and clean["metrics"]["acc"] > noisy["metrics"]["acc"]
+    kept = load_results(tmp_path / "figure-quick-1.json")
+    assert [row.scores["acc"].mean for row in kept.rows] == [round(run["metrics"]["acc"], 4) for run in (clean, noisy)]
+    assert kept.commands == ("python -m core sweeps figure quick-1 --write",) and kept.notes == ("As printed.",)
+    assert (tmp_path / kept.figure).read_text().startswith("<?xml")
     (record,) = SweepStore(store.home).all()
     assert record.title == "A figure"
     shown = ask(capsys, "sweeps", "show", record.id)[1]

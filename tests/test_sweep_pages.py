@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs, sweeps
-from core.jobs import JobQueue
+from core.jobs import JobQueue, Place
 from core.runs import RunStore, Status, this_process
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis
 from pages.ui.sweep_open import picked
@@ -29,7 +29,7 @@ def two_axes(store: RunStore, **facts: Any) -> sweeps.SweepRecord:
 
 
 def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
-    app = visit("sweeps", method="ridge", sweep_new=True)
+    app = visit("sweeps", method="ridge", **{"sweep_new:0": True})
     app.multiselect(key="sweep_axes:ridge").set_value(["strength", "power"]).run()
     assert app.text_input(key="sweep_values:ridge:strength").value.endswith(":5:log")
     app.text_input(key="sweep_values:ridge:strength").set_value("1,-1").run()
@@ -42,10 +42,14 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     (record,) = SweepStore(store.home).all()
     assert len(record.cells) == 12 and sweeps.statuses(sweeps.table(store, record)) == {"done": 12}
     assert healthy(app).query_params["sweep"] == record.id
-    assert len(app.get("echarts_chart")) >= 6 and "silhouettes of runs with different codes are not comparable" in texts(app)
+    assert len(app.get("echarts_chart")) >= 6 and "those of runs with different codes are not comparable" in texts(app)
+    app.toggle(key=f"sweep_shared:{record.id}").set_value(True).run()
+    assert "pooled silhouette" in str([frame.value for frame in healthy(app).dataframe]) and "On 48 samples" in texts(app)
+    app.session_state[f"sweep_solid:{record.id}"] = True
+    assert len(healthy(app.run()).get("plotly_chart")) == 2 and "ACC goes from" in texts(app)
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()
     assert "matters less than the seed" in texts(healthy(app))
-    app.session_state["sweep_new"] = True  # it is folded once there is a sweep to look at
+    app.session_state["sweep_new:1"] = True  # it is folded once there is a sweep to look at
     assert "**12 runs**, 0 to be trained" in texts(healthy(app.run()))
 
 
@@ -73,6 +77,41 @@ def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest
     app.button(key="sweep_One more seed").click().run()
     (record,) = SweepStore(store.home).all()
     assert healthy(app) and sweeps.statuses(sweeps.table(store, record)) == {"done": 18} and record.sweep.seeds == (0, 1, 2)
+
+
+def test_a_sweep_is_paused_resumed_and_stopped_by_clicks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    class Waiting:
+        submit = staticmethod(lambda spec, tags="", references=True: store.create(spec, tags=tags))
+        resume = staticmethod(store.requeue)
+
+    base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
+    record = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "strength=1,2"),)), Waiting())
+    standing = lambda: sweeps.statuses(sweeps.table(store, record))  # noqa: E731
+    app = visit("sweeps")
+    for label, then, offered in (("Pause", "paused", {"Resume", "Stop"}), ("Resume", "queued", {"Pause", "Stop"})):
+        app.button(key=f"sweep_{label}").click().run()
+        assert standing() == {then: 2}
+        assert {each.label for each in healthy(app).button} & {"Pause", "Resume", "Stop"} == offered
+    app.button(key="sweep_Stop").click().run()
+    assert standing() == {"stopped": 2}
+
+
+def test_sweeps_go_to_the_cluster_that_the_app_was_started_with(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def page() -> None:
+        from pages.ui.sidebar import sidebar
+
+        sidebar()
+
+    offered = lambda app: [toggle for toggle in app.sidebar.toggle if "cluster" in toggle.label]  # noqa: E731
+    assert not offered(healthy(AppTest.from_function(page).run()))
+    monkeypatch.setenv("AFFINITY_LAB_SCHEDULER", "tcp://host:1")
+    app = healthy(AppTest.from_function(page).run())
+    (toggle,) = offered(app)
+    assert not toggle.value and "tcp://host:1" in toggle.help
+    toggle.set_value(True).run()
+    assert Place(store).address == "tcp://host:1" and healthy(app)
+    monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
+    assert offered(AppTest.from_function(page).run())[0].disabled
 
 
 def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
@@ -139,6 +178,6 @@ def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
     record = two_axes(store)
     store.delete(record.runs[0])
     monkeypatch.setenv("AFFINITY_LAB_READONLY", "1")
-    app = visit("sweeps", sweep_new=True)
+    app = visit("sweeps", **{"sweep_new:1": True})
     changing = [each for each in app.button if each.label in ("Start", "Resume", "One more seed")]
     assert len(changing) == 3 and all(each.disabled for each in changing) and len(app.get("echarts_chart")) > 3

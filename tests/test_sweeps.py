@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 
 from core import explore, runs, sweeps
+from core.bench import many
 from core.common import InvalidInput, StorageError, UnknownName
 from core.datasets import DataSpec
+from core.explore import by_all_but_seed
 from core.jobs import JobQueue
-from core.runs import Owner, RunSpec, RunStore, Status, this_process
+from core.runs import Owner, RunHandle, RunSpec, RunStore, Status, claim_for_this_process, this_process
 from core.sweeps import Axis, Row, Sweep, SweepStore, parse_axis
 from core.sweeps.importance import importance
 
@@ -94,6 +96,12 @@ def test_every_proposal_is_an_axis(queue: JobQueue) -> None:
 
 
 # ---- which runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_axis_that_a_paper_has_drawn_is_offered_as_there() -> None:
+    assert sweeps.axis_of_paper("grdnn", "eta") == ("0.01,0.1,0.5,1,10,100", (0.5, 10))
+    assert sweeps.axis_of_paper("rgrl", "gamma") == ("0.1,1,10,100", None)
+    assert sweeps.axis_of_paper("udll", "gamma") is None and sweeps.axis_of_paper("rgrl", "eta") is None
 
 
 def test_designs_make_the_settings_that_they_promise() -> None:
@@ -177,6 +185,7 @@ def test_a_sweep_runs_all_and_takes_what_is_there(store: RunStore, queue: JobQue
         assert run.spec.seed == row.seed and run.spec.data.noise == row.setting["data.noise"]
         assert run.spec.params["strength"] == row.setting["strength"] and row.scores["acc"] == run.result["metrics"]["acc"]
         assert row.scores["seconds"] == run.result["seconds"]["total"]
+        assert row.scores["loss.residual"] == store.history(run.id)[0].scalars["residual"]
     again = sweeps.start(store, sweep, queue)
     assert again.runs == record.runs and len(store.runs(references=False)) == 8, "nothing is trained twice"
     assert [known.id for known in SweepStore(store.home).all()] == sorted([again.id, record.id], reverse=True)
@@ -243,7 +252,7 @@ def test_going_on_repeats_only_what_has_no_result(store: RunStore, queue: JobQue
     assert sweeps.statuses(sweeps.table(store, record)) == {"done": 5} and record.runs[3] == failed
 
 
-def test_a_stop_reaches_every_run_that_waits(store: RunStore) -> None:
+def test_a_pause_and_a_stop_reach_every_run_that_waits(store: RunStore) -> None:
     class Waiting:
         submit = staticmethod(lambda spec, tags="", references=True: store.create(spec, tags=tags))
         resume = staticmethod(store.requeue)
@@ -251,6 +260,17 @@ def test_a_stop_reaches_every_run_that_waits(store: RunStore) -> None:
     record = sweeps.start(store, a_sweep("strength=1,2,3"), Waiting())
     assert sweeps.statuses(sweeps.table(store, record)) == {"queued": 3}
     assert {run.tags for run in store.runs()} == {f"sweep {record.id}"}
+    sweeps.pause(store, record)
+    assert sweeps.statuses(sweeps.table(store, record)) == {"paused": 3}
+    assert JobQueue(store, immediate=True)._next([]) is None, "no queue starts what is held back"
+    away = record.runs[0]
+    claim_for_this_process(store, away)
+    RunHandle.open(store, away).report({"cluster": "tcp://host:1"})
+    assert sweeps.statuses(sweeps.table(store, record)) == {"paused": 3}, "elsewhere, too"
+    store.mark_lost(away)
+    store.requeue(away)
+    sweeps.go_on(store, record, Waiting())
+    assert sweeps.statuses(sweeps.table(store, record)) == {"queued": 3} and len(store.runs()) == 3
     sweeps.stop(store, record)
     assert sweeps.statuses(sweeps.table(store, record)) == {"stopped": 3}
 
@@ -313,6 +333,14 @@ def test_what_labels_buy_is_the_gap_between_two_choices() -> None:
     assert sweeps.what_labels_buy([row({"a": 1}, 0, silhouette=0.5)]) == []
 
 
+def test_how_far_the_settings_go_is_told_beside_what_the_seed_does() -> None:
+    rows = [row({"a": a}, s, acc=acc + 0.02 * s) for a, acc in ((1, 0.9), (2, 0.7), (3, 0.8)) for s in (0, 1)]
+    found = sweeps.reach([*rows, row({"a": 4}, 0)], "acc")
+    assert found is not None and (found.lowest, found.highest) == ({"a": 2}, {"a": 1})
+    assert (found.low, found.high) == pytest.approx((0.71, 0.91)) and found.seed_spread == pytest.approx(0.02 / np.sqrt(2))
+    assert sweeps.reach(rows[:2], "acc") is None
+
+
 def function(f: Callable[[float, float], float], noise: float) -> list[Row]:
     rng = np.random.default_rng(1)
     grid = np.linspace(0, 1, 6)
@@ -337,6 +365,13 @@ def test_importance_is_the_deviation_that_an_axis_causes_and_nothing_matters_can
     assert all(effect.effect < nothing.seed_spread / 2 for effect in nothing.effects)  # type: ignore[operator]
     with pytest.raises(InvalidInput, match="at least 8 runs"):
         importance([row({"a": 1.0}, s, acc=0.5) for s in range(5)], AXES[:1], "acc")
+
+
+def test_the_store_of_the_benchmark_is_one_that_pages_can_show(store: RunStore) -> None:
+    record = SweepStore(store.home).get(many.furnish(store, 12))
+    rows = sweeps.table(store, record)
+    assert sweeps.statuses(rows) == {"done": 12} and len({row.scores["acc"] for row in rows}) == 12
+    assert len(by_all_but_seed(store.runs())) == 6, "no two are the same"
 
 
 def test_a_table_of_500_runs_is_read_in_half_a_second(store: RunStore) -> None:

@@ -19,7 +19,7 @@ from core.datasets import DataSpec
 from core.runs import Run, RunStore, estimate
 from core.runs.costs import COUNTED, MEASURED, pace, work
 
-SIZES, OF = (1000, 4000), "mnist_test"
+SIZES, OF = (500, 2000), "mnist_test"
 CHECKED = (
     DataSpec("digits"),
     DataSpec("orl"),
@@ -63,7 +63,7 @@ def bench_costs(names: Sequence[str] = (), file: Path = MEASURED) -> Iterator[di
             yield row
     if not names:
         with atomic_write(file) as target:
-            target.write_text(json.dumps({"pace": pace(), "of": OF, "rows": rows}, indent=1) + "\n")
+            target.write((json.dumps({"pace": pace(), "of": OF, "rows": rows}, indent=1) + "\n").encode())
 
 
 def bench_estimates(names: Sequence[str] = (), data: Sequence[DataSpec] = CHECKED) -> Iterator[Announced]:

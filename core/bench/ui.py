@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,33 @@ def bench_ui(visits: int = VISITS) -> Iterator[dict[str, Any]]:
     DataError
         If Chromium or Playwright is not there.
     """
+    with tempfile.TemporaryDirectory() as place, chromium() as opened:
+        run = _trained(RunStore(place))
+        measured: dict[str, list[float]] = {}
+        with served(Path(place)) as address:
+            for _ in range(visits + 1):
+                for name, value in _Visit(opened, address, run).measures().items():
+                    measured.setdefault(name, []).append(value)
+    for name, values in measured.items():
+        yield held(name, values[1:], at_least=AT_LEAST.get(name), at_most=AT_MOST.get(name))  # the first visit warms the server
+
+
+def held(what: str, values: Sequence[float], *, at_least: float | None = None, at_most: float | None = None) -> dict[str, Any]:
+    """The median of a measure beside its bounds, and whether these hold."""
+    value = statistics.median(values)
+    kept = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+    return {"what": what, "value": value, "at_most": at_most, "at_least": at_least, "held": kept}
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser.
+
+    Raises
+    ------
+    DataError
+        If Chromium or Playwright is not there.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
@@ -47,20 +74,12 @@ def bench_ui(visits: int = VISITS) -> Iterator[dict[str, Any]]:
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise DataError("There is no Chromium; install one, or name it in the environment variable CHROMIUM.")
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
-        run = _trained(RunStore(place))
-        with _served(Path(place)) as address:
-            opened = playwright.chromium.launch(executable_path=browser, args=FLAGS)
-            measured: dict[str, list[float]] = {}
-            for _ in range(visits + 1):
-                for name, value in _Visit(opened, address, run).measures().items():
-                    measured.setdefault(name, []).append(value)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        try:
+            yield opened
+        finally:
             opened.close()
-    for name, values in measured.items():
-        value = statistics.median(values[1:])  # the first visit warms the server
-        low, high = AT_LEAST.get(name), AT_MOST.get(name)
-        held = (low is None or value >= low) and (high is None or value <= high)
-        yield {"what": name, "value": value, "at_most": high, "at_least": low, "held": held}
 
 
 def _trained(store: RunStore) -> str:
@@ -69,7 +88,8 @@ def _trained(store: RunStore) -> str:
 
 
 @contextmanager
-def _served(home: Path) -> Iterator[str]:
+def served(home: Path) -> Iterator[str]:
+    """The app on a free port with a home of its own; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

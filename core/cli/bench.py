@@ -19,25 +19,12 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=(
-            "epoch",
-            "around",
-            "scaling",
-            "ablation",
-            "table",
-            "transfer",
-            "regret",
-            "faults",
-            "ui",
-            "sweep",
-            "costs",
-            "estimates",
-        ),
+        choices=tuple(TASKS),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
         "data that nobody tuned them for, and what choices without labels cost; what runs survive; what a user waits for in "
-        "the browser; what a sweep costs beside its runs; the table of what methods cost; memory and time as announced before "
-        "a run, beside what it takes",
+        "the browser, and over many runs; what a sweep costs beside its runs; the table of what methods cost; memory and time "
+        "as announced before a run, beside what it takes",
     )
     bench.add_argument(
         "tasks",
@@ -109,11 +96,18 @@ def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
 def _bench_ui(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.ui import bench_ui
 
-    def words(row: Mapping[str, Any]) -> str:
-        bound = f"at most {row['at_most']:g}" if row["at_least"] is None else f"at least {row['at_least']:g}"
-        return f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})"
+    return _printed(bench_ui(), _bounded)
 
-    return _printed(bench_ui(), words)
+
+def _bench_many(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.many import bench_many
+
+    return _printed(bench_many(), _bounded)
+
+
+def _bounded(row: Mapping[str, Any]) -> str:
+    bound = f"at most {row['at_most']:g}" if row["at_least"] is None else f"at least {row['at_least']:g}"
+    return f"{row['what']}: {row['value']:.2f} ({bound}{'' if row['held'] else ', NOT HELD'})"
 
 
 def _bench_sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -250,6 +244,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "regret": _bench_regret,
     "faults": _bench_faults,
     "ui": _bench_ui,
+    "many": _bench_many,
     "sweep": _bench_sweep,
     "costs": _bench_costs,
     "estimates": _bench_estimates,

@@ -14,7 +14,6 @@ from core import datasets
 from core.cli.commands import Add
 from core.cli.exits import EXIT_DONE, EXIT_FAILED
 from core.cli.records import settled_store
-from core.cli.training import workers_argument
 from core.common import InvalidInput, ParameterError, UnknownName, demand_writable
 from core.papers import Cell, Column, Row, Slot, Table, ask, cells, desk, seconds_for, table, tables
 from core.runs import RunStore, Status
@@ -34,7 +33,7 @@ def add(command: Add) -> None:
         "--write", nargs="?", type=Path, const=Path(), metavar="FOLDER",
         help="keep what was reached as a table of results, in assets/results or in this folder",
     )  # fmt: skip
-    workers_argument(reproduce)
+    reproduce.add_argument("--workers", type=int, help="how many train at once; by default as the settings have it")
 
 
 def _papers(options: argparse.Namespace) -> int:

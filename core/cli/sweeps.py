@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.cli.commands import Add, check_target, target_arguments
-from core.cli.engine import carry_out, exit_code
+from core.cli.engine import Crew, asked_crew, carry_out, crew_arguments, exit_code
 from core.cli.exits import EXIT_DONE
 from core.cli.records import settled_store
-from core.cli.training import asked_spec, run_arguments, workers_argument
+from core.cli.training import asked_spec, run_arguments
 from core.common import ParameterError, StorageError, demand_writable, named
-from core.jobs import checked_workers
+from core.explore import unlabelled
 from core.runs import RunStore, Status
 from core.sweeps import (
     DESIGNS,
+    LOSS,
     SECONDS,
     Row,
     Sweep,
@@ -28,17 +30,22 @@ from core.sweeps import (
     export_table,
     figure,
     figures,
+    judged,
     keep,
     over_seeds,
     parse_axis,
+    pause,
     prepared_sweeps,
     statuses,
+    stop,
     table,
+    what_labels_buy,
     write_prepared,
 )
 
 SHOWN = ("acc", "nmi_max", "silhouette")
-ACTIONS = ("list", "show", "resume", "export", "figure", "prepared")
+ACTIONS = ("list", "show", "pause", "stop", "resume", "export", "choose", "figure", "prepared")
+ASKED = {"pause": pause, "stop": stop}
 
 
 def add(command: Add) -> None:
@@ -53,35 +60,36 @@ def add(command: Add) -> None:
     sweep.add_argument("--runs", type=int, default=16, help="settings that a random or Sobol design tries")
     sweep.add_argument("--seeds", type=int, default=1, help="each setting with so many seeds, from --seed on")
     sweep.add_argument("--name", default="", help="for people")
-    workers_argument(sweep)
+    crew_arguments(sweep)
     kept = command(
         "sweeps", _sweeps,
-        "List, show, resume or export sweeps, sweep for a figure of a paper, or make those again that come with the app.",
+        "List, show, pause, stop, resume or export sweeps, choose without labels, sweep for a figure of a paper, or make those "
+        "again that come with the app.",
     )  # fmt: skip
     kept.add_argument("action", choices=ACTIONS)
     kept.add_argument("sweep_id", nargs="?", help=f"figure: one of {', '.join(figures())}")
     kept.add_argument("file", nargs="?", type=Path, help="export: a .csv or .parquet")
+    kept.add_argument("--write", action="store_true", help="figure: keep what it came to in assets/results/")
     kept.add_argument("--failed", action="store_true", help="resume: try what has failed again, too")
-    workers_argument(kept)
+    crew_arguments(kept)
     target_arguments(kept)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     demand_writable("a sweep")
-    workers = checked_workers(options.workers)
     base = asked_spec(options)
     sweep = Sweep(
         base=base, axes=tuple(parse_axis(options.method, text) for text in options.over), design=options.design,
         seeds=tuple(range(base.seed, base.seed + options.seeds)), points=options.runs, name=options.name,
     )  # fmt: skip
-    return _begin(sweep, workers, as_json=options.json)
+    return _begin(sweep, asked_crew(options), as_json=options.json)
 
 
-def _begin(sweep: Sweep, workers: int | None, *, as_json: bool) -> int:
+def _begin(sweep: Sweep, crew: Crew, *, as_json: bool) -> int:
     store = settled_store()
     record = keep(store, sweep)
     print(f"{record.id}: {record.title}, {len(record.cells)} runs", file=sys.stderr)
-    return _told(*carry_out(store, record, workers), as_json=as_json)
+    return _told(*carry_out(store, record, crew), as_json=as_json)
 
 
 def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
@@ -95,9 +103,11 @@ def _told(record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    metrics = {name: value for name, value in row.scores.items() if name != SECONDS}
+    losses = {name.removeprefix(LOSS): value for name, value in row.scores.items() if name.startswith(LOSS)}
+    metrics = {name: value for name, value in row.scores.items() if name != SECONDS and not name.startswith(LOSS)}
     return {
         "run_id": row.run, "params": row.setting, "seed": row.seed, "status": row.status, "metrics": metrics,
+        "losses": losses,
         "seconds": row.scores.get(SECONDS), "error": row.error or None,
     }  # fmt: skip
 
@@ -122,15 +132,18 @@ def _sweeps(options: argparse.Namespace) -> int:
     if options.sweep_id is None:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
     if options.action == "figure":
-        demand_writable("a sweep")
-        return _begin(figure(options.sweep_id).sweep(), checked_workers(options.workers), as_json=options.json)
+        return _figure(options)
     store = settled_store()
     record = SweepStore(store.home).get(options.sweep_id)
     if options.action == "resume":
         demand_writable("a sweep")
-        return _told(*carry_out(store, record, checked_workers(options.workers), failed=options.failed), as_json=options.json)
+        return _told(*carry_out(store, record, asked_crew(options), failed=options.failed), as_json=options.json)
+    if options.action in ASKED:  # of whatever trains it, here or in another process
+        ASKED[options.action](store, record)
     rows = table(store, record)
-    if options.action == "show":
+    if options.action == "choose":
+        return _choose(store, record, rows, as_json=options.json)
+    if options.action in ("show", *ASKED):
         _told(record, rows, as_json=options.json)
         return EXIT_DONE
     if options.file is None:
@@ -141,14 +154,42 @@ def _sweeps(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _figure(options: argparse.Namespace) -> int:
+    """Sweep for a figure of a paper; with --write its results are a file of the project."""
+    demand_writable("a sweep")
+    asked, store = figure(options.sweep_id), settled_store()
+    record, rows = carry_out(store, keep(store, asked.sweep()), asked_crew(options))
+    code = _told(record, rows, as_json=options.json)
+    if options.write and code == EXIT_DONE:
+        from core.bench.swept import keep_figure
+
+        print(keep_figure(options.sweep_id, asked, rows), file=sys.stderr)
+    return code
+
+
+def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
+    """What scores without labels would choose, and what that costs."""
+    if record.cut:
+        raise ParameterError("The settings of this sweep are read off one C; suggest RUN --of dim chooses among such.")
+    shared = unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"]
+    choices = what_labels_buy(judged(rows, shared))
+    if as_json:
+        print(json.dumps([asdict(choice) for choice in choices]))
+        return EXIT_DONE
+    for choice in choices:
+        setting = ", ".join(f"{name} = {value}" for name, value in choice.setting.items()) or "base"
+        print(f"{choice.by:20s} {setting:40s} acc {choice.reached:.3f}   costs {100 * choice.cost:.1f} points")
+    return EXIT_DONE
+
+
 def _prepared(options: argparse.Namespace) -> int:
     """Run sweeps that come with the app again, in a store of their own, and write assets/sweeps/."""
-    workers, told = checked_workers(options.workers), []
+    crew, told = asked_crew(options), []
     for name in [options.sweep_id] if options.sweep_id else prepared_sweeps():
         sweep = named("prepared sweep", name, prepared_sweeps()).sweep()
         with TemporaryDirectory() as home:
             store = RunStore(Path(home))
-            _, rows = carry_out(store, keep(store, sweep), workers)
+            _, rows = carry_out(store, keep(store, sweep), crew)
         failed = [row.error for row in rows if row.status != Status.DONE]
         if failed:
             raise StorageError(f"{name}: {len(failed)} of {len(rows)} runs did not finish ({failed[0]}); nothing is written.")

@@ -15,16 +15,15 @@ import numpy as np
 
 from core import datasets, methods
 from core.cli.commands import Add, check_target, data_arguments, data_spec, parse_settings, target_arguments
-from core.cli.engine import carry_out, exit_code
+from core.cli.engine import asked_crew, carry_out, crew_arguments, exit_code
 from core.cli.exits import EXIT_DONE, EXIT_FAILED, EXITS
 from core.cli.records import print_run, result_json, settled_store
 from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write, demand_writable
 from core.datasets import SCALINGS
-from core.jobs import checked_workers
 from core.runs import LOOKS, RunSpec, RunStore
 from core.runs.execution import Load, Prepared
-from core.sweeps import SECONDS, Sweep, keep, over_seeds
+from core.sweeps import LOSS, SECONDS, Sweep, keep, over_seeds
 from core.training import Step
 
 
@@ -32,7 +31,7 @@ def add(command: Add) -> None:
     run = command("run", _run, "Train a method and print its scores.")
     run_arguments(run)
     run.add_argument("--seeds", type=int, default=1, help="whole runs with so many seeds, from --seed on: mean and deviation")
-    workers_argument(run)
+    crew_arguments(run)
     command("resume", _resume, "Go on with a run that is lost or has failed, from its last checkpoint.").add_argument("run_id")
     branch = command("branch", _branch, "Go on from a kept moment of a run with other weights, rates or noise, as a new run.")
     branch.add_argument("run_id")
@@ -43,10 +42,6 @@ def add(command: Add) -> None:
     data_arguments(predict)
     predict.add_argument("--out", type=Path, help="write the labels to this .csv")
     target_arguments(predict)
-
-
-def workers_argument(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--workers", type=int, help="how many train at once; by default as the settings have it")
 
 
 def run_arguments(sub: argparse.ArgumentParser) -> None:
@@ -116,10 +111,10 @@ def _rules_told(spec: RunSpec, prepared: Prepared) -> list[str]:
 
 def _run_seeds(options: argparse.Namespace, spec: RunSpec) -> int:
     """Whole runs that differ in their seed; those that the store has are taken."""
-    workers, store = checked_workers(options.workers), settled_store()
+    crew, store = asked_crew(options), settled_store()
     sweep = Sweep(base=spec, seeds=tuple(range(spec.seed, spec.seed + options.seeds)))
-    record, rows = carry_out(store, keep(store, sweep), workers)
-    spreads = over_seeds(rows)
+    record, rows = carry_out(store, keep(store, sweep), crew)
+    spreads = {name: spread for name, spread in over_seeds(rows).items() if not name.startswith(LOSS)}
     if options.json:
         told = {name: asdict(spread) for name, spread in spreads.items() if name != SECONDS}
         first = result_json(store.get(record.runs[0]))

@@ -5,6 +5,8 @@ Uses nothing of the house.
 
 from core.common.errors import (
     AffinityLabError,
+    ClusterError,
+    ClusterLost,
     DataError,
     DeviceError,
     Diverged,
@@ -29,6 +31,8 @@ from core.common.readonly import READ_ONLY, demand_writable, read_only
 __all__ = [
     "READ_ONLY",
     "AffinityLabError",
+    "ClusterError",
+    "ClusterLost",
     "DataError",
     "DeviceError",
     "Diverged",

@@ -7,8 +7,10 @@
     │   ├── ParameterError      an unknown hyperparameter, or a value out of bounds
     │   ├── DataError           a file or data set that cannot be read or used
     │   ├── DeviceError         a device that is not on this machine
+    │   ├── ClusterError        a scheduler that is not there, or whose workers cannot train
     │   └── UnknownName         a method, data set, preset or run that does not exist
     ├── StorageError            the home, the database or a file in it that cannot be read or written
+    ├── ClusterLost             the scheduler that trained runs has gone
     ├── Diverged                a loss term stopped being finite
     ├── RunConflict             the run is not in a state that allows the request
     │   └── RunTaken            the run is of another process by now (exit code 3)
@@ -44,6 +46,10 @@ class DeviceError(InvalidInput):
     """A device that this machine does not have."""
 
 
+class ClusterError(InvalidInput):
+    """A scheduler that does not answer, or whose workers cannot train runs of this app; the message says what to do."""
+
+
 class UnknownName(InvalidInput):
     """A method, data set, preset or run that does not exist."""
 
@@ -70,6 +76,10 @@ def named(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 class StorageError(AffinityLabError):
     """The home, its database or a file of a run cannot be read or written; the message says which, why, and what to do."""
+
+
+class ClusterLost(AffinityLabError):
+    """The scheduler that trained runs does not answer any more; what had no end waits."""
 
 
 class Diverged(AffinityLabError):

@@ -28,6 +28,7 @@ from core.evaluation.metrics import (
 )
 from core.evaluation.projections import PROJECTIONS, align, pca, project, times_longer, warm_up
 from core.evaluation.quality import projection_quality
+from core.evaluation.unlabelled import has_tiny_clusters, pooled_silhouettes, relative_eigengap, stability
 
 __all__ = [
     "MAP_DEFINITIONS",
@@ -44,17 +45,21 @@ __all__ = [
     "diagonal_mass",
     "evaluate",
     "factor_block_diagonality",
+    "has_tiny_clusters",
     "match_clusters",
     "mean_average_precision",
     "nearest_lists",
     "pca",
+    "pooled_silhouettes",
     "precision_curves",
     "project",
     "projection_quality",
     "purity",
     "reconstruction_error",
+    "relative_eigengap",
     "retrieval",
     "silhouette",
+    "stability",
     "summed_precisions",
     "times_longer",
     "warm_up",

@@ -28,6 +28,7 @@ from core.explore.tasks import (
     still,
     strongest,
 )
+from core.explore.unlabelled import unlabelled
 
 __all__ = [
     "ANCHORS_SHOWN",
@@ -72,4 +73,5 @@ __all__ = [
     "still",
     "strongest",
     "suggest",
+    "unlabelled",
 ]

@@ -19,6 +19,7 @@ from core import affinity, datasets, evaluation, runs
 from core.common import DataError
 from core.explore.matrices import NEIGHBORS_SHOWN, has_square, joined, matrix, recluster, square, stored_matrix
 from core.explore.suggesting import suggest
+from core.explore.unlabelled import unlabelled
 from core.runs import Painter, Run, RunStore, Status, View, this_process
 
 MAX_POINTS = 5000  # of a picture that nobody asked to be larger
@@ -277,7 +278,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
-    "suggest": suggest,
+    "suggest": suggest, "unlabelled": unlabelled,
 }  # fmt: skip
-_TELLING = frozenset({"embedding"})
+_TELLING = frozenset({"embedding", "unlabelled"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -21,6 +21,7 @@ LANES = {
     "embedding": "embeddings",
     "retrieval": "embeddings",
     "preview": "previews",
+    "unlabelled": "unlabelled",
 }  # slow tasks do not hold up quick ones
 IDLE_SECONDS = {"references": 60.0, "embeddings": 600.0}  # compiling UMAP anew takes 8 s, the others are soon back
 USUAL_IDLE_SECONDS = 180.0

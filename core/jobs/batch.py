@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 
-from core.common import ParameterError, RunConflict
+from core.common import ClusterLost, ParameterError, RunConflict
+from core.jobs.away import connect_dask
 from core.jobs.capacity import most_workers
 from core.jobs.queue import TICK_SECONDS, JobQueue
 from core.runs import Run, Status
@@ -28,10 +29,28 @@ def checked_workers(workers: int | None) -> int | None:
     raise ParameterError(f"The number of workers must be in [1, {most_workers()}] on these cores. Got {workers} instead.")
 
 
+def checked_scheduler(address: str | None) -> str | None:
+    """The address of a scheduler that answers, and whose workers can train runs of this app; None is this machine.
+
+    Raises
+    ------
+    ClusterError
+        If it does not, or they cannot.
+    """
+    if address is not None:
+        connect_dask(address).close()
+    return address
+
+
 def see_through(queue: JobQueue, run_ids: Collection[str], told: Told) -> None:
     """Wait until all of these runs are over; one whose worker died is asked for again, but not for ever.
 
     `told` hears of each as it ends. What another process trains is waited for as well.
+
+    Raises
+    ------
+    ClusterLost
+        If they train by a scheduler that does not answer any more.
     """
     waiting, lost = set(run_ids), Counter[str]()
     while waiting:
@@ -44,6 +63,8 @@ def see_through(queue: JobQueue, run_ids: Collection[str], told: Told) -> None:
             elif run.over or run.resumable:
                 waiting.discard(run.id)
                 told(run)
+        if waiting and queue.away.trouble:
+            raise ClusterLost(queue.away.trouble)
         time.sleep(TICK_SECONDS)
 
 

@@ -19,7 +19,9 @@ from typing import Any
 from core import methods
 from core.common import RunConflict, UnknownName, read_only
 from core.jobs.analyst import Analyst
+from core.jobs.away import Away
 from core.jobs.capacity import Capacity
+from core.jobs.place import Place
 from core.jobs.pool import Pool
 from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, branch, claim_for_this_process, execute, settle_lost, sweep
 
@@ -39,6 +41,8 @@ class JobQueue:
         How many runs may train at once on the processor. Default: see `Capacity`.
     gpu_jobs : int
         How many on a GPU.
+    scheduler : str, optional
+        Address of a Dask scheduler that trains the runs of sweeps. Default: see `Place`.
     immediate : bool
         Run inline, in the calling thread; for tests.
 
@@ -48,9 +52,14 @@ class JobQueue:
         If the environment variable ``AFFINITY_LAB_WORKERS`` is set to what cannot be.
     """
 
-    def __init__(self, store: RunStore, *, cpu_jobs: int | None = None, gpu_jobs: int = 1, immediate: bool = False) -> None:
+    def __init__(
+        self, store: RunStore, *, cpu_jobs: int | None = None, gpu_jobs: int = 1, scheduler: str | None = None,
+        immediate: bool = False,
+    ) -> None:  # fmt: skip
         self.store = store
         self.capacity = Capacity(store, cpu_jobs)
+        self.place = Place(store, scheduler)
+        self.away = Away(store, self.place, lambda: [run for run in self._waiting() if run.swept])
         self.gpu_jobs = gpu_jobs
         self.immediate = immediate
         self.analyst = Analyst(store, immediate=immediate)
@@ -68,6 +77,7 @@ class JobQueue:
         sweep(store)
         if not immediate:
             self._thread.start()
+            self.away.start()
 
     # ---- what a page asks for ------------------------------------------------------------------------------------
 
@@ -104,6 +114,7 @@ class JobQueue:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(5)
+        self.away.close()
         self.pool.close()
         self.analyst.close()
         if forget and not read_only():
@@ -117,7 +128,8 @@ class JobQueue:
                 self._tick()
             except Exception:  # a full disk or a locked database must not end the supervision
                 logging.getLogger(__name__).exception("The queue goes on after an error.")
-            if self._superseded() and not self.pool.busy:
+            if self._superseded() and not self.pool.busy and not self.away.busy:
+                self.away.close()
                 self.pool.close()
                 break
 
@@ -129,8 +141,9 @@ class JobQueue:
         self.pool.refresh({run.id for run in active})
         if self._superseded():
             self.pool.dismiss_free()
+            self.away.sending = False
             return
-        training = [run for run in active if not run.reference]
+        training = [run for run in active if not run.reference and not run.away]
         run = self._next(training)
         # Importing torch takes seconds of a core: not beside a training run, unless somebody waits for it.
         if (run or not training) and not self.pool.ready():
@@ -140,7 +153,8 @@ class JobQueue:
 
     def _next(self, training: Sequence[Run]) -> Run | None:
         """The first of the waiting runs whose kind of device is not all taken."""
-        waiting = self._waiting()
+        elsewhere = self.place.address is not None
+        waiting = [run for run in self._waiting() if not (run.swept and elsewhere)]
         if not waiting:
             return None
         taken, limits = Counter(map(self._kind, training)), {"cpu": self.capacity.now, "cuda": self.gpu_jobs}
@@ -176,7 +190,8 @@ class JobQueue:
             self.store.trash.sweep()
 
     def _waiting(self) -> list[Run]:
-        waiting = self.store.runs(status=[Status.QUEUED], references=False)[::-1]
+        queued = self.store.runs(status=[Status.QUEUED], references=False)[::-1]
+        waiting = [run for run in queued if not run.held]
         return sorted(waiting, key=lambda run: run.swept)
 
     def _superseded(self) -> bool:

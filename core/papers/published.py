@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from core.papers.recipes import stands_in
 from core.papers.tables import Column, Row, Table, tables
@@ -46,10 +47,16 @@ def spoken(table: Table, printed: float) -> str:
 
 def published(spec: RunSpec) -> list[Published]:
     """What the papers say of this variant of a method on these data whole; nothing of a part of them."""
+    return [found for found in _printed(spec.method, spec.data.name) if stands_in(found.row, found.column, spec)]
+
+
+@cache
+def _printed(method: str, data: str) -> list[Published]:
+    """What is printed of any variant of a method on a data set; a page asks for thousands of runs of a few."""
     return [
         Published(table, row, column)
         for table in tables().values()
         for column in table.columns
         for row in table.rows
-        if column.label in row.values and stands_in(row, column, spec)
+        if column.label in row.values and (column.data or {}).get("name") == data and any(w.method == method for w in row.ways)
     ]

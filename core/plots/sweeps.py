@@ -15,6 +15,7 @@ from core.plots.palette import TEN, WRONG, heat_table
 
 CROSS = "path://M0,0L10,10M10,0L0,10"
 FORMAT = "%.3f"
+WRITTEN = 8  # values along an axis of a heatmap for which a number fits into a cell
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,15 @@ def curve(data: Curve, axis: str, score: str) -> dict[str, Any]:
 
 def heatmap(
     xs: Sequence[str], ys: Sequence[str], cells: Sequence[tuple[int, int, float]], failed: Sequence[tuple[int, int]], *,
-    x: str, y: str, title: str,
+    x: str, y: str, title: str, base: tuple[int, int] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """A value for each pair of values of two axes: (place on x, place on y, value)."""
+    """A value for each pair of values of two axes: (place on x, place on y, value); a ring at the base.
+
+    The values stand in the cells as long as these are few.
+    """
     values = [value for *_, value in cells] or [0.0]
+    middle = min(values) + 0.6 * (max(values) - min(values))  # above that the map is too bright for white
+    written = len(xs) <= WRITTEN and len(ys) <= WRITTEN
     ramp = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat_table()[np.linspace(0, 255, 9).astype(int)].tolist()]
     about = {"nameLocation": "middle", "splitArea": {"show": True}}
     return {
@@ -98,10 +104,32 @@ def heatmap(
             "inRange": {"color": ramp},
         },
         "series": [
-            {"type": "heatmap", "name": title, "data": [list(cell) for cell in cells]},
+            {"type": "heatmap", "name": title, "data": [_cell(*cell, written, cell[2] > middle) for cell in cells]},
             _failures([list(place) for place in failed]),
+            _ring([list(base)] if base is not None else []),
         ],
     }  # fmt: skip
+
+
+def _cell(at: int, up: int, value: float, written: bool, bright: bool) -> dict[str, Any]:
+    label = {"show": written, "formatter": f"{value:.3f}", "color": "#111" if bright else "#fff"}
+    return {"value": [at, up, value], "label": label}
+
+
+def surface(
+    xs: Sequence[str], ys: Sequence[str], cells: Sequence[tuple[int, int, float]], *, x: str, y: str, title: str
+) -> Any:
+    """The same as a surface of Plotly, to be turned; a pair without a value is a hole."""
+    import plotly.graph_objects as go
+
+    Z = np.full((len(ys), len(xs)), np.nan)
+    for at, up, value in cells:
+        Z[up, at] = value
+    figure = go.Figure(go.Surface(z=Z, colorscale="Viridis", colorbar={"thickness": 12, "len": 0.7}))
+    ticks = [{"tickvals": list(range(len(labels))), "ticktext": list(labels)} for labels in (xs, ys)]
+    scene = {"xaxis": {"title": x, **ticks[0]}, "yaxis": {"title": y, **ticks[1]}, "zaxis": {"title": ""}}
+    figure.update_layout(title={"text": title, "font": {"size": 13}}, scene=scene, margin={"l": 0, "r": 0, "t": 34, "b": 0})
+    return figure
 
 
 def scatter(points: Sequence[tuple[float, float, str]], *, x: str, y: str) -> dict[str, Any]:
@@ -125,12 +153,17 @@ def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[Sequence[Any]], s
         "animation": False,
         "parallel": {"left": 40, "right": 60, "top": 40, "bottom": 24},
         "parallelAxis": [
-            {"dim": place, "name": name, **({"type": "category", "data": list(labels)} if labels else {"scale": True})}
-            for place, (name, labels) in enumerate(columns)
+            {"dim": place, "name": name, **_ticked(labels, first=place == 0)} for place, (name, labels) in enumerate(columns)
         ],
         "visualMap": {"show": False, "min": min(values), "max": max(values), "dimension": len(columns) - 1, **ramp},
         "series": [{"type": "parallel", "data": [list(row) for row in rows], "lineStyle": {"width": 2, "opacity": 0.6}}],
     }
+
+
+def _ticked(labels: Sequence[Any], *, first: bool) -> dict[str, Any]:
+    """An axis of words or of numbers; lines leave the first one to the right, so its words stand on the left."""
+    words = {"axisLabel": {"align": "right", "margin": -8} if first else {"margin": 10}}
+    return {"z": 10, **words, **({"type": "category", "data": list(labels)} if labels else {"scale": True})}
 
 
 def effects(
@@ -148,6 +181,9 @@ def effects(
         }
         for place, (_, low, high) in enumerate(points)
     ]
+    reach = max(
+        [high for *_, high in points] + [100 * (seed_spread or 0.0), 0.5]
+    )  # the line must be seen beside bars of nothing
     bars: dict[str, Any] = {
         "type": "bar", "name": "effect", "data": [effect for effect, *_ in points], "barMaxWidth": 22,
         "itemStyle": {"color": TEN[0]},
@@ -160,7 +196,14 @@ def effects(
         "title": {"text": f"Effect on {score}", "subtext": evaluator, "textStyle": {"fontSize": 13}},
         "grid": {"left": 8, "right": 40, "top": 64, "bottom": 26, "containLabel": True},
         "tooltip": {"trigger": "item", "valueFormatter": "%.2f"},
-        "xAxis": {"type": "value", "min": 0, "name": f"points of {score}", "nameLocation": "middle", "nameGap": 24},
+        "xAxis": {
+            "type": "value",
+            "min": 0,
+            "max": float(f"{1.15 * reach:.2g}"),
+            "name": f"points of {score}",
+            "nameLocation": "middle",
+            "nameGap": 24,
+        },
         "yAxis": {"type": "category", "data": list(names)},
         "series": [bars, *whiskers],
     }
@@ -181,6 +224,13 @@ def _named(value: list[float], name: str) -> dict[str, Any]:
 
 def _points(name: str, data: list[dict[str, Any]], colour: str) -> dict[str, Any]:
     return {"type": "scatter", "name": name, "data": data, "symbolSize": 7, "itemStyle": {"color": colour, "opacity": 0.8}}
+
+
+def _ring(places: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "type": "scatter", "name": "base", "data": places, "symbol": "circle", "symbolSize": 40, "z": 9, "silent": True,
+        "itemStyle": {"color": "transparent", "borderColor": "#fff", "borderWidth": 2, "borderType": "dashed"},
+    }  # fmt: skip
 
 
 def _failures(places: list[list[Any]]) -> dict[str, Any]:

@@ -22,12 +22,13 @@ from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, 
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.recorder import forget_peak
 from core.runs.reproduce import as_command, as_script
-from core.runs.spec import ACTIVE, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
+from core.runs.spec import ACTIVE, AWAY, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import available_cores, thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
+    "AWAY",
     "LOOKS",
     "MAX_SEED",
     "MAX_SNAPSHOTS",

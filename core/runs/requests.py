@@ -8,6 +8,7 @@ from core.runs.owner import Owner
 from core.runs.spec import ACTIVE, STOPPING, Status
 
 _ACTIVE = ", ".join(f"'{status}'" for status in ACTIVE)
+_HELD = f"{_ACTIVE}, '{Status.QUEUED}'"  # a run that waits may be held back, and let go
 # Clicks that arrive together may be written in another order than they were made in, and one click twice.
 _UNLESS_STOPPED = f"COALESCE(request, '') NOT IN ('stop', '{STOPPING}')"
 _WHEN = {"stop": f"COALESCE(request, '') != '{STOPPING}'", "step": f"status = '{Status.PAUSED}' AND {_UNLESS_STOPPED}"}
@@ -22,11 +23,13 @@ class Requests:
     def ask(self, run_id: str, what: str | None) -> bool:
         """Put a request in the place of the one before, if it makes sense: then True.
 
-        A stop is the last word. One step is for a run that has paused: asked for again while it is made, it would be two.
+        A run that waits can be held back by a pause: no queue starts it until it is let go. A stop is the last word.
+        One step is for a run that has paused: asked for again while it is made, it would be two.
         """
         when = _WHEN.get(what or "", _UNLESS_STOPPED)
+        where = _HELD if what in ("pause", None) else _ACTIVE
         with self._database.connect() as db:
-            query = f"UPDATE runs SET request = ? WHERE id = ? AND status IN ({_ACTIVE}) AND {when}"
+            query = f"UPDATE runs SET request = ? WHERE id = ? AND status IN ({where}) AND {when}"
             return db.execute(query, (what, run_id)).rowcount > 0
 
     def asked(self, run_id: str, owner: Owner | None = None) -> str | None:

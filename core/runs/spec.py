@@ -31,6 +31,7 @@ OVER = (Status.DONE, Status.STOPPED, Status.FAILED)
 RESUMABLE = (Status.LOST, Status.FAILED)
 REQUESTS = ("pause", "step", "stop")
 STOPPING = "stopping"
+AWAY = "cluster"  # in the progress of a run that trains elsewhere: where
 SWEPT = "sweep "  # begins the tag of a run that a sweep has asked for
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 LOOKS = 20  # planned in each stage, if the time for looking allows it
@@ -99,6 +100,16 @@ class Run:
     def resumable(self) -> bool:
         """Whether it can be put back into the queue."""
         return self.status in RESUMABLE
+
+    @property
+    def away(self) -> bool:
+        """Whether the workers of a scheduler train it."""
+        return self.active and AWAY in self.progress
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits, and is not to be started until somebody lets it go."""
+        return self.status == Status.QUEUED and self.request == "pause"
 
     @property
     def swept(self) -> bool:

@@ -29,6 +29,11 @@ from core.runs.spec import ACTIVE, OVER, REQUESTS, RESUMABLE, HistoryRow, Run, R
 from core.runs.trash import Trash
 
 
+def _new_id(spec: RunSpec) -> str:
+    stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
+    return f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
+
+
 class RunStore:
     """Records of runs under one home folder, and their life.
 
@@ -71,16 +76,15 @@ class RunStore:
 
     def create(
         self, spec: RunSpec, *, reference: bool = False, tags: str = "", owner: Owner | None = None,
-        inherit: Callable[[Path], None] | None = None, history: tuple[str, int] | None = None,
+        inherit: Callable[[Path], None] | None = None, history: tuple[str, int] | None = None, named: str | None = None,
     ) -> Run:  # fmt: skip
-        """Record a new run: queued, or already claimed by the process `owner`.
+        """Record a new run: queued, or already claimed by the process `owner`; under a new id, or one that it has elsewhere.
 
         `inherit` fills its folder before anybody can claim it; `history` names a run whose first steps are its own too, and
         their number.
         """
         demand_writable("a new run")
-        stem = "".join(c if c.isalnum() else "-" for c in f"{spec.method}-{Path(spec.data.name).stem}")[:40]
-        run_id = f"{time.strftime('%y%m%d-%H%M%S')}-{stem}-{secrets.token_hex(4)}"  # a sweep makes many in one second
+        run_id = named or _new_id(spec)
         self._furnish(self.files.folder(run_id), inherit)
         with self._database.connect() as db:
             db.execute("BEGIN IMMEDIATE")
@@ -265,6 +269,13 @@ class RunStore:
             return False
         self.files.forget_checkpoints(run_id)
         return True
+
+    def last_scalars(self, ids: Collection[str]) -> dict[str, dict[str, float]]:
+        """Of each of the named runs the scalars of the last step that has any."""
+        query = "SELECT scalars FROM history WHERE run = ? AND scalars != '{}' ORDER BY seq DESC LIMIT 1"
+        with self._database.connect() as db:
+            found = {run_id: db.execute(query, (run_id,)).fetchone() for run_id in ids}
+        return {run_id: json.loads(row["scalars"]) for run_id, row in found.items() if row is not None}
 
     def history(self, run_id: str, *, after: int = 0) -> list[HistoryRow]:
         """Scalars of all steps with seq > `after`, in order."""

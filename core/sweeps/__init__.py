@@ -4,15 +4,16 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 """
 
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
-from core.sweeps.choosing import LABEL_FREE, Choice, what_labels_buy
+from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, judged, what_labels_buy
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
-from core.sweeps.figures import Figure, figure, figures
-from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, start, stop
-from core.sweeps.levels import Level, around, levels
+from core.sweeps.figures import Figure, axis_of_paper, figure, figures
+from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
+from core.sweeps.levels import Level, Reach, around, levels, reach
 from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
 from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Load, Sweep, plan, settings, size_of
 from core.sweeps.table import (
+    LOSS,
     MISSING,
     SUFFIXES,
     UNCUT,
@@ -33,12 +34,14 @@ __all__ = [
     "DESIGNS",
     "ERROR",
     "LABEL_FREE",
+    "LOSS",
     "MAX_AXES",
     "MAX_RUNS",
     "MISSING",
     "PREFIX",
     "SECONDS",
     "SEED",
+    "SHARED",
     "SUFFIXES",
     "UNCUT",
     "UNDER_WAY",
@@ -50,12 +53,14 @@ __all__ = [
     "KnownRuns",
     "Level",
     "Load",
+    "Reach",
     "Row",
     "Spread",
     "Sweep",
     "SweepRecord",
     "SweepStore",
     "around",
+    "axis_of_paper",
     "by_setting",
     "cut_here",
     "export_table",
@@ -63,16 +68,19 @@ __all__ = [
     "figure",
     "figures",
     "go_on",
+    "judged",
     "keep",
     "levels",
     "missing",
     "over_seeds",
     "parse_axis",
+    "pause",
     "plan",
     "prepared_on",
     "prepared_sweep",
     "prepared_sweeps",
     "proposed",
+    "reach",
     "recut",
     "scored",
     "seed_spread",

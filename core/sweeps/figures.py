@@ -33,6 +33,8 @@ class Figure:
         What the paper draws.
     note
         How this differs from the paper.
+    shape
+        Whether the paper's shape came out here, in a sentence; empty as long as nobody has run it.
     recommended
         The range that the paper recommends, by axis.
     params
@@ -47,6 +49,7 @@ class Figure:
     seeds: int
     score: str
     note: str
+    shape: str = ""
     recommended: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
 
@@ -59,6 +62,16 @@ class Figure:
     def _axis(self, text: str) -> Axis:
         axis = parse_axis(self.method, text)
         return dataclasses.replace(axis, recommended=self.recommended.get(axis.name))
+
+
+def axis_of_paper(method: str, name: str) -> tuple[str, tuple[float, float] | None] | None:
+    """Along which values a figure of the method's paper varies something, as text, and the range that it recommends."""
+    for found in figures().values():
+        for text in found.over if found.method == method else ():
+            axis, _, values = text.partition("=")
+            if axis == name:
+                return values, found.recommended.get(name)
+    return None
 
 
 @cache

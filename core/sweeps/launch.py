@@ -59,7 +59,10 @@ def keep(store: RunStore, sweep: Sweep, load: Load = datasets.load) -> SweepReco
 def go_on(
     store: RunStore, record: SweepRecord, engine: Engine, *, failed: bool = False, load: Load = datasets.load
 ) -> SweepRecord:
-    """Ask for the cells without a result: lost and stopped ones, those whose run was deleted, with `failed` the failed too."""
+    """Ask for the cells without a result: lost and stopped ones, those whose run was deleted, with `failed` the failed too.
+
+    What was paused goes on.
+    """
     known, there = KnownRuns(store, record.sweep.base.method, load), store.some(record.runs)
     cells = []
     for cell in record.cells:
@@ -69,6 +72,8 @@ def go_on(
             run = known.like(spec) or known.add(engine.submit(spec, tags=f"{SWEPT}{record.id}", references=False))
         if run.status == Status.LOST or (failed and run.status == Status.FAILED):
             _again(engine, run)
+        if run.status in UNDER_WAY and run.request == "pause":
+            _ask(store, run, None)
         cells.append(dataclasses.replace(cell, run=run.id))
     record = dataclasses.replace(record, cells=tuple(cells))
     SweepStore(store.home).save(record)
@@ -84,12 +89,26 @@ def _again(engine: Engine, run: Run) -> None:
 
 def stop(store: RunStore, record: SweepRecord) -> None:
     """Ask all of its runs to stop that wait or train."""
-    for run in reversed(store.some(record.runs).values()):  # the last first: none that waits is begun meanwhile
-        if run.status in UNDER_WAY:
-            try:
-                store.request(run.id, "stop")
-            except RunConflict:
-                pass  # it ended between the look and the word
+    _ask_all(store, record, "stop")
+
+
+def pause(store: RunStore, record: SweepRecord) -> None:
+    """Hold back all of its runs that wait, and let those pause that train; `go_on` lets them go."""
+    _ask_all(store, record, "pause")
+
+
+def _ask_all(store: RunStore, record: SweepRecord, what: str) -> None:
+    runs = store.some(record.runs)
+    for run_id in reversed(record.runs):  # the last first: none that waits is begun meanwhile
+        if run_id in runs and runs[run_id].status in UNDER_WAY:
+            _ask(store, runs[run_id], what)
+
+
+def _ask(store: RunStore, run: Run, what: str | None) -> None:
+    try:
+        store.request(run.id, what)
+    except RunConflict:
+        pass  # it ended between the look and the word
 
 
 def extended(store: RunStore, record: SweepRecord, seeds: Iterable[int], load: Load = datasets.load) -> SweepRecord:

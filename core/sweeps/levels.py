@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from core.sweeps.designs import key_of
-from core.sweeps.table import Row, by_setting, over_seeds, seed_spread
+from core.sweeps.table import Row, by_setting, seed_spread
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,9 @@ def levels(rows: Sequence[Row], axes: Sequence[str], score: str) -> list[Level]:
 
 def _level(group: Sequence[Row], axes: Sequence[str], score: str) -> Level:
     with_result = [row for row in group if score in row.scores]
-    spread = over_seeds(with_result)
     return Level(
         at=tuple(group[0].setting[name] for name in axes),
-        mean=spread[score].mean if with_result else None,
+        mean=float(np.mean([row.scores[score] for row in with_result])) if with_result else None,
         std=seed_spread(with_result, score),
         points=tuple((row.scores[score], row.run or "") for row in with_result),
         failed=sum(row.failed for row in group),
@@ -66,6 +67,26 @@ def _order(value: Any) -> tuple[int, float, str]:
     return 1, 0.0, str(value)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Between which settings a score lies, by its means over seeds, and its deviation over seeds (None with one seed)."""
+
+    low: float
+    lowest: Mapping[str, Any]
+    high: float
+    highest: Mapping[str, Any]
+    seed_spread: float | None
+
+
+def reach(rows: Sequence[Row], score: str) -> Reach | None:
+    """How far a score goes over the settings; None for fewer than two that have it."""
+    found = settled(rows, score)
+    if len(found) < 2:
+        return None
+    (lowest, low), (highest, high) = (end(found, key=lambda each: each[1]) for end in (min, max))
+    return Reach(low, lowest[0].setting, high, highest[0].setting, seed_spread(rows, score))
+
+
 def around(rows: Sequence[Row], axis: str, base: Mapping[str, Any]) -> list[Row]:
     """The rows that differ from the base in one axis at most."""
     rest = key_of({name: value for name, value in base.items() if name != axis})
@@ -73,6 +94,7 @@ def around(rows: Sequence[Row], axis: str, base: Mapping[str, Any]) -> list[Row]
 
 
 def settled(rows: Sequence[Row], score: str) -> list[tuple[list[Row], float]]:
-    """Settings with a result, and the mean of a score over their seeds."""
-    means = [(group, over_seeds(group)) for group in by_setting(rows)]
-    return [(group, spread[score].mean) for group, spread in means if score in spread]
+    """Settings all of whose finished runs have a score, and its mean over their seeds."""
+    finished = [(group, [row.scores for row in group if row.scores]) for group in by_setting(rows)]
+    known = [(group, done) for group, done in finished if done and all(score in scores for scores in done)]
+    return [(group, float(np.mean([scores[score] for scores in done]))) for group, done in known]

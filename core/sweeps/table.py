@@ -18,6 +18,7 @@ from core.sweeps.designs import Setting, key_of
 from core.sweeps.records import SweepRecord
 
 MISSING = "missing"
+LOSS = "loss."  # begins the name of a term of the objective, as it was at the last step
 UNCUT = "to be cut"  # its run is done, but nobody has read C under this setting yet
 SUFFIXES = (".csv", ".parquet")
 
@@ -45,9 +46,9 @@ class Row:
 
 
 def table(store: RunStore, record: SweepRecord) -> list[Row]:
-    """A row for each cell, in order; scores are those of the final epoch, and the seconds of the whole run."""
-    there = store.some(record.runs)
-    rows = [_row(cell.setting, cell.seed, there.get(cell.run or "")) for cell in record.cells]
+    """A row for each cell, in order; scores are those of the final epoch, its losses, and the seconds of the whole run."""
+    there, last = store.some(record.runs), store.last_scalars(record.runs)
+    rows = [_row(cell.setting, cell.seed, there.get(cell.run or ""), last.get(cell.run or "", {})) for cell in record.cells]
     if not record.cut:
         return rows
     cuts = Cuts(store.home, record.id)
@@ -65,14 +66,18 @@ def _cut(row: Row, found: Mapping[str, Any] | None) -> Row:
     return replace(row, status=str(Status.FAILED if error else Status.DONE), scores=scores, error=error)
 
 
-def _row(setting: Setting, seed: int, run: Run | None) -> Row:
+def _row(setting: Setting, seed: int, run: Run | None, last: Mapping[str, float]) -> Row:
     if run is None:
         return Row(run=None, setting=setting, seed=seed, status=MISSING)
     scores = dict(run.result.get("metrics", {})) if run.status == Status.DONE else {}
     seconds = run.result.get("seconds", {}).get("total")
     error = run.error["message"] if run.error else ""
-    scores |= {} if seconds is None or not scores else {SECONDS: seconds}
-    return Row(run=run.id, setting=setting, seed=seed, status=str(run.status), scores=scores, error=error)
+    if scores:
+        losses = {LOSS + name: value for name, value in last.items() if name not in scores}
+        scores |= ({} if seconds is None else {SECONDS: seconds}) | losses
+    paused = run.request == "pause" and (run.held or run.away)  # elsewhere, nobody hears when it has come to that
+    status = Status.PAUSED if paused else run.status
+    return Row(run=run.id, setting=setting, seed=seed, status=str(status), scores=scores, error=error)
 
 
 def statuses(rows: Sequence[Row]) -> Counter[str]:

@@ -23,7 +23,7 @@ def nmi_of(method: str) -> tuple[str, str, str]:
 
 def shared_nmi(runs: Sequence[Run]) -> tuple[str, str]:
     """One NMI for all of these runs, so that they compare: that of their papers, or the geometric where these differ."""
-    kinds = {nmi_of(run.spec.method)[:2] for run in runs}
+    kinds = {nmi_of(method)[:2] for method in {run.spec.method for run in runs}}
     return kinds.pop() if len(kinds) == 1 else ("nmi_geometric", "NMI (geometric)")
 
 

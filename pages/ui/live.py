@@ -13,17 +13,17 @@ from core import methods
 from core.common import AffinityLabError, UnknownName, read_only
 from core.plots.lines import line
 from core.plots.montage import grey_levels, montage
-from core.runs import HistoryRow, Run, RunSpec, RunStore, Status
+from core.runs import AWAY, HistoryRow, Run, RunSpec, RunStore, Status
 from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
-from pages.ui.text import plain
+from pages.ui.text import OWN_CODES, plain
 from pages.ui.ticking import ticking
 
 SCORES = {
     "acc": ("ACC", "Accuracy under the best match of clusters to classes. Uses the labels to score, not to train."),
-    "silhouette": ("Silhouette", "How well clusters are apart in the codes, -1 to 1. Needs no labels."),
+    "silhouette": ("Silhouette", f"How well clusters are apart in the codes, -1 to 1. Needs no labels. {OWN_CODES}"),
     "diagonal_mass": (
         "Diagonal of C",
         "Diagonal mass: share of C on its diagonal; near 1 means that samples explain only themselves.",
@@ -90,8 +90,7 @@ def status_line(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         badge(run)
         if run.status == Status.QUEUED:
-            ahead = queue().position(run.id)
-            st.caption("Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}.")
+            st.caption(waiting_words(run))
         elif run.over:
             words = scope_words(run.spec, run.result.get("n_samples") or 0)
             st.caption(time_words(run.result.get("seconds", {})) + (f". {words}" if words else ""))
@@ -100,8 +99,18 @@ def status_line(run: Run) -> None:
             text = f"Stage **{progress['stage']}**, step {progress['step']:,} of {progress['total']:,}"
             text += f", {progress['elapsed']:.0f} s so far" + (f", about {left:.0f} s left in this stage" if left else "")
             st.caption(text)
+        elif run.away:
+            st.caption(f"On the cluster, {plain(progress[AWAY])}: what it reaches comes back when it ends.")
         else:
             st.caption(f"Stage **{progress.get('stage', 'starting')}** …" if run.active else "")
+
+
+def waiting_words(run: Run) -> str:
+    """What a run that has not begun waits for."""
+    if run.held:
+        return "Held back with its sweep, which can be resumed."
+    ahead = queue().position(run.id)
+    return "Starts next." if ahead == 0 else f"Runs that start before this one: {ahead}."
 
 
 def time_words(seconds: Mapping[str, float]) -> str:

@@ -79,7 +79,7 @@ def _line(row: Row, *, seeds: bool, chosen: bool) -> dict[str, Any]:
 
 
 def score_title(name: str) -> str:
-    return SCORES.get(name, name.replace("map_", "mAP@").replace("_", " "))
+    return SCORES.get(name, name.replace("map_", "mAP@").replace("loss.", "loss: ").replace("_", " "))
 
 
 def spoken(score: Score) -> str:

@@ -12,6 +12,7 @@ from core.runs import Run
 from pages.ui.comparison import printed_acc
 from pages.ui.definitions import shared_nmi, with_labels
 from pages.ui.naming import told_apart
+from pages.ui.text import OWN_CODES
 
 LAST_STEP = "± last step"
 """An honest word for that spread: the last step was repeated, not the training."""
@@ -46,7 +47,8 @@ def table(runs: list[Run]) -> list[Run]:
     """Show the runs and return those that are ticked."""
     names, nmi = told_apart(runs, score=False), shared_nmi(runs)
     number = st.column_config.NumberColumn
-    columns = {name: number(format="%.4f") for name in ("ACC", LAST_STEP, nmi[1], "Silhouette")}
+    columns = {name: number(format="%.4f") for name in ("ACC", LAST_STEP, nmi[1])}
+    columns["Silhouette"] = number(format="%.4f", help=OWN_CODES)
     columns |= {"Seconds": number(format="%.1f"), "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")}
     event: Any = st.dataframe(
         pd.DataFrame([row(run, names[run.id], nmi) for run in runs]),

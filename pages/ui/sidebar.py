@@ -21,6 +21,7 @@ def sidebar() -> None:
             st.caption(f":material/lock: Only for looking: `{READ_ONLY}` is set, so nothing is launched, changed or deleted.")
         ticking(_activity, WATCH_SECONDS)
         _at_once()
+        _place()
         machine = store().notices.read("machine")
         if machine:
             where = machine["gpu"] or f"{machine['cores']} CPU cores"
@@ -34,7 +35,8 @@ def _activity() -> None:
     for run in reversed(active):
         progress = run.progress
         total, step = progress.get("total") or 0, progress.get("step") or 0
-        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {'reference' if run.reference else run.status}")
+        doing = "reference" if run.reference else "on the cluster" if run.away else run.status
+        st.caption(f"**{run.spec.method}** on {plain(run.spec.data.label)} · {doing}")
         if total:
             st.progress(min(step / total, 1.0), text=f"{progress['stage']} {step} / {total}")
 
@@ -56,3 +58,21 @@ def _at_once() -> None:
     )
     if chosen != now:
         capacity.choose(chosen)
+
+
+def _place() -> None:
+    """Whether sweeps train by a scheduler, where whoever started the app has named one."""
+    place = queue().place
+    if place.offered is None:
+        return
+    now = place.address is not None
+    chosen = st.toggle(
+        "Sweeps on the cluster",
+        now,
+        disabled=read_only(),
+        help=f"The runs of sweeps train by the workers of {place.offered}; single runs, whose pictures move, train here.",
+    )
+    if chosen != now:
+        place.choose(chosen)
+    if chosen and queue().away.trouble:
+        st.caption(f":material/cloud_off: {plain(queue().away.trouble)} It is tried again and again.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from pages.ui.settings import DEFAULTS, SEEDS
 from pages.ui.state import chosen_data, load_data, queue, store
 from pages.ui.text import plain
 
-DESIGN_TITLES = {"one": "One at a time", "grid": "Grid", "random": "Random", "sobol": "Sobol"}
+DESIGN_TITLES = {"grid": "Grid", "one": "One at a time", "random": "Random", "sobol": "Sobol"}
 MOST_BASES = 20
 OWN = "own"
 WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
@@ -33,7 +34,8 @@ def new_sweep() -> SweepRecord | None:
         key="sweep_figure", persist_state="session", help="The papers' own figures, on data that two cores manage.",
     )  # fmt: skip
     if wanted != OWN:
-        st.caption(f"{plain(known[wanted].note)} The figure shows {score_title(known[wanted].score)}.")
+        chosen = known[wanted]
+        st.caption(f"{plain(chosen.note)} The figure shows {score_title(chosen.score)}. {plain(chosen.shape)}")
         return offer(known[wanted].sweep())
     base = _base()
     axes = _axes(base) if base is not None else None
@@ -99,12 +101,15 @@ def _axes(base: RunSpec) -> list[Axis] | None:
     for name in names:
         param, value = known[name], sweeps.value_of(base, name)
         told = f"{param.help} Allowed: {param.allowed}. The base has {value}."
+        printed, recommended = sweeps.axis_of_paper(base.method, name) or ("", None)
+        if printed:
+            told += " The values to begin with are those of the paper's figure."
         text = st.text_input(
-            f"${param.symbol}$ {name.replace('_', ' ')}", sweeps.proposed(param, value), help=told,
+            f"${param.symbol}$ {name.replace('_', ' ')}", printed or sweeps.proposed(param, value), help=told,
             key=f"sweep_values:{base.method}:{name}", persist_state="session", placeholder=WRITTEN,
         )  # fmt: skip
         try:
-            found.append(sweeps.parse_axis(base.method, f"{name}={text}"))
+            found.append(replace(sweeps.parse_axis(base.method, f"{name}={text}"), recommended=recommended))
         except InvalidInput as error:
             st.error(plain(error), icon=":material/error:")
     if names:
@@ -132,8 +137,11 @@ def _cost(sweep: Sweep, cells: int, new: int) -> str:
     expected = estimate(store(), sweep.base, load_data(sweep.base.data).samples.shape)
     if expected.seconds is None:
         return f"{told[0]}; time is known after the first run of this method on these data"
-    workers = queue().capacity.now
-    told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
+    if queue().place.address is not None:
+        told.append(f"{about(expected.seconds * new)} of work for the cluster")
+    else:
+        workers = queue().capacity.now
+        told.append(f"{about(expected.seconds * new / workers)} with {workers} at once")
     if expected.measured_on is None:
         return "; ".join([*told, "or half as long, or twice: no run on these data was timed yet"])
     folder = store().files.folder(expected.measured_on)

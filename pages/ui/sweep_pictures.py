@@ -10,16 +10,14 @@ import streamlit as st
 
 from core import sweeps
 from core.common import InvalidInput
-from core.plots.sweeps import Curve, curve, effects, heatmap, parallel, scatter
-from core.sweeps import LABEL_FREE, SEED, Axis, Level, Row, SweepRecord
-from pages.ui.forms import segments
+from core.plots.sweeps import Curve, curve, effects, parallel, scatter
+from core.sweeps import SEED, Axis, Level, Row, SweepRecord
 from pages.ui.results import score_title
+from pages.ui.sweep_labels import what_labels_buy
 from pages.ui.sweep_open import pickable
+from pages.ui.sweep_two import MOST_TICKS, two_axes
+from pages.ui.sweep_words import axis_title, in_a_sentence, value_label
 from pages.ui.text import plain
-
-LEFT_TO_DATA = "all"
-MOST = 8  # runs that Compare takes
-MOST_TICKS = 40  # of a random design, every run has values of its own
 
 
 def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
@@ -28,7 +26,10 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
     if not known:
         st.caption("No run has finished yet.")
         return
-    score = st.selectbox("Score", known, format_func=score_title, key=f"sweep_score:{record.id}")
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        score = st.selectbox("Score", known, format_func=score_title, key=f"sweep_score:{record.id}")
+    right.markdown(in_a_sentence(rows, score))
     axes = [axis for axis in record.sweep.axes if axis.name != SEED]
     if not axes:
         _seeds(rows, score)
@@ -38,9 +39,9 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
         with places[number % 2]:
             _curve(record, rows, axis, score)
     if len(axes) > 1 and record.sweep.design != "one":
-        _two(record, rows, axes, score)
+        two_axes(record, rows, axes, score)
         _all(record, rows, axes, score)
-    _against_label_free(record, rows, score)
+    what_labels_buy(record, rows)
 
 
 def _seeds(rows: Sequence[Row], score: str) -> None:
@@ -69,9 +70,11 @@ def _curve(record: SweepRecord, rows: Sequence[Row], axis: Axis, score: str) -> 
     found = sweeps.levels(shown, [axis.name], score)
     if len(found) > MOST_TICKS and all(isinstance(level.at[0], int | float) for level in found):
         points = [(level.at[0], value, run) for level in found for value, run in level.points]
-        options = scatter(points, x=_title(axis.name), y=score_title(score))
+        options = scatter(points, x=axis_title(axis.name), y=score_title(score))
     else:
-        options = curve(_along(found, base[axis.name], axis.recommended), _title(axis.name), score_title(score))
+        about = _along(found, base[axis.name], axis.recommended)
+        beside = "" if about.base is not None else f" (base {value_label(base[axis.name])})"
+        options = curve(about, axis_title(axis.name) + beside, score_title(score))
     pickable(
         options, {"runs": [[run] for level in found for _, run in level.points]}, height=280,
         key=f"sweep_curve:{record.id}:{axis.name}", alt=f"{score_title(score)} against {axis.name}",
@@ -82,7 +85,7 @@ def _along(found: Sequence[Level], base: Any, recommended: tuple[float, float] |
     values = [level.at[0] for level in found]
     inside = [at for at, value in enumerate(values) if recommended and recommended[0] <= value <= recommended[1]]
     return Curve(
-        labels=[_label(value) for value in values],
+        labels=[value_label(value) for value in values],
         means=[level.mean for level in found],
         stds=[level.std for level in found],
         points=[(place, value, run) for place, level in enumerate(found) for value, run in level.points],
@@ -92,50 +95,15 @@ def _along(found: Sequence[Level], base: Any, recommended: tuple[float, float] |
     )
 
 
-def _two(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
-    """Means on two axes, and beside them the spread over seeds."""
-    names = [axis.name for axis in axes]
-    x, y = names[:2]
-    if len(names) > 2:
-        with st.container(horizontal=True):
-            x = st.selectbox("Across", names, key=f"sweep_x:{record.id}")
-            y = st.selectbox("Up", [name for name in names if name != x], key=f"sweep_y:{record.id}")
-        st.caption("Means over all values of the other axes.")
-    found = sweeps.levels(rows, [x, y], score)
-    if len({level.at[0] for level in found}) > MOST_TICKS:
-        return
-    xs, ys = ([level.at[0] for level in sweeps.levels(rows, [name], score)] for name in (x, y))
-    places = [(xs.index(level.at[0]), ys.index(level.at[1])) for level in found]
-    failed = [place for place, level in zip(places, found, strict=True) if level.failed]
-    about = {"x": _title(x), "y": _title(y)}
-    labels = [_label(value) for value in xs], [_label(value) for value in ys]
-    for column, what, title in zip(st.columns(2), ("mean", "std"), ("", ": deviation over seeds"), strict=True):
-        drawn = [(place, level) for place, level in zip(places, found, strict=True) if getattr(level, what) is not None]
-        name = score_title(score) + title
-        cells = [(*place, getattr(level, what)) for place, level in drawn]
-        if not drawn:
-            continue
-        with column:
-            pickable(
-                heatmap(*labels, cells, failed, title=name, **about), {name: [_runs_of(level) for _, level in drawn]},
-                height=340, key=f"sweep_{what}:{record.id}", alt=f"{name} on two axes",
-            )  # fmt: skip
-
-
-def _runs_of(level: Level) -> list[str]:
-    """As many as Compare takes."""
-    return list(dict.fromkeys(run for _, run in level.points))[:MOST]
-
-
 def _all(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
     """Parallel coordinates: the values of an axis at equal steps, unless there are very many."""
     labels = {axis.name: _ticks(rows, axis.name, score) for axis in axes}
     lines = [
-        [*(_label(row.setting[name]) if labels[name] else row.setting[name] for name in labels), row.scores[score]]
+        [*(value_label(row.setting[name]) if labels[name] else row.setting[name] for name in labels), row.scores[score]]
         for row in rows
         if score in row.scores
     ]
-    options = parallel({_title(name): ticks for name, ticks in labels.items()}, lines, score_title(score))
+    options = parallel({axis_title(name): ticks for name, ticks in labels.items()}, lines, score_title(score))
     st.echarts_chart(options, height=300, key=f"sweep_all:{record.id}", alt="All axes and the score of each run")
     st.caption("Drag along an axis to keep the runs in that range.")
 
@@ -144,36 +112,7 @@ def _ticks(rows: Sequence[Row], name: str, score: str) -> list[str]:
     """The values of an axis as labels, in order; none where they are very many numbers."""
     values = [level.at[0] for level in sweeps.levels(rows, [name], score)]
     numbers = all(isinstance(value, int | float) for value in values)
-    return [] if numbers and len(values) > MOST_TICKS else [_label(value) for value in values]
-
-
-def _against_label_free(record: SweepRecord, rows: Sequence[Row], score: str) -> None:
-    """A score without labels beside one with them, and what a choice by it costs."""
-    free = [name for name in LABEL_FREE if any(name in row.scores for row in rows)]
-    choices = sweeps.what_labels_buy(rows)
-    if not choices or not free:
-        return
-    st.subheader("What labels buy")
-    left, right = st.columns(2)
-    with left:
-        by = segments("Score without labels", {name: score_title(name) for name in free}, key=f"sweep_free:{record.id}")
-        points = [(row.scores[by], row.scores["acc"], row.run or "") for row in rows if {by, "acc"} <= set(row.scores)]
-        pickable(
-            scatter(points, x=score_title(by), y="ACC"), {"runs": [[run] for *_, run in points]}, height=280,
-            key=f"sweep_scatter:{record.id}", alt=f"ACC against {score_title(by)}",
-        )  # fmt: skip
-    with right:
-        table = [
-            {"Chosen by": "the labels (ACC)" if choice.by == "acc" else score_title(choice.by),
-             **{name: _label(value) for name, value in choice.setting.items()},
-             "ACC there": f"{choice.reached:.3f}", "costs": f"{100 * choice.cost:.1f} points"}
-            for choice in choices
-        ]  # fmt: skip
-        st.dataframe(pd.DataFrame(table), hide_index=True, alt="What the choice by a score without labels costs")
-        st.caption(
-            "ACC is the mean over seeds. A silhouette is measured in the codes of its own run, so silhouettes of runs with "
-            "different codes are not comparable: one that is larger need not mean better clusters."
-        )
+    return [] if numbers and len(values) > MOST_TICKS else [value_label(value) for value in values]
 
 
 def what_matters(record: SweepRecord, rows: Sequence[Row]) -> None:
@@ -192,7 +131,7 @@ def what_matters(record: SweepRecord, rows: Sequence[Row]) -> None:
     bars = [(effect.effect, effect.low, effect.high) for effect in found.effects]
     told = f"{found.evaluator}; {found.n_runs} runs"
     options = effects(
-        [_title(e.axis) for e in found.effects], bars, found.seed_spread, score=score_title(score), evaluator=told
+        [axis_title(e.axis) for e in found.effects], bars, found.seed_spread, score=score_title(score), evaluator=told
     )
     st.echarts_chart(
         options, height=120 + 40 * len(bars), key=f"sweep_effects:{record.id}", alt=f"Effect of each axis on {score}"
@@ -209,16 +148,3 @@ def _importance(sweep_id: str, score: str, done: tuple[str, ...], _rows: list[Ro
     from core.sweeps.importance import importance
 
     return importance(_rows, _axes, score)
-
-
-def _title(name: str) -> str:
-    return name.removeprefix("data.").replace("_", " ")
-
-
-def _label(value: Any) -> str:
-    """A value as it stands at an axis."""
-    if value is None:
-        return LEFT_TO_DATA
-    if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

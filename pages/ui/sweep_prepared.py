@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from core import sweeps
@@ -10,6 +9,7 @@ from core.common import read_only
 from pages.ui.awaiting import about
 from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_pictures import pictures, what_matters
+from pages.ui.sweep_words import titled
 from pages.ui.text import plain
 
 
@@ -27,5 +27,5 @@ def prepared_panel(name: str) -> None:
         st.caption(f"{words} The labels were looked at when the settings were chosen.", width="content")
     pictures(record, rows)
     what_matters(record, rows)
-    flat = pd.DataFrame([row.flat() for row in rows]).drop(columns=["run", "status", "error"])
-    st.dataframe(flat, hide_index=True, placeholder="–", alt="Table of the runs of the sweep")
+    flat = [{name: value for name, value in row.flat().items() if name not in ("status", "error")} for row in rows]
+    st.dataframe(titled(flat), hide_index=True, placeholder="–", alt="Table of the runs of the sweep")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core import sweeps
@@ -18,6 +17,7 @@ from pages.ui.problems import told
 from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_pictures import pictures, what_matters
+from pages.ui.sweep_words import titled
 from pages.ui.text import plain
 from pages.ui.ticking import ticking
 
@@ -65,10 +65,13 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
     done = standing[Status.DONE]
     st.progress(done / len(rows), ", ".join(f"{count} {status}" for status, count in standing.most_common()))
     with st.container(horizontal=True):
-        if _under_way(rows):
-            _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
-        elif any(standing[status] for status in RESUMABLE):
+        held = standing[Status.PAUSED]
+        if _trains(standing):
+            _action("Pause", ":material/pause:", lambda: sweeps.pause(store(), record))
+        if held or (not _trains(standing) and any(standing[status] for status in RESUMABLE)):
             _action("Resume", ":material/play_arrow:", lambda: sweeps.go_on(store(), record, queue(), load=load_data))
+        if _trains(standing) or held:
+            _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
         if standing[Status.FAILED]:
             _action(
                 "Retry failed", ":material/replay:",
@@ -87,6 +90,11 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
         st.error(plain(error), icon=":material/error:")
 
 
+def _trains(standing: Mapping[str, int]) -> bool:
+    """Whether anything of it trains or will do so by itself."""
+    return any(standing[status] for status in UNDER_WAY if status != Status.PAUSED)
+
+
 def _action(label: str, icon: str, act: Any) -> None:
     if st.button(label, icon=icon, key=f"sweep_{label}", disabled=read_only()):
         act()
@@ -101,7 +109,7 @@ def _extend(record: SweepRecord) -> None:
 def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
     """A row a run; one that is ticked opens in Explore, two or more in Compare."""
     event: Any = st.dataframe(
-        pd.DataFrame([row.flat() for row in rows]).drop(columns="run"), hide_index=True, on_select="rerun",
+        titled([row.flat() for row in rows]), hide_index=True, on_select="rerun",
         selection_mode="multi-row", key=f"sweep_rows:{record.id}", placeholder="–", alt="Table of the runs of the sweep",
     )  # fmt: skip
     chosen = [rows[place] for place in event.selection.rows if place < len(rows)]

@@ -8,6 +8,8 @@ import re
 _ADDRESS = re.compile(r"(https?|ftp|www|mailto|xmpp|\w)(://|(?<=www)\.|(?<=mailto):|(?<=xmpp):|@)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_\[\]!$:<#~|])")
 
+OWN_CODES = "A silhouette is measured in the codes of its own run: those of runs with different codes are not comparable."
+
 
 def plain(text: object) -> str:
     """Escape what Markdown, LaTeX and HTML would interpret: class names, titles and messages are shown as they are.
