@@ -75,7 +75,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
             launch = st.button("Launch", **about) if follow else st.form_submit_button("Launch", **about)
             seeds = st.segmented_control(
                 "Seeds", SEEDS, default=SEEDS[0], required=True, key="launch_seeds", label_visibility="collapsed",
-                format_func=lambda count: "1 seed" if count == 1 else f"{count} seeds", persist_state="session",
+                format_func=lambda count: "1 seed" if count == 1 else str(count), persist_state="session",
                 help="Whole runs that differ in their seed alone: mean and spread are on Compare.",
             )  # fmt: skip
             if not follow:
