@@ -95,6 +95,8 @@ def show(data: Dataset) -> None:
     """What the data set is: numbers, classes, a contact sheet."""
     shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
     facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
+    if data.partly_labelled:
+        facts["Labelled"] = f"{data.n_labelled:,}"
     if data.test is not None:
         facts["Held out"] = f"{data.test.n_samples:,}"
     for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):

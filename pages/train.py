@@ -101,6 +101,7 @@ except InvalidInput as problem:
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Train", width="content")
     known = f"{data.n_classes} classes" if data.n_classes else "no labels"
+    known += f" for {data.n_labelled:,} of them" if data.partly_labelled else ""
     held = f", {data.test.n_samples:,} more are held out for testing" if data.test is not None else ""
     st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples, {known}{held}", width="content")
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")

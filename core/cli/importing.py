@@ -27,6 +27,7 @@ def add(command: Add) -> None:
     sub.add_argument(
         "--keep", action="append", default=[], metavar="COL", help="a column that is one, though it looks like none"
     )
+    sub.add_argument("--unlabelled", metavar="VALUE", help="a value among the labels that stands for no label, as -1")
     sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
     sub.add_argument("--transpose", action="store_true", help="samples are columns")
     sub.add_argument("--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto")
@@ -38,6 +39,7 @@ def choices_of(options: argparse.Namespace) -> Choices:
         label="" if options.no_label else options.label,
         drop=tuple(options.drop),
         keep=tuple(options.keep),
+        unlabelled=options.unlabelled,
         image_shape=None if options.image_shape is None else datasets.parse_image_shape(options.image_shape),
         transpose=options.transpose,
         range=datasets.parse_range(options.range),
@@ -74,6 +76,7 @@ def describe_import(data: Dataset) -> dict[str, Any]:
     """A data set that was just kept, as plain data."""
     return {
         "name": data.name, "n_samples": data.n_samples, "shape": list(data.image_shape or (data.X.shape[1],)),
-        "n_classes": data.n_classes, "classes": list(data.classes), "label_columns": list(data.attributes),
+        "n_classes": data.n_classes, "n_labelled": data.n_labelled, "classes": list(data.classes),
+        "label_columns": list(data.attributes),
         "columns": list(data.columns), "notes": list(data.notes), "fingerprint": data.fingerprint,
     }  # fmt: skip

@@ -21,6 +21,7 @@ from core.datasets.catalogue import Entry, available, checksum_matches, entries,
 from core.datasets.checks import tidy
 from core.datasets.choices import Choices, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
+from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_NOISE",
     "SCALINGS",
     "SUFFIXES",
+    "UNLABELLED",
     "Attribute",
     "Choices",
     "DataError",
@@ -50,6 +52,7 @@ __all__ = [
     "entry",
     "find",
     "import_file",
+    "in_groups",
     "load",
     "load_like",
     "look_at",

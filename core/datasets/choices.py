@@ -37,6 +37,8 @@ class Choices:
         Samples to label, not to learn from: one is enough, they may be equal, and each may have a class of its own.
     columns
         The features by name, in the order of the data that a run learnt from.
+    unlabelled
+        A value among the labels that stands for no label, as ``"-1"``; empty cells and NaN always do.
     """
 
     label: str | None = None
@@ -47,6 +49,7 @@ class Choices:
     range: tuple[float, float] | None = None
     new: bool = False
     columns: tuple[str, ...] = ()
+    unlabelled: str | None = None
 
     def __post_init__(self) -> None:
         if self.image_shape is not None:
@@ -77,6 +80,7 @@ class Choices:
             *(["no labels"] if self.label == NO_LABEL else [f"label {self.label!r}"] if self.label else []),
             *([f"dropped {', '.join(map(repr, self.drop))}"] if self.drop else []),
             *([f"kept {', '.join(map(repr, self.keep))}"] if self.keep else []),
+            *([f"{self.unlabelled!r} is no label"] if self.unlabelled is not None else []),
             *([f"images of {'x'.join(map(str, self.image_shape))}"] if self.image_shape else []),
             *(["transposed"] if self.transpose else []),
             *([f"range {self.range[0]:g} to {self.range[1]:g}"] if self.range else []),

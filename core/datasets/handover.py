@@ -60,10 +60,15 @@ def write_clean(raw: RawData, path: Path) -> None:
     shape = raw.image_shape
     arrays: dict[str, NDArray[Any]] = {"X": raw.X} if shape is None else {"images": raw.X.reshape(len(raw.X), *shape)}
     if raw.y is not None:
-        arrays |= {"labels": raw.y, CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
+        arrays |= {"labels": _stored(raw.y), CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
     for name, attribute in raw.attributes.items():
-        arrays |= {f"label_{name}": attribute.y, f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
+        arrays |= {f"label_{name}": _stored(attribute.y), f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
     arrays[ABOUT_KEY] = np.frombuffer(json.dumps(to_about(raw)).encode(), np.uint8)
     save = np.savez_compressed if raw.X.nbytes < _COMPRESSED else np.savez
     with path.open("wb") as stream:
         save(stream, allow_pickle=False, **arrays)
+
+
+def _stored(y: NDArray[np.int64]) -> NDArray[Any]:
+    """Labels as any file of numbers holds them: a missing one is NaN."""
+    return np.where(y < 0, np.nan, y) if (y < 0).any() else y

@@ -10,7 +10,16 @@ from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
-from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
+from core.explore.scene import (
+    NO_CLASS,
+    class_groups,
+    clusters_of,
+    numbered_labels,
+    packed_blocks,
+    packed_layout,
+    run_scene,
+    scene,
+)
 from core.explore.suggesting import suggest
 from core.explore.tasks import (
     ANCHORS_SHOWN,
@@ -36,6 +45,7 @@ __all__ = [
     "MAX_SQUARE",
     "MOST_POINTS",
     "NEIGHBORS_SHOWN",
+    "NO_CLASS",
     "READOUT_CONSTANTS",
     "REFERENCES",
     "Answer",
@@ -47,6 +57,7 @@ __all__ = [
     "answer",
     "build_prepared",
     "by_all_but_seed",
+    "class_groups",
     "clusters_of",
     "differences",
     "embedding",

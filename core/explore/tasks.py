@@ -121,12 +121,21 @@ def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False)
     Z = Z[shown].reshape(len(shown), -1)
     k = min(NEIGHBORS_SHOWN + 1 if y is None else MAX_RANK, len(Z))
     lists, sums = [], np.zeros(k)
+    partly = y is not None and bool((y[shown] < 0).any())
     for rows, nearest in evaluation.nearest_lists(Z, k):
         lists.append(nearest[:, 1 : NEIGHBORS_SHOWN + 1])
-        if y is not None:
+        if y is not None and not partly:
             sums += evaluation.summed_precisions(y[shown[nearest]] == y[shown[rows], None])
     found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)].astype(np.int32)}
+    if y is not None and partly:
+        return found | _curve(Z, y[shown]), {}
     return found | ({} if y is None else {"curve": sums / len(Z)}), {}
+
+
+def _curve(Z: NDArray, y: NDArray) -> dict[str, NDArray]:
+    """mAP@k among the samples that have a label; nothing where none was drawn."""
+    y, Z = evaluation.known(y, Z)
+    return {"curve": evaluation.average_precisions(Z, y, min(MAX_RANK, len(y)))} if len(y) else {}
 
 
 def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -159,7 +168,7 @@ def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str,
     facts: dict[str, Any] = {"n_ends": S.shape[1], "per_sample": S.nnz / len(X), "mean_weight": float(S.data.mean())}
     facts["unused"] = int((uses == 0).sum())
     if "y" in final:
-        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum())
+        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum()) if mass.sum() else 0.0
     found: dict[str, NDArray] = {
         "ends": ends,
         "weights": weights,
@@ -228,7 +237,8 @@ def preview(store: RunStore, *, spec: Mapping[str, Any]) -> tuple[dict[str, NDAr
     facts: dict[str, Any] = {"scores": dict(view.scores), "n_clusters": method.K}
     C = arrays.get("C")
     if data.y is not None and C is not None and C.shape == (data.n_samples,) * 2:
-        facts["in_classes"] = evaluation.block_diagonality(abs(C), data.y)
+        known = np.flatnonzero(data.y >= 0)
+        facts["in_classes"] = evaluation.block_diagonality(abs(C)[known][:, known], data.y[known])
     return frame, facts
 
 

@@ -18,6 +18,8 @@ from plotly.subplots import make_subplots
 from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized, scale_ticks
 
 FEW_ANCHORS = 200
+UNLABELLED, GREY = "no label", "#9aa3ab"
+"""The last group of a picture where some samples have no class, and its colour."""
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
@@ -38,7 +40,9 @@ def embedding(
     """
     figure = go.Figure()
     spatial = points.shape[1] == 3
-    palette = [CORRECT, WRONG] if list(names) == ["correct", "wrong"] else colours(len(names))
+    palette = [CORRECT, WRONG] if list(names[:2]) == ["correct", "wrong"] else colours(len(names))
+    if names[-1] == UNLABELLED:
+        palette = [*palette[: len(names) - 1], GREY]
     points = points.astype(np.float32)
     for group, name in enumerate(names):
         here = groups == group
