@@ -11,6 +11,7 @@ from core import runs, sweeps
 from core.common import InvalidInput
 from core.datasets import Dataset
 from core.runs import RunSpec, estimate
+from pages.ui.groups import how_many
 from pages.ui.live import live_panel, scope_words
 from pages.ui.naming import told_apart
 from pages.ui.navigation import through_app
@@ -114,6 +115,8 @@ if wish.launch and wish.spec is not None:
     with left:
         start(wish.spec, wish.seeds)
 with right:
+    if data.y is None:
+        how_many(chosen_data(), wish.key_of_k)
     if wish.spec is not None:
         cost(wish.spec, data)
     if wish.follow and wish.spec is not None and not looks_at_run(wish.spec, here):

@@ -19,11 +19,11 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "regret", "faults", "ui", "sweep"),
+        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "regret", "clusters", "faults", "ui", "sweep"),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
-        "data that nobody tuned them for, and what choices without labels cost; what runs survive; what a user waits for in "
-        "the browser; what a sweep costs beside its runs",
+        "data that nobody tuned them for, what choices without labels cost, and how often a suggested K is right; what runs "
+        "survive; what a user waits for in the browser; what a sweep costs beside its runs",
     )
     bench.add_argument(
         "tasks",
@@ -34,7 +34,7 @@ def add(command: Add) -> None:
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
     bench.add_argument("--methods", nargs="+", help="transfer: which, by default one or two of each family")
-    bench.add_argument("--sets", nargs="+", help="transfer, regret: on which data, by default all that are here")
+    bench.add_argument("--sets", nargs="+", help="transfer, regret, clusters: on which data, by default all that are here")
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
     bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
@@ -51,6 +51,7 @@ def _bench(options: argparse.Namespace) -> int:
         "table": _bench_table,
         "transfer": _bench_transfer,
         "regret": _bench_regret,
+        "clusters": _bench_clusters,
         "faults": _bench_faults,
         "ui": _bench_ui,
         "sweep": _bench_sweep,
@@ -204,6 +205,18 @@ def _bench_regret(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = _printed(bench_regret(options.sets or (SMALL if options.quick else tuple(SETS))), words)
     for told in regrets(rows):
         print(f"{words(told)}, suggested at worst {told['worst']:.3f}")
+    return rows
+
+
+def _bench_clusters(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.transfer import SETS, SMALL, bench_clusters, hits
+
+    def words(row: Mapping[str, Any]) -> str:
+        return f"{row['data']:14s} {row['classes']} classes, suggested {', '.join(map(str, row['suggested']))}"
+
+    rows = _printed(bench_clusters(options.sets or (SMALL if options.quick else tuple(SETS))), words)
+    found = hits(rows)
+    print(f"{found['sets']} sets: right at once on {found['first']}, among the three on {found['among']}")
     return rows
 
 

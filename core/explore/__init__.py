@@ -4,6 +4,7 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
+from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
 from core.explore.prepared import build_prepared
@@ -58,6 +59,7 @@ __all__ = [
     "build_prepared",
     "by_all_but_seed",
     "class_groups",
+    "clusters",
     "clusters_of",
     "differences",
     "embedding",
