@@ -56,6 +56,32 @@ def text(content: str, encoding: str = "utf-8") -> Write:
     return lambda path: path.write_bytes(content.encode(encoding))
 
 
+SENTENCES = ["apple apple pear", "pear plum", "fig quince fig fig"] * 4
+PROSE = [("said", "p", "label"), *((sentence, f"{p:g}", str(y)) for sentence, p, y in zip(SENTENCES, X[:, 0], Y))]
+
+
+def weights_of_words() -> Any:
+    """tf-idf as its definition has it: counts times ln((1 + n) / (1 + df)) + 1, rows of unit length."""
+    words = ["apple", "fig", "pear", "plum", "quince"]
+    counts = np.array([[sentence.split().count(word) for word in words] for sentence in SENTENCES], float)
+    weights = counts * (np.log(13 / (1 + (counts > 0).sum(axis=0))) + 1)
+    return weights / np.linalg.norm(weights, axis=1, keepdims=True)
+
+
+WORD_WEIGHTS = weights_of_words()
+
+
+def prose(sentences: list[str] = SENTENCES) -> str:
+    """A table with a column of text, a number and a label."""
+    return "\n".join([",".join(PROSE[0]), *(f"{text},{p},{y}" for text, (_, p, y) in zip(sentences, PROSE[1:]))]) + "\n"
+
+
+def pd_frame(content: str) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(io.StringIO(content))
+
+
 def rows(separator: str = ",", header: str = "p,q,r,s,t,u,label", decimal: str = ".", X: Any = X, y: Any = Y) -> str:
     header = header.replace(",", separator)
     lines = [separator.join([*(f"{value:g}".replace(".", decimal) for value in row), str(label)]) for row, label in zip(X, y)]
@@ -266,6 +292,10 @@ CASES = [
         for label in ("labels", "gnd", "Classes", "species", "category", "target_name", "Outcome", "cluster", "y", "gt")
     ),
     Case("text.csv", text(rows(header="p,q,r,s,t,u,kind", y=WORDS)), X, Y, words="'kind' is the label"),
+    Case("roles.csv", text(rows(header="p,q,r,s,t,class,label", X=np.c_[X[:, :5], Y % 2])), X[:, :5], Y % 2,
+         words="label 'class'; further labels 'label'", choices={"label": "class", "further": ("label",)}),
+    Case("roles.npz", npz(X=X, y=Y, more=Y % 2), X, Y, words="further labels 'more'", choices={"further": ("more",)}),
+    Case("no-role.npz", npz(X=X, y=Y), words="no array 'more'", refused=True, choices={"further": ("more",)}),
     Case("two.csv", text(rows(header="p,q,r,s,t,class,label")), X[:, :5], Y, words="'class' (another column of labels)"),
     Case("twins.csv", text(rows(header="p,p,r,r,r,u,label")), X, Y),
     Case("kept.csv", text(rows(header="p,q,r,s,t,class,label")), X, Y, choices={"keep": ("class",)}),
@@ -307,6 +337,16 @@ CASES = [
          words="8 of 12"),
     Case("lists.parquet", parquet(lambda: frame(label=Y).assign(e=[list(row) for row in X])[["e", "label"]]), X, Y),
     Case("index.parquet", parquet(lambda: frame(label=Y).set_index(np.arange(12)[::-1] ** 2)), X, Y, words="'Unnamed: 0'"),
+    # text
+    Case("prose.csv", text(prose()), WORD_WEIGHTS, Y, words="5 features are tf-idf weights", choices={"text": ("said",)}),
+    Case("prose.parquet", parquet(lambda: pd_frame(prose())), WORD_WEIGHTS, Y, choices={"text": ("said",)}),
+    Case("prose-beside.csv", text(prose()), np.c_[WORD_WEIGHTS, X[:, 0]], Y, choices={"text": ("said",), "keep": ("p",)}),
+    Case("prose-unasked.csv", text(prose()), X[:, :1], Y, words="'said' \\(text\\)"),
+    Case("prose-alone.csv", text("\n".join(f"{a},{b}" for a, _, b in PROSE)), words="choose 'said' as text", refused=True),
+    Case("wordless.csv", text(prose(["1", "?", ""] * 4)), words="no word of two letters", refused=True,
+         choices={"text": ("said",)}),
+    Case("no-text.parquet", parquet(lambda: frame(label=Y)), words="Column 'p' holds double", refused=True,
+         choices={"text": ("p",)}),
     # MATLAB
     Case("v5.mat", mat(fea=X, gnd=Y[:, None]), X, Y),
     Case("v4.mat", mat("4", fea=X, gnd=Y[:, None].astype(float)), X, Y),
@@ -474,7 +514,7 @@ def test_shapes_and_ranges_as_they_are_written() -> None:
     for wrong in ("1", "5,1", "a,b", "0,inf", "1,2,3"):
         with pytest.raises(DataError, match="range is"):
             parse_range(wrong)
-    with pytest.raises(DataError, match="dropped or kept, not both"):
+    with pytest.raises(DataError, match="A column has one role"):
         Choices(drop=("a",), keep=("a",))
 
 

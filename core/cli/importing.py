@@ -27,6 +27,16 @@ def add(command: Add) -> None:
     sub.add_argument(
         "--keep", action="append", default=[], metavar="COL", help="a column that is one, though it looks like none"
     )
+    sub.add_argument(
+        "--further", action="append", default=[], metavar="COL", help="a column of further labels, to colour and to score by"
+    )
+    sub.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="a column of text that becomes tf-idf weights; may be repeated",
+    )
     sub.add_argument("--unlabelled", metavar="VALUE", help="a value among the labels that stands for no label, as -1")
     sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
     sub.add_argument("--transpose", action="store_true", help="samples are columns")
@@ -40,6 +50,8 @@ def choices_of(options: argparse.Namespace) -> Choices:
         drop=tuple(options.drop),
         keep=tuple(options.keep),
         unlabelled=options.unlabelled,
+        text=tuple(options.text),
+        further=tuple(options.further),
         image_shape=None if options.image_shape is None else datasets.parse_image_shape(options.image_shape),
         transpose=options.transpose,
         range=datasets.parse_range(options.range),
@@ -52,7 +64,8 @@ def _import(options: argparse.Namespace) -> int:
         raise InvalidInput(f"A name needs a letter or a digit. Got {options.name!r}.")
     if options.look:
         found = datasets.look_at(options.file, choices)
-        print(json.dumps(found) if options.json else "\n".join(_line(part) for part in found["parts"]))
+        said = [found["problem"]] if "problem" in found else []
+        print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
     path = datasets.import_file(options.file, choices, options.name)
     data = datasets.load(path.stem)

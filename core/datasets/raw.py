@@ -91,6 +91,8 @@ class Contents:
         Names for labels that are 0..K-1 already.
     attributes
         Further columns of labels, by name; each must pass the checks of labels.
+    range
+        What the reader knows to become 0..1; the user's choice goes before it.
     """
 
     data: NDArray[Any]
@@ -99,6 +101,7 @@ class Contents:
     attributes: Mapping[str, Column] = field(default_factory=dict)
     test: NDArray[np.int64] | None = None
     columns: tuple[str, ...] = ()
+    range: Range | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -124,7 +127,9 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
             "with. Leave the labels out, or take those that differ."
         )
     notes = tuple(note for note in (*found.notes, _labelled_words(y, classes), choices.words()) if note)
-    return RawData(X, y if classes else None, shape, classes, found.test, further, found.columns, choices.range, notes)
+    return RawData(
+        X, y if classes else None, shape, classes, found.test, further, found.columns, choices.range or found.range, notes
+    )
 
 
 def _labelled_words(y: NDArray[np.int64] | None, classes: Sequence[str]) -> str:

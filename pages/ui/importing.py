@@ -23,6 +23,7 @@ FORMATS = (
     "and score, nothing learns from them. Files stay on this machine."
 )
 GUESSED, NONE = "as found", "none"
+TFIDF = "Each word becomes a feature: how often it stands here, and how seldom elsewhere. The 2,000 that weigh most stay."
 
 
 def bring_data() -> dict[str, Any] | None:
@@ -37,6 +38,10 @@ def bring_data() -> dict[str, Any] | None:
         shape, span = st.columns(2)
         shape.text_input("Image shape", key="upload_shape", placeholder="28x28, 32x32x3", help="If rows are flattened images.")
         span.text_input("Range", key="upload_range", placeholder="auto", help="Which values become 0 and 1, as 0,255.")
+        st.text_input(
+            "Written for no label", key="upload_unlabelled", placeholder="an empty cell",
+            help="A value among the classes that stands for none, as -1. Samples without a label are clustered and not scored.",
+        )  # fmt: skip
         st.checkbox("Samples are columns", key="upload_transpose")
         st.text_input("Name", key="upload_title", placeholder="as the file", max_chars=40)
         st.button("Read the file", on_click=_take)
@@ -48,6 +53,8 @@ def bring_data() -> dict[str, Any] | None:
 def what_was_found(found: dict[str, Any]) -> None:
     """The parts of a file with type, range, missing cells, the first values, and what each is taken for."""
     st.subheader("What was found in the file")
+    if "problem" in found:
+        st.warning(plain(found["problem"]), icon=":material/rule:")
     st.dataframe(found["parts"], hide_index=True, alt="What was found")
 
 
@@ -61,7 +68,7 @@ def _found() -> dict[str, Any] | None:
     if known is None or known["mark"] != mark:
         known = {"mark": mark, **_look(given_files("upload_file"))}
         st.session_state["upload_found"] = known
-    if "problem" in known:
+    if "parts" not in known:
         st.error(plain(known["problem"]), icon=":material/error:")
         return None
     found: dict[str, Any] = known
@@ -81,13 +88,18 @@ def _what_it_is(found: dict[str, Any]) -> None:
     if found["kind"] == "pictures":
         return
     names = [part["name"] for part in found["parts"]]
-    key = ",".join(found["mark"])
-    st.session_state["upload_keys"] = label_key, drop_key, data_key = f"label:{key}", f"drop:{key}", f"data:{key}"
+    key = st.session_state["upload_key"] = ",".join(found["mark"])
     if found["kind"] == "arrays":
-        st.selectbox("Samples", [GUESSED, *names], key=data_key)
-    st.selectbox("Classes", [GUESSED, NONE, *names], key=label_key)
+        st.selectbox("Samples", [GUESSED, *names], key=f"data:{key}")
+    st.selectbox(
+        "Classes", [GUESSED, NONE, *names], key=f"label:{key}", help="Scores are against these; methods never see them."
+    )
+    st.multiselect("Further labels", names, key=f"further:{key}", help="They colour and score, and nothing learns from them.")
+    texts = [part["name"] for part in found["parts"] if part.get("type") == "text"]
+    if found["kind"] == "table" and texts:
+        st.multiselect("Text, as tf-idf", texts, key=f"text:{key}", help=TFIDF)
     st.multiselect(
-        "Leave out", names, [part["name"] for part in found["parts"] if part.get("role") == "numbering"], key=drop_key,
+        "Leave out", names, _numbering(found), key=f"drop:{key}",
         help="Running numbers and identifiers are ticked: they would be clustered.",
     )  # fmt: skip
 
@@ -100,21 +112,32 @@ def choices() -> Choices:
     InvalidInput
         If a shape or a range is not written as one.
     """
-    state, roles = st.session_state, {}
+    state = st.session_state
     found = state.get("upload_found") or {}
-    if "parts" in found and found["kind"] != "pictures" and "upload_keys" in state:
-        label_key, drop_key, data_key = state["upload_keys"]
-        label, dropped = state.get(label_key, GUESSED), tuple(state.get(drop_key, ()))
-        kept = tuple(p["name"] for p in found["parts"] if p.get("role") == "numbering" and p["name"] not in dropped)
-        samples = state.get(data_key, GUESSED)
-        kept = kept if samples == GUESSED else (samples,)
-        roles = {"label": {GUESSED: None, NONE: ""}.get(label, label), "drop": dropped, "keep": kept}
     return Choices(
-        **roles,
+        **(_roles(found) if "parts" in found and found["kind"] != "pictures" and "upload_key" in state else {}),
+        unlabelled=state["upload_unlabelled"].strip() or None,
         image_shape=datasets.parse_image_shape(state["upload_shape"]) if state["upload_shape"].strip() else None,
         range=datasets.parse_range(state["upload_range"] or "auto"),
         transpose=state["upload_transpose"],
     )
+
+
+def _roles(found: dict[str, Any]) -> dict[str, Any]:
+    """What each array or column is, as it was chosen; what was offered to be left out and is not, is kept."""
+    state, key = st.session_state, st.session_state["upload_key"]
+    label, samples = state.get(f"label:{key}", GUESSED), state.get(f"data:{key}", GUESSED)
+    dropped, text, further = (tuple(state.get(f"{role}:{key}", ())) for role in ("drop", "text", "further"))
+    roles = {*dropped, *text, *further, label}
+    kept = [name for name in _numbering(found) if name not in roles and not text] if samples == GUESSED else [samples]
+    return {
+        "label": {GUESSED: None, NONE: ""}.get(label, label), "drop": dropped, "text": text, "further": further,
+        "keep": tuple(kept),
+    }  # fmt: skip
+
+
+def _numbering(found: dict[str, Any]) -> list[str]:
+    return [part["name"] for part in found["parts"] if part.get("role") == "numbering"]
 
 
 def _take() -> None:
