@@ -13,6 +13,7 @@ from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from core.plots import figures
 from core.plots.montage import montage
+from pages.ui.fetching import offer
 from pages.ui.forms import widget
 from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
@@ -154,8 +155,7 @@ with right:
         what_was_found(found)
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
     if entry is not None and not datasets.available(spec.name):
-        st.info(f"**{entry.title} is not on this machine.**\n\n{entry.how_to_get}", icon=":material/download:")
-        st.caption(entry.terms)
+        offer(entry)
         st.stop()
     try:
         chosen = load_data(spec)

@@ -21,6 +21,8 @@ from core.datasets.catalogue import Entry, available, checksum_matches, entries,
 from core.datasets.checks import tidy
 from core.datasets.choices import Choices, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
+from core.datasets.errand import Errand
+from core.datasets.fetch import fetch, known_as, megabytes
 from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
@@ -42,6 +44,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Entry",
+    "Errand",
     "Maker",
     "RawData",
     "Scaling",
@@ -50,12 +53,15 @@ __all__ = [
     "dataset_names",
     "entries",
     "entry",
+    "fetch",
     "find",
     "import_file",
     "in_groups",
+    "known_as",
     "load",
     "load_like",
     "look_at",
+    "megabytes",
     "origin_note",
     "parse_image_shape",
     "parse_knobs",
