@@ -335,6 +335,14 @@ def test_the_classics_have_the_names_that_people_use() -> None:
         fetch("coil7", silent)
 
 
+@pytest.mark.parametrize("name", datasets.RECIPES)
+def test_what_cannot_be_fetched_has_a_recipe(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError, match="cannot be fetched"):
+        fetch(name, silent)
+    code, _, err = ask(capsys, "fetch", name)
+    assert code == 2 and datasets.RECIPES[name].how in err
+
+
 def test_the_command_line_says_terms_first_then_how_far_it_is(
     served: Callable[[str], sources.Source], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from core.datasets.choices import parse_image_shape, parse_range
 from core.datasets.dataset import DataSpec
 from core.datasets.looking import look
 from core.datasets.readers import read_here
+from core.datasets.zips import check_directory
 
 pytestmark = pytest.mark.usefixtures("read_in_this_process")
 
@@ -555,6 +556,22 @@ def test_pictures_are_turned_and_brought_to_one_size_with_a_word(tmp_path: Path)
     for picture in raw.X.reshape(6, 64, 43, 3):
         assert picture[:28].min() > 200 and picture[36:].max() < 50, "white above, black below"
     assert read_here(folder, Choices(image_shape=(8, 8))).image_shape == (8, 8)
+
+
+def test_a_zip_of_more_members_than_it_can_count_in_two_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for place in range(65_600):
+            archive.writestr(f"{place}.txt", b"")
+        for place, image in enumerate(IMAGES):
+            archive.writestr(f"{place}.png", png(image))
+    check_directory(path, "'many.zip'", 65_612)
+    with pytest.raises(DataError, match="lists 65612 members in"):
+        check_directory(path, "'many.zip'", 65_611)
+    assert len(read_here(path).X) == 12
+    path.write_bytes(path.read_bytes()[1000:])
+    with pytest.raises(DataError, match="not an archive"):
+        check_directory(path, "'many.zip'", 10**6)
 
 
 def test_the_test_part_of_keras_is_the_published_one(tmp_path: Path) -> None:

@@ -19,11 +19,24 @@ def add(command: Add) -> None:
     bench = command("bench", _bench, "Measure speed, as ratios within one process, or what the parts of an objective add.")
     bench.add_argument(
         "what",
-        choices=("epoch", "around", "scaling", "ablation", "table", "transfer", "regret", "clusters", "faults", "ui", "sweep"),
+        choices=(
+            "epoch",
+            "around",
+            "scaling",
+            "ablation",
+            "table",
+            "transfer",
+            "regret",
+            "clusters",
+            "import",
+            "faults",
+            "ui",
+            "sweep",
+        ),
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
-        "data that nobody tuned them for, what choices without labels cost, and how often a suggested K is right; what runs "
-        "survive; what a user waits for in the browser; what a sweep costs beside its runs",
+        "data that nobody tuned them for, what choices without labels cost, and how often a suggested K is right; what large "
+        "files of users take; what runs survive; what a user waits for in the browser; what a sweep costs beside its runs",
     )
     bench.add_argument(
         "tasks",
@@ -38,7 +51,9 @@ def add(command: Add) -> None:
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
     bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer: how many seeds")
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
-    bench.add_argument("--quick", action="store_true", help="faults: 10 kills; transfer: one seed, the small sets, no presets")
+    bench.add_argument(
+        "--quick", action="store_true", help="faults: 10 kills; transfer: one seed, the small sets, no presets; import: a tenth"
+    )
     bench.add_argument("--results", type=Path, metavar="FILE", help="write the rows to this .json, as those in assets/results/")
 
 
@@ -52,6 +67,7 @@ def _bench(options: argparse.Namespace) -> int:
         "transfer": _bench_transfer,
         "regret": _bench_regret,
         "clusters": _bench_clusters,
+        "import": _bench_import,
         "faults": _bench_faults,
         "ui": _bench_ui,
         "sweep": _bench_sweep,
@@ -218,6 +234,16 @@ def _bench_clusters(options: argparse.Namespace) -> list[dict[str, Any]]:
     found = hits(rows)
     print(f"{found['sets']} sets: right at once on {found['first']}, among the three on {found['among']}")
     return rows
+
+
+def _bench_import(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.importing import bench_import
+
+    def words(row: Mapping[str, Any]) -> str:
+        failed = f" FAILED: {'; '.join(row['failures'])}" if row["failures"] else ""
+        return f"{row['what']:36s} {row['seconds']:6.1f} s, {row['peak_rss_mb']:6.0f} MB, told {row['told']} times{failed}"
+
+    return _printed(bench_import(quick=options.quick), words)
 
 
 def _told(summed: Mapping[str, Any]) -> str:

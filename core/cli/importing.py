@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def _import(options: argparse.Namespace) -> int:
         said = [found["problem"]] if "problem" in found else []
         print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
-    path = datasets.import_file(options.file, choices, options.name)
+    with datasets.heard_by(_told):
+        path = datasets.import_file(options.file, choices, options.name)
     data = datasets.load(path.stem)
     described = describe_import(data)
     if options.json:
@@ -77,6 +79,10 @@ def _import(options: argparse.Namespace) -> int:
     for note in data.notes:
         print(f"    {note}")
     return EXIT_DONE
+
+
+def _told(done: int, total: int) -> None:
+    print(f"\rReading: {done / max(total, 1):4.0%}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
 
 
 def _line(part: dict[str, Any]) -> str:

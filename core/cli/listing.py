@@ -10,6 +10,7 @@ from typing import Any
 from core import datasets, methods
 from core.cli.commands import Add
 from core.cli.exits import EXIT_DONE
+from core.common import DataError
 from core.methods import Clusterer
 
 
@@ -75,6 +76,8 @@ def _datasets(options: argparse.Namespace) -> int:
 
 def _fetch(options: argparse.Namespace) -> int:
     name = datasets.known_as(options.name)
+    if name in datasets.RECIPES:
+        raise DataError(datasets.RECIPES[name].words)
     listed = datasets.entry(name)
     size = datasets.megabytes(listed)
     print(f"{listed.title}: {listed.terms}" + (f" About {size:.0f} MB." if size else ""), file=sys.stderr)

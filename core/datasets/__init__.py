@@ -27,14 +27,18 @@ from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
+from core.datasets.recipes import RECIPES, Recipe
+from core.datasets.scratch import scratch
 from core.datasets.subspaces import principal_angles, subspace_bases
 from core.datasets.synthetic import MAKERS, Maker, parse_knobs
 from core.datasets.table import recommends_standard
+from core.datasets.telling import heard_by
 from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
 
 __all__ = [
     "MAKERS",
     "MAX_NOISE",
+    "RECIPES",
     "SCALINGS",
     "SUFFIXES",
     "UNLABELLED",
@@ -47,6 +51,7 @@ __all__ = [
     "Errand",
     "Maker",
     "RawData",
+    "Recipe",
     "Scaling",
     "available",
     "checksum_matches",
@@ -55,6 +60,7 @@ __all__ = [
     "entry",
     "fetch",
     "find",
+    "heard_by",
     "import_file",
     "in_groups",
     "known_as",
@@ -71,6 +77,7 @@ __all__ = [
     "read_file",
     "recommends_standard",
     "sample_shape",
+    "scratch",
     "store_upload",
     "store_uploads",
     "subspace_bases",

@@ -23,6 +23,7 @@ from core.datasets.labels import Coded, check_classes
 from core.datasets.raw import RawData, assemble
 from core.datasets.roles import label_columns
 from core.datasets.table import contents
+from core.datasets.telling import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,7 @@ def table_of_text(path: Path, choices: Choices) -> Table:
         parsed = _Parsed(source, written, words, choices.text)
         for piece in _pieces(path, written, [*words, *choices.text]):
             parsed.take(piece)
+            tell(parsed.n, written.n_lines)
         return parsed.table(1 if choices.new else MIN_SAMPLES)
 
 
@@ -79,6 +81,11 @@ class _Parsed:
         self._texts: dict[int, _Text] = {}
         self._broken: dict[int, tuple[int, str, int]] = {}
         self._n = 0
+
+    @property
+    def n(self) -> int:
+        """Rows that have arrived."""
+        return self._n
 
     def take(self, piece: pd.DataFrame) -> None:
         rows = slice(self._n, self._n + len(piece))

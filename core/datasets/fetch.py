@@ -16,6 +16,7 @@ from core.datasets.download import Remote, download
 from core.datasets.names import simple
 from core.datasets.rcv1 import FILE as RCV1
 from core.datasets.rcv1 import fetch_rcv1_10k
+from core.datasets.recipes import RECIPES
 from core.datasets.sources import SOURCES, Source
 
 Tell = Callable[[str, int, int], None]
@@ -52,6 +53,8 @@ def fetch(name: str, tell: Tell) -> Path | None:
     DataError
         If it cannot be had; then in words what went wrong, and what else there is to do.
     """
+    if known_as(name) in RECIPES:
+        raise DataError(RECIPES[known_as(name)].words)
     listed = entry(known_as(name))
     if listed.file is None:
         return None

@@ -13,7 +13,7 @@ from core.datasets.arrays import CLASSES_KEY
 from core.datasets.npz import ABOUT_KEY, from_about, to_about
 from core.datasets.raw import Attribute, RawData
 
-ABOUT = "about.json"
+ABOUT, PROGRESS = "about.json", "progress.json"
 _COMPRESSED = 2**26
 
 

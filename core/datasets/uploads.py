@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from core.common import DataError, demand_writable, home
+from core.common import DataError, demand_writable, home, temporary_neighbour, written_by_the_dead
 from core.datasets.apart import store_file
 from core.datasets.checks import MAX_FILE
 from core.datasets.choices import Choices
 from core.datasets.npz import list_npz
 from core.datasets.pictures import PICTURES
 from core.datasets.readers import check_suffix
+from core.datasets.scratch import scratch
 
 _STEM = re.compile(r"[\w-]{1,49}-[0-9a-f]{8}")
 _MAX_STEM = 40
@@ -84,9 +84,8 @@ def store_upload(
 
 def store_uploads(given: Sequence[Given], choices: Choices | None = None, name: str | None = None) -> Path:
     """Keep one file, several pictures, or an IDX file of images with its labels; see `store_upload`."""
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        path = put_down(given, Path(folder))
-        return import_file(path, choices, name)
+    with scratch() as folder:
+        return import_file(put_down(given, folder), choices, name)
 
 
 def put_down(given: Sequence[Given], folder: Path) -> Path:
@@ -123,21 +122,26 @@ def import_file(path: Path, choices: Choices | None = None, name: str | None = N
     """Check a file or a folder of pictures, and keep its content under a name; see `store_upload`."""
     demand_writable("an upload")
     stem = _safe_stem(name) if name else _safe_stem(path.name) if path.is_dir() else _safe_name(path.name)[0]
+    return _kept(stem, lambda draft: store_file(path, draft, choices))
+
+
+def _kept(stem: str, write: Callable[[Path], None]) -> Path:
+    """Write a draft, then give it the name that its content has; drafts of the killed are cleared first."""
     folder = uploads_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    for draft in folder.glob(".*.tmp"):
+        if written_by_the_dead(draft):
+            draft.unlink(missing_ok=True)
+    draft = temporary_neighbour(folder / stem)
     try:
-        store_file(path, Path(temporary), choices)
-        os.fsync(handle)
-        with Path(temporary).open("rb") as stream:
+        write(draft)
+        with draft.open("r+b") as stream:
+            os.fsync(stream)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:8]
         target = folder / f"{stem}-{digest}.npz"
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        os.replace(draft, target)
     finally:
-        os.close(handle)
+        draft.unlink(missing_ok=True)
     return target
 
 

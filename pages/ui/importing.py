@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -76,9 +74,9 @@ def _found() -> dict[str, Any] | None:
 
 
 def _look(given: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
+    with datasets.scratch() as folder:
         try:
-            return datasets.look_at(datasets.put_down(given, Path(folder)))
+            return datasets.look_at(datasets.put_down(given, folder))
         except InvalidInput as error:
             return {"problem": str(error)}
 
