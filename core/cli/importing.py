@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core import datasets
-from core.cli.commands import Add
+from core.cli.commands import Add, check_target, data_arguments, data_spec, target_arguments
 from core.cli.exits import EXIT_DONE
 from core.common import InvalidInput
 from core.datasets import Choices, Dataset
@@ -41,8 +41,39 @@ def add(command: Add) -> None:
     sub.add_argument("--unlabelled", metavar="VALUE", help="a value among the labels that stands for no label, as -1")
     sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
     sub.add_argument("--transpose", action="store_true", help="samples are columns")
-    sub.add_argument("--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto")
+    sub.add_argument(
+        "--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto; negative ones as --range=-1,1"
+    )
     sub.add_argument("--look", action="store_true", help="only say what is found and what it is taken for")
+    _add_others(command)
+
+
+def _add_others(command: Add) -> None:
+    changed = command("change", _change, "Keep an upload once more, with another range or another column to score by.")
+    changed.add_argument("name", help="of the upload, as datasets lists it")
+    changed.add_argument(
+        "--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto; negative ones as --range=-1,1"
+    )
+    changed.add_argument("--label", metavar="COL", help="which of its label columns scores")
+    out = command("export-data", _export, "Write a data set, or a part of it, as it is scaled, to a .npz or .parquet.")
+    data_arguments(out)
+    out.add_argument("file", type=Path)
+    target_arguments(out)
+
+
+def _change(options: argparse.Namespace) -> int:
+    path = datasets.change_upload(options.name, range=datasets.parse_range(options.range), label=options.label)
+    print(json.dumps(describe_import(datasets.load(path.stem))) if options.json else path.stem)
+    return EXIT_DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    check_target(options.file, force=options.force)
+    data = datasets.load(data_spec(options))
+    datasets.export(data, options.file)
+    said = {"file": str(options.file), "n_samples": data.n_samples, "fingerprint": data.fingerprint}
+    print(json.dumps(said) if options.json else options.file)
+    return EXIT_DONE
 
 
 def choices_of(options: argparse.Namespace) -> Choices:

@@ -22,6 +22,7 @@ from core.datasets.checks import tidy
 from core.datasets.choices import Choices, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.errand import Errand
+from core.datasets.export import export
 from core.datasets.fetch import fetch, known_as, megabytes
 from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
@@ -33,7 +34,16 @@ from core.datasets.subspaces import principal_angles, subspace_bases
 from core.datasets.synthetic import MAKERS, Maker, parse_knobs
 from core.datasets.table import recommends_standard
 from core.datasets.telling import heard_by
-from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
+from core.datasets.uploads import (
+    change_upload,
+    find_upload,
+    import_file,
+    put_down,
+    sample_shape,
+    store_upload,
+    store_uploads,
+    uploads,
+)
 
 __all__ = [
     "MAKERS",
@@ -54,10 +64,12 @@ __all__ = [
     "Recipe",
     "Scaling",
     "available",
+    "change_upload",
     "checksum_matches",
     "dataset_names",
     "entries",
     "entry",
+    "export",
     "fetch",
     "find",
     "heard_by",

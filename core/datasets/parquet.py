@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from core.datasets.checks import MAX_CLASSES, MAX_COLUMNS, check_size, quoted, r
 from core.datasets.choices import Choices
 from core.datasets.columns import Cells, Numbers, Prose, Table, Unusable
 from core.datasets.labels import Coded, check_classes
+from core.datasets.npz import from_about
 from core.datasets.raw import RawData, assemble
 from core.datasets.roles import label_columns
 from core.datasets.table import contents
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+ABOUT_SCHEMA = b"affinity_lab"
 _BATCH = 2**16
 
 
@@ -30,8 +34,22 @@ def read_parquet(path: Path, choices: Choices) -> RawData:
     import pyarrow as pa
 
     with refusing_damage(source, "a Parquet table", pa.ArrowException):
+        said = _said(path) if choices in (Choices(), Choices(new=True)) else {}
+        if said:
+            choices = replace(Choices.from_dict(said["choices"]), new=choices.new)
         found = contents(source, table_of_parquet(path, choices), choices)
-    return assemble(source, found, choices)
+        raw = assemble(source, found, choices)
+        return from_about(replace(raw, notes=()), said["about"]) if said else raw
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What a table that the app has written says of itself."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        found = (table.schema_arrow.metadata or {}).get(ABOUT_SCHEMA)
+    said: dict[str, Any] = {} if found is None else json.loads(found)
+    return said
 
 
 def table_of_parquet(path: Path, choices: Choices) -> Table:

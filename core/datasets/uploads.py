@@ -10,13 +10,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from core.common import DataError, demand_writable, home, temporary_neighbour, written_by_the_dead
+from core.common import (
+    DataError,
+    UnknownName,
+    demand_writable,
+    home,
+    named,
+    temporary_neighbour,
+    written_by_the_dead,
+)
 from core.datasets.apart import store_file
 from core.datasets.checks import MAX_FILE
-from core.datasets.choices import Choices
+from core.datasets.choices import Choices, check_range
+from core.datasets.handover import write_clean
 from core.datasets.npz import list_npz
 from core.datasets.pictures import PICTURES
-from core.datasets.readers import check_suffix
+from core.datasets.ranges import Range
+from core.datasets.raw import Attribute, RawData
+from core.datasets.readers import check_suffix, read_here
 from core.datasets.scratch import scratch
 
 _STEM = re.compile(r"[\w-]{1,49}-[0-9a-f]{8}")
@@ -123,6 +134,36 @@ def import_file(path: Path, choices: Choices | None = None, name: str | None = N
     demand_writable("an upload")
     stem = _safe_stem(name) if name else _safe_stem(path.name) if path.is_dir() else _safe_name(path.name)[0]
     return _kept(stem, lambda draft: store_file(path, draft, choices))
+
+
+def change_upload(name: str, *, range: Range | None = None, label: str | None = None) -> Path:
+    """Keep a stored set once more, with another range, or with another of its columns of labels to score by.
+
+    The set itself stays, for runs refer to it. A `range` of None leaves it as the values say; the column of the classes
+    becomes a further one, called ``class``.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such set or column.
+    """
+    demand_writable("an upload")
+    stored = find_upload(name)
+    if stored is None:
+        raise UnknownName("upload", name, [path.stem for path in uploads()])
+    raw = replace(read_here(stored), range=None if range is None else check_range(range))
+    if label is not None:
+        raw = _scored_by(raw, label)
+    said = f"Changed from {name}: " + (f"range {range[0]:g} to {range[1]:g}" if range else "range as the values say")
+    raw = replace(raw, notes=(*raw.notes, said + (f", scored by {label!r}." if label else ".")))
+    return _kept(name.rpartition("-")[0], lambda draft: write_clean(raw, draft))
+
+
+def _scored_by(raw: RawData, label: str) -> RawData:
+    chosen = named("label column", label, raw.attributes)
+    others: dict[str, Attribute] = {} if raw.y is None else {"class": Attribute(raw.y, raw.classes)}
+    others |= {name: attribute for name, attribute in raw.attributes.items() if name != label}
+    return replace(raw, y=chosen.y, classes=chosen.classes, attributes=others)
 
 
 def _kept(stem: str, write: Callable[[Path], None]) -> Path:
