@@ -14,6 +14,8 @@ from core.cli.exits import EXIT_DONE
 from core.common import InvalidInput
 from core.datasets import Choices, Dataset
 
+RANGE = "which values become 0 and 1, or auto; negative ones as --range=-1,1"
+
 
 def add(command: Add) -> None:
     sub = command("import", _import, "Keep a data file, or a folder of pictures, as a data set of its own.")
@@ -41,9 +43,7 @@ def add(command: Add) -> None:
     sub.add_argument("--unlabelled", metavar="VALUE", help="a value among the labels that stands for no label, as -1")
     sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
     sub.add_argument("--transpose", action="store_true", help="samples are columns")
-    sub.add_argument(
-        "--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto; negative ones as --range=-1,1"
-    )
+    sub.add_argument("--range", default="auto", metavar="LO,HI", help=RANGE)
     sub.add_argument("--look", action="store_true", help="only say what is found and what it is taken for")
     _add_others(command)
 
@@ -51,9 +51,7 @@ def add(command: Add) -> None:
 def _add_others(command: Add) -> None:
     changed = command("change", _change, "Keep an upload once more, with another range or another column to score by.")
     changed.add_argument("name", help="of the upload, as datasets lists it")
-    changed.add_argument(
-        "--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto; negative ones as --range=-1,1"
-    )
+    changed.add_argument("--range", default="auto", metavar="LO,HI", help=RANGE)
     changed.add_argument("--label", metavar="COL", help="which of its label columns scores")
     out = command("export-data", _export, "Write a data set, or a part of it, as it is scaled, to a .npz or .parquet.")
     data_arguments(out)

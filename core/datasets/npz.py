@@ -133,7 +133,7 @@ def from_about(raw: RawData, said: dict[str, Any]) -> RawData:
 
 
 def in_their_order(raw: RawData, classes: Sequence[str]) -> RawData:
-    """Labels numbered as in a list of classes, of which some may have no sample.
+    """Labels numbered as in a list of classes, whatever the order of their names.
 
     Raises
     ------
