@@ -75,6 +75,7 @@ __all__ = [
     "heard_by",
     "import_file",
     "in_groups",
+    "is_upload",
     "known_as",
     "load",
     "load_like",
@@ -95,6 +96,11 @@ __all__ = [
     "subspace_bases",
     "uploads",
 ]
+
+
+def is_upload(name: str) -> bool:
+    """Whether a user has brought it."""
+    return find_upload(name) is not None
 
 
 def dataset_names() -> dict[str, bool]:

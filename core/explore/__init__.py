@@ -7,6 +7,7 @@ from core.explore.differences import Paired, by_all_but_seed, differences, moved
 from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
+from core.explore.overview import class_means, copies, neighbors_of, plane, value_counts
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
@@ -59,18 +60,22 @@ __all__ = [
     "build_prepared",
     "by_all_but_seed",
     "class_groups",
+    "class_means",
     "clusters",
     "clusters_of",
+    "copies",
     "differences",
     "embedding",
     "joined",
     "matrix",
     "moved",
+    "neighbors_of",
     "numbered_labels",
     "over_seeds",
     "packed_blocks",
     "packed_layout",
     "paired",
+    "plane",
     "preview",
     "random_rows",
     "read_answer",
@@ -85,4 +90,5 @@ __all__ = [
     "still",
     "strongest",
     "suggest",
+    "value_counts",
 ]

@@ -224,6 +224,16 @@ def class_counts(counts: Mapping[str, int]) -> go.Figure:
     return figure
 
 
+def value_bars(counts: NDArray, borders: NDArray) -> go.Figure:
+    """Bars of how many values lie in each step, on a logarithmic scale where some are rare."""
+    middles = (borders[1:] + borders[:-1]) / 2
+    figure = go.Figure(go.Bar(x=middles, y=counts, width=np.diff(borders), marker_color=TEN[0]))
+    figure.update_layout(margin=MARGIN, height=260, bargap=0)
+    figure.update_xaxes(title="value")
+    figure.update_yaxes(title="how many", type="log" if counts.max() > 100 * max(counts[counts > 0].min(), 1) else "linear")
+    return figure
+
+
 def atom_values(atoms: NDArray) -> go.Figure:
     """Heatmap of atoms (p, m) over features, with zero in the middle of its colours."""
     top = float(np.abs(atoms).max(initial=0)) or 1.0

@@ -42,7 +42,8 @@ def bring_data() -> dict[str, Any] | None:
         )  # fmt: skip
         st.checkbox("Samples are columns", key="upload_transpose")
         st.text_input("Name", key="upload_title", placeholder="as the file", max_chars=40)
-        st.button("Read the file", on_click=_take)
+        if st.button("Read the file"):
+            _take()
         if problem is not None:
             st.error(plain(problem), icon=":material/error:")
     return None if found is None or found.get("kept") else found
@@ -139,17 +140,23 @@ def _numbering(found: dict[str, Any]) -> list[str]:
 
 
 def _take() -> None:
-    """Store what was uploaded and choose it; a callback, so that the select box starts from it."""
+    """Store what was uploaded, with a bar for how far it is, and begin the page again with it."""
+    bar = st.progress(0.0, text="Reading")
+
+    def told(done: int, total: int) -> None:
+        bar.progress(min(done / max(total, 1), 1.0), text=f"Reading: {done:,} of {total:,}")
+
     try:
         chosen = choices()
+        with datasets.heard_by(told):
+            name = stored_upload("upload_file", "upload_problem", chosen, st.session_state["upload_title"].strip() or None)
     except InvalidInput as error:
-        st.session_state["upload_problem"] = str(error)
-        return
-    name = stored_upload("upload_file", "upload_problem", chosen, st.session_state["upload_title"].strip() or None)
+        st.session_state["upload_problem"], name = str(error), None
     if name is not None:
         st.session_state.get("upload_found", {})["kept"] = True
-        st.session_state["data_name"] = name
+        st.session_state["data_brought"] = name
         choose_data(DataSpec(name))
+    st.rerun()
 
 
 def provenance(notes: Sequence[str]) -> None:
