@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import datasets
 from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
-from core.plots.montage import montage
 from pages.ui.dataview import data_views
 from pages.ui.fetching import offer
 from pages.ui.forms import widget
@@ -35,7 +32,6 @@ NOISE = (
     "Standard deviation of the Gaussian noise that is added to every value after scaling, also to held-out samples. It is "
     "drawn from the seed, and nothing is clipped, so values may leave the range of the scaling."
 )
-SHEET_ROWS, SHEET_COLUMNS = 10, 18
 
 
 def choose() -> DataSpec:
@@ -117,7 +113,7 @@ def _limit(label: str, value: int | None, low: int, key: str, *, placeholder: st
 
 
 def show(data: Dataset, spec: DataSpec) -> None:
-    """What the data set is: numbers, classes, a contact sheet."""
+    """What the data set is: numbers, where they come from, and one look at a time."""
     shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
     facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
     if data.partly_labelled:
@@ -131,12 +127,6 @@ def show(data: Dataset, spec: DataSpec) -> None:
     provenance(data.notes)
     if data.peculiarities:
         st.caption(" ".join(data.peculiarities))
-    if data.image_shape:
-        _contact_sheet(data)
-    else:
-        st.subheader("First rows")
-        names = list(data.columns[:50]) or None
-        st.dataframe(pd.DataFrame(data.X[:20, :50], columns=names), alt="First rows of the data")
     data_views(data, spec)
 
 
@@ -144,20 +134,6 @@ def label_columns(data: Dataset) -> str:
     """The classes and the attributes, each with how many values it has."""
     classes = [] if data.y is None else [f"class ({len(data.classes)})"]
     return ", ".join([*classes, *(f"{plain(name)} ({len(found.classes)})" for name, found in data.attributes.items())])
-
-
-def _contact_sheet(data: Dataset) -> None:
-    st.subheader("Contact sheet")
-    if data.y is None:
-        shown = np.linspace(0, data.n_samples - 1, min(data.n_samples, SHEET_ROWS * SHEET_COLUMNS)).astype(int)
-        st.caption("Samples in their order.")
-    else:
-        classes = np.linspace(0, len(data.classes) - 1, min(len(data.classes), SHEET_ROWS)).astype(int)
-        rows = [np.resize(np.flatnonzero(data.y == c), SHEET_COLUMNS) for c in classes if (data.y == c).any()]
-        shown = np.concatenate(rows)
-        rest = "" if len(classes) == len(data.classes) else " Other classes are not shown."
-        st.caption(f"One class per row: {plain(', '.join(data.classes[c] for c in classes))}.{rest}")
-    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
 
 
 through_app()
@@ -173,6 +149,7 @@ with left:
 with right:
     if found is not None:
         what_was_found(found)
+        st.stop()
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
     if entry is not None and not datasets.available(spec.name):
         offer(entry)

@@ -20,6 +20,7 @@ from pages.ui.keeping import keeping
 from pages.ui.text import plain, plain_names
 
 MEANS_SHOWN, IMAGE_WIDTH, COPIES_SHOWN = 40, 72, 12
+SHEET_ROWS, SHEET_COLUMNS = 10, 18
 LARGE = 2**28  # bytes beyond which copies are not looked for
 
 
@@ -27,6 +28,26 @@ def data_views(data: Dataset, spec: DataSpec) -> None:
     """One look at a time; only that one is worked out."""
     offered = {name: view for name, view in VIEWS.items() if name != "Classes" or data.y is not None}
     VIEWS[segments("Look at", {name: name for name in offered}, key="data_view")](data, spec)
+
+
+def _contents(data: Dataset, spec: DataSpec) -> None:
+    """A contact sheet, as methods see the pictures; of a table its first rows."""
+    if data.image_shape is None:
+        names = list(data.columns[:50]) or None
+        st.dataframe(pd.DataFrame(data.X[:20, :50], columns=names), alt="First rows of the data")
+        st.caption("The first rows, scaled as methods get them.")
+        return
+    if data.y is None:
+        shown = np.linspace(0, data.n_samples - 1, min(data.n_samples, SHEET_ROWS * SHEET_COLUMNS)).astype(int)
+        words = "Samples in their order."
+    else:
+        classes = np.linspace(0, len(data.classes) - 1, min(len(data.classes), SHEET_ROWS)).astype(int)
+        rows = [np.resize(np.flatnonzero(data.y == c), SHEET_COLUMNS) for c in classes if (data.y == c).any()]
+        shown = np.concatenate(rows)
+        rest = "" if len(classes) == len(data.classes) else " Other classes are not shown."
+        words = f"One class per row: {plain(', '.join(data.classes[c] for c in classes))}.{rest}"
+    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
+    st.caption(f"Contact sheet, as methods see the pictures. {words}")
 
 
 def _classes(data: Dataset, spec: DataSpec) -> None:
@@ -71,8 +92,10 @@ def _neighbors(data: Dataset, spec: DataSpec) -> None:
     sample = int(st.number_input("Sample", 0, data.n_samples - 1, key=f"near:{spec.name}", width=160))
     near = explore.neighbors_of(data, sample)
     of = f" of class **{plain(class_name(data, sample))}**" if data.y is not None else ""
-    st.caption(f"Sample {sample}{of}, then its {len(near.samples)} nearest by Euclidean distance, which stands below each.")
-    _samples(data, np.array([sample, *near.samples]), ["the sample", *(f"{d:.3g}" for d in near.distances)])
+    st.caption(
+        f"Sample {sample}{of}, then its {len(near.samples)} nearest; below each how far it is{', and its class' if of else ''}."
+    )
+    _samples(data, np.array([sample, *near.samples]), ["itself", *(f"{d:.3g}" for d in near.distances)])
     if data.y is not None and data.y[sample] >= 0:
         known = data.y[near.samples][data.y[near.samples] >= 0]
         st.caption(
@@ -117,6 +140,7 @@ def _samples(data: Dataset, samples: np.ndarray, words: list[str] | None = None)
 
 
 VIEWS: Mapping[str, Callable[[Dataset, DataSpec], None]] = {
+    "Samples": _contents,
     "Classes": _classes,
     "Map": _map,
     "Values": _values,

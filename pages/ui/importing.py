@@ -28,33 +28,44 @@ def bring_data() -> dict[str, Any] | None:
     """Take a file, which is read completely before anything is kept; returns what was found in one that is not kept yet."""
     problem = st.session_state.pop("upload_problem", None)
     with st.expander("Bring your own data", icon=":material/upload:", expanded=problem is not None):
-        st.markdown(FORMATS)
-        st.file_uploader("File, or several pictures", accept_multiple_files=True, key="upload_file")
+        st.caption("Arrays, tables or pictures. What each part is taken for is shown first. Files stay on this machine.")
+        st.file_uploader("File, or several pictures", accept_multiple_files=True, key="upload_file", help=FORMATS)
         found = _found()
-        if found is not None:
-            _what_it_is(found)
-        shape, span = st.columns(2)
-        shape.text_input("Image shape", key="upload_shape", placeholder="28x28, 32x32x3", help="If rows are flattened images.")
-        span.text_input("Range", key="upload_range", placeholder="auto", help="Which values become 0 and 1, as 0,255.")
-        st.text_input(
-            "Written for no label", key="upload_unlabelled", placeholder="an empty cell",
-            help="A value among the classes that stands for none, as -1. Samples without a label are clustered and not scored.",
-        )  # fmt: skip
-        st.checkbox("Samples are columns", key="upload_transpose")
-        st.text_input("Name", key="upload_title", placeholder="as the file", max_chars=40)
-        if st.button("Read the file"):
-            _take()
+        looking = found is not None and not found.get("kept")
+        if not looking:
+            _decisions(None)
         if problem is not None:
             st.error(plain(problem), icon=":material/error:")
-    return None if found is None or found.get("kept") else found
+    return found if looking else None
 
 
 def what_was_found(found: dict[str, Any]) -> None:
-    """The parts of a file with type, range, missing cells, the first values, and what each is taken for."""
+    """The parts of a file with type, range, missing cells and the first values, what each is, and what can be changed."""
     st.subheader("What was found in the file")
     if "problem" in found:
         st.warning(plain(found["problem"]), icon=":material/rule:")
     st.dataframe(found["parts"], hide_index=True, alt="What was found")
+    st.caption("The role is a guess. What you leave as it is stays guessed; nothing is kept before the file is read.")
+    _decisions(found)
+
+
+def _decisions(found: dict[str, Any] | None) -> None:
+    """What the user says of a file, and the click that reads it."""
+    if found is not None and found["kind"] != "pictures":
+        _what_it_is(found)
+    first, second, third = st.columns(3) if found is not None else (st, st, st)
+    first.text_input("Image shape", key="upload_shape", placeholder="28x28, 32x32x3", help="If rows are flattened images.")
+    second.text_input("Range", key="upload_range", placeholder="auto", help="Which values become 0 and 1, as 0,255.")
+    third.text_input(
+        "Written for no label", key="upload_unlabelled", placeholder="an empty cell",
+        help="A value among the classes that stands for none, as -1. Samples without a label are clustered and not scored.",
+    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input("Name", key="upload_title", placeholder="as the file", max_chars=40, width=220)
+        st.checkbox("Samples are columns", key="upload_transpose")
+    kind: Any = "primary" if found is not None else "secondary"
+    if st.button("Read the file", type=kind, icon=":material/input:", key="upload_read"):
+        _take()
 
 
 def _found() -> dict[str, Any] | None:
@@ -83,20 +94,21 @@ def _look(given: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
 
 
 def _what_it_is(found: dict[str, Any]) -> None:
-    """What can be changed: the samples of an archive, the label, and what is left out."""
-    if found["kind"] == "pictures":
-        return
+    """What can be changed: the samples of an archive, the labels, texts, and what is left out."""
     names = [part["name"] for part in found["parts"]]
     key = st.session_state["upload_key"] = ",".join(found["mark"])
-    if found["kind"] == "arrays":
-        st.selectbox("Samples", [GUESSED, *names], key=f"data:{key}")
-    st.selectbox(
+    texts = [part["name"] for part in found["parts"] if part.get("type") == "text"]
+    first, second, third = st.columns(3)
+    first.selectbox(
         "Classes", [GUESSED, NONE, *names], key=f"label:{key}", help="Scores are against these; methods never see them."
     )
-    st.multiselect("Further labels", names, key=f"further:{key}", help="They colour and score, and nothing learns from them.")
-    texts = [part["name"] for part in found["parts"] if part.get("type") == "text"]
-    if found["kind"] == "table" and texts:
-        st.multiselect("Text, as tf-idf", texts, key=f"text:{key}", help=TFIDF)
+    second.multiselect(
+        "Further labels", names, key=f"further:{key}", help="They colour and score, and nothing learns from them."
+    )
+    if found["kind"] == "arrays":
+        third.selectbox("Samples", [GUESSED, *names], key=f"data:{key}")
+    elif texts:
+        third.multiselect("Text, as tf-idf", texts, key=f"text:{key}", help=TFIDF)
     st.multiselect(
         "Leave out", names, _numbering(found), key=f"drop:{key}",
         help="Running numbers and identifiers are ticked: they would be clustered.",
