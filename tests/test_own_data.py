@@ -22,6 +22,7 @@ from core.datasets.choices import parse_image_shape, parse_range
 from core.datasets.dataset import DataSpec
 from core.datasets.looking import look
 from core.datasets.readers import read_here
+from core.datasets.tfidf import tfidf
 from core.datasets.zips import check_directory
 
 pytestmark = pytest.mark.usefixtures("read_in_this_process")
@@ -580,6 +581,14 @@ def test_the_test_part_of_keras_is_the_published_one(tmp_path: Path) -> None:
     data = load(path.stem, n_test=4)
     assert data.n_samples == 8 and data.test is not None
     np.testing.assert_array_equal(data.test.y, Y[8:])
+
+
+def test_the_words_of_the_largest_sums_stay() -> None:
+    random = np.random.default_rng(0)
+    texts = [" ".join(f"w{k:04d}" for k in random.choice(2100, 40)) + " often often" for _ in range(300)]
+    weights, words = tfidf("'t'", [*texts, "seldomone", "seldomtwo"])
+    assert weights.shape == (302, 2000) and "often" in words and list(words) == sorted(words)
+    assert (np.linalg.norm(weights, axis=1) <= 1 + 1e-6).all()
 
 
 def test_what_is_found_in_a_table_is_told_by_column(tmp_path: Path) -> None:

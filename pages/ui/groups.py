@@ -32,7 +32,7 @@ def _draw(key: str, answer: Answer) -> None:
     left, right = st.columns(2)
     first = facts["suggested"][0]
     with left:
-        st.caption("**Eigenvalues** of the Laplacian: a jump after K says that the data fall into K parts.")
+        st.caption("**Eigenvalues** of the Laplacian: a jump after K says that they fall into K parts; dashed, the suggestion.")
         values = {"eigenvalue": list(enumerate(arrays["eigenvalues"].tolist(), start=1))}
         st.echarts_chart(signs(values, first), height=190, key=f"gaps:{key}", alt="Eigenvalues, with a mark after K")
     with right:
