@@ -37,6 +37,11 @@ def test_groups_that_lie_apart_are_counted(K: int) -> None:
     assert (found.gaps >= 0).all() and (found.gaps <= 1).all() and (found.stability <= 1 + 1e-9).all()
 
 
+def test_neither_sign_decides_alone() -> None:
+    gaps, stability = np.array([0.9, 0.5, 0.1]), np.array([0.1, 0.9, 1.0])
+    assert affinity.Groups(np.zeros(5), np.array([2, 3, 4]), gaps, stability, 50).ranked.tolist() == [3, 4, 2]
+
+
 def test_a_suggestion_does_not_hang_on_scale_order_or_copies() -> None:
     X = blobs(3)
     order = np.random.default_rng(0).permutation(len(X))
