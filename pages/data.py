@@ -114,8 +114,8 @@ def _limit(label: str, value: int | None, low: int, key: str, *, placeholder: st
 
 def show(data: Dataset, spec: DataSpec) -> None:
     """What the data set is: numbers, where they come from, and one look at a time."""
-    shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
-    facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
+    each = {"Each": "×".join(map(str, data.image_shape))} if data.image_shape else {"Features": f"{data.X.shape[1]:,}"}
+    facts = {"Samples": f"{data.n_samples:,}", **each, "Classes": data.n_classes or "unknown"}
     if data.partly_labelled:
         facts["Labelled"] = f"{data.n_labelled:,}"
     if data.test is not None:
@@ -124,7 +124,7 @@ def show(data: Dataset, spec: DataSpec) -> None:
         column.metric(label, value, border=True)
     if data.attributes:
         st.caption(f"Label columns: {label_columns(data)}.")
-    provenance(data.notes)
+    provenance(data)
     if data.peculiarities:
         st.caption(" ".join(data.peculiarities))
     data_views(data, spec)

@@ -99,6 +99,7 @@ def _import(options: argparse.Namespace) -> int:
         return EXIT_DONE
     with datasets.heard_by(_told):
         path = datasets.import_file(options.file, choices, options.name)
+    print("\r".ljust(20), end="\r", file=sys.stderr)
     data = datasets.load(path.stem)
     described = describe_import(data)
     if options.json:
@@ -111,7 +112,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _told(done: int, total: int) -> None:
-    print(f"\rReading: {done / max(total, 1):4.0%}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+    print(f"\rReading: {done / max(total, 1):4.0%}", end="", file=sys.stderr, flush=True)
 
 
 def _line(part: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ def baselines(data: Dataset, spec: DataSpec) -> None:
             label, type="primary", icon=":material/play_arrow:", disabled=not K or read_only(), on_click=_launch,
             args=(spec, missing, K),
         )  # fmt: skip
-    st.caption("These two learn nothing: what a deep method does not do better, it does not do.")
+    st.caption("These two learn nothing: a deep method that does no better has learnt nothing either.")
     if len(names) < len(METHODS):
         st.caption(f"Spectral clustering of more than {MAX_SQUARE:,} samples is left to Train.")
     waiting = any(not run.over for run in known.values())

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import datasets
 from core.common import InvalidInput
-from core.datasets import Choices, DataSpec
+from core.datasets import Choices, Dataset, DataSpec
 from pages.ui.state import choose_data
 from pages.ui.text import plain
 from pages.ui.uploading import given_files, stored_upload
@@ -171,12 +171,18 @@ def _take() -> None:
     st.rerun()
 
 
-def provenance(notes: Sequence[str]) -> None:
-    """How a file was read: what was taken for what, and what is not used."""
-    if not notes:
+def provenance(data: Dataset) -> None:
+    """How a file was read: what was taken for what, what is not used, and what is advised."""
+    if not data.notes:
         return
-    if datasets.recommends_standard(notes):
-        st.info(plain(next(note for note in notes if datasets.recommends_standard([note]))), icon=":material/straighten:")
+    if datasets.recommends_standard(data.notes) and data.scaling == "unit":
+        advice = next(note for note in data.notes if datasets.recommends_standard([note]))
+        st.info(plain(advice), icon=":material/straighten:")
+        st.button("Scale each feature by itself", icon=":material/straighten:", on_click=_standard, args=(data.name,))
     with st.expander("How it was read", icon=":material/fact_check:"):
-        for note in notes:
+        for note in data.notes:
             st.markdown(f"- {plain(note)}")
+
+
+def _standard(name: str) -> None:
+    st.session_state[f"{name}:scaling"] = "standard"

@@ -98,9 +98,8 @@ def test_a_table_with_id_text_label_and_two_scales_gives_sensible_clusters(
     bring(page, server, tmp_path / "trees.csv")
     read(page, 90)
     expect(page.get_by_text(re.compile("The scaling 'standard' is recommended")).first).to_be_visible()
-    page.get_by_text("Take a part, or rescale").click()
-    page.get_by_role("combobox", name=re.compile("Scaling")).click()
-    page.get_by_role("option", name="zero mean, unit variance per feature").click()
+    page.get_by_role("button", name="Scale each feature by itself").click()
+    expect(page.get_by_role("button", name="Scale each feature by itself")).to_be_hidden()
     settle(page)
     train(page, "k-means")
     assert launched(page, store)["acc"] > 0.95
