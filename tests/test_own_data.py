@@ -559,6 +559,24 @@ def test_pictures_are_turned_and_brought_to_one_size_with_a_word(tmp_path: Path)
     assert read_here(folder, Choices(image_shape=(8, 8))).image_shape == (8, 8)
 
 
+def test_a_zip_may_say_in_eight_bytes_how_many_members_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    pictures()(path)
+    content = path.read_bytes()
+    start = content.rfind(b"PK\x05\x06")
+    record = b"PK\x06\x06" + bytes(28) + struct.pack("<QQQ", 70_000, 5000, 0)
+    for place, words in ((start, "lists 70000 members in 5000 bytes"), (start - 9, "is not where it says")):
+        locator = b"PK\x06\x07" + bytes(4) + struct.pack("<Q", place) + bytes(4)
+        path.write_bytes(content[:start] + record + locator + content[start:])
+        with pytest.raises(DataError, match=words):
+            check_directory(path, "'many.zip'", 69_999)
+    path.write_bytes(
+        content[:start] + record + b"PK\x06\x07" + bytes(4) + struct.pack("<Q", start) + bytes(4) + content[start:]
+    )
+    check_directory(path, "'many.zip'", 70_000)
+
+
+@pytest.mark.slow
 def test_a_zip_of_more_members_than_it_can_count_in_two_bytes(tmp_path: Path) -> None:
     path = tmp_path / "many.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -233,6 +233,7 @@ def test_an_import_shows_what_was_found_and_takes_what_is_changed(visit: Callabl
     assert data.columns == ("no", "a") and data.classes == ("0", "1")
 
 
+@pytest.mark.usefixtures("read_in_this_process")
 def test_texts_further_labels_and_missing_ones_are_chosen(visit: Callable[..., AppTest]) -> None:
     told = ["shares fell", "the team won", "markets rose", "a late goal"]
     lines = [f"{i},{told[i % 4]} {i % 7},{(i % 2) - 1},{'ab'[i % 2]}" for i in range(40)]
