@@ -10,7 +10,7 @@ from core import datasets
 from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
 from pages.ui.dataview import data_views
-from pages.ui.fetching import offer
+from pages.ui.fetching import offer, recipes
 from pages.ui.forms import widget
 from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
@@ -146,6 +146,7 @@ with left:
     spec = choose()
     onwards = st.container()
     found = bring_data()
+    recipes()
 with right:
     if found is not None:
         what_was_found(found)

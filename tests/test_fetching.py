@@ -29,7 +29,7 @@ from core.datasets.fetch import fetch, known_as
 from tests.conftest import ROOT, wait_until
 from tests.test_cli import ask
 from tests.test_own_data import idx
-from tests.test_pages import button, errors, healthy, texts
+from tests.test_pages import button, errors, healthy, texts, unescaped
 
 RANDOM = np.random.default_rng(2)
 GREY = RANDOM.integers(0, 256, (10, 28, 28), np.uint8)
@@ -377,6 +377,7 @@ def test_a_click_fetches_and_the_page_shows_the_data(served: Callable[[str], sou
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.session_state["data_name"] = "umist"
     app.run().switch_page("pages/data.py").run()
+    assert all(recipe.title in unescaped(app) for recipe in datasets.RECIPES.values())
     assert "University of Manchester" in texts(healthy(app)) and "is not on this machine" in texts(app)
     button(app, "Fetch it under these terms (about 5 MB)").click().run()
     wait_until(lambda: datasets.available("umist"))

@@ -33,6 +33,13 @@ def offer(entry: Entry) -> None:
         st.markdown(plain(entry.how_to_get))
 
 
+def recipes() -> None:
+    """What of the papers' data nobody may pass on, who has it, and how it is brought."""
+    with st.expander("Data that cannot be fetched", icon=":material/menu_book:"):
+        for recipe in datasets.RECIPES.values():
+            st.markdown(f"**{plain(recipe.title)}.** {plain(recipe.who)} {plain(recipe.how)}")
+
+
 def _ask(entry: Entry, size: float, before: Errand | None) -> None:
     st.markdown(f"**Terms.** {plain(entry.terms)}")
     label = f"Fetch it under these terms (about {size:.0f} MB)"
