@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import datasets
 from core.common import InvalidInput
 from core.datasets import Dataset, DataSpec
-from core.plots import figures
-from core.plots.montage import montage
+from pages.ui.dataview import data_views
+from pages.ui.fetching import offer, recipes
 from pages.ui.forms import widget
 from pages.ui.importing import bring_data, provenance, what_was_found
 from pages.ui.navigation import through_app
 from pages.ui.painting import paint_points, painting
 from pages.ui.state import DEFAULT_DATA, choose_data, chosen_data, load_data
-from pages.ui.text import plain, plain_names
+from pages.ui.text import plain
 
 SCALING_NAMES = {
     "unit": "0 to 1",
@@ -35,12 +33,13 @@ NOISE = (
     "Standard deviation of the Gaussian noise that is added to every value after scaling, also to held-out samples. It is "
     "drawn from the seed, and nothing is clipped, so values may leave the range of the scaling."
 )
-SHEET_ROWS, SHEET_COLUMNS = 10, 18
 
 
 def choose() -> DataSpec:
     """The widgets that make a data spec."""
     names = datasets.dataset_names()
+    if "data_brought" in st.session_state:
+        st.session_state["data_name"] = st.session_state.pop("data_brought")
     st.session_state.setdefault("data_name", chosen_data().name)
     if st.session_state["data_name"] not in names:
         st.session_state["data_name"] = DEFAULT_DATA.name
@@ -56,6 +55,7 @@ def choose() -> DataSpec:
     demo = next((entry.demo for entry in datasets.entries() if entry.name == name), DataSpec(name))
     start = spec if spec.name == name else demo
     make = knobs(name, start)
+    whole(name, start)
     with st.expander("Take a part, or rescale", expanded=start not in (DataSpec(name, make=start.make), DEFAULT_DATA)):
         scaling: Any = st.selectbox(
             "Scaling",
@@ -79,6 +79,27 @@ def choose() -> DataSpec:
         )
 
 
+def whole(name: str, start: DataSpec) -> None:
+    """Say that a set opens in part, why, and how it is taken whole."""
+    listed = next((entry for entry in datasets.entries() if entry.name == name), None)
+    taken = {key: st.session_state.get(f"{name}:{key}", start_of) for key, start_of in _cuts(start).items()}
+    if listed is None or not any(taken.values()) or listed.name in datasets.MAKERS:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f":material/content_cut: A part of its {listed.n:,} samples, so that a first run takes a minute or two.")
+        st.button("Take it whole", on_click=_take_whole, args=(name,), key=f"whole:{name}")
+
+
+def _cuts(spec: DataSpec) -> dict[str, int | None]:
+    """What makes a part of a set, by the keys of the fields."""
+    return {"classes": spec.n_classes, "per_class": spec.per_class, "n": spec.n_samples}
+
+
+def _take_whole(name: str) -> None:
+    for key in ("classes", "per_class", "n"):
+        st.session_state[f"{name}:{key}"] = None
+
+
 def knobs(name: str, start: DataSpec) -> dict[str, Any]:
     """How data are made, where they are made on the fly."""
     if name not in datasets.MAKERS:
@@ -92,50 +113,28 @@ def _limit(label: str, value: int | None, low: int, key: str, *, placeholder: st
     return limit
 
 
-def show(data: Dataset) -> None:
-    """What the data set is: numbers, classes, a contact sheet."""
-    shape = "×".join(map(str, data.image_shape)) if data.image_shape else f"{data.X.shape[1]} features"
-    facts = {"Samples": f"{data.n_samples:,}", "Each": shape, "Classes": data.n_classes or "unknown"}
+def show(data: Dataset, spec: DataSpec) -> None:
+    """What the data set is: numbers, where they come from, and one look at a time."""
+    each = {"Each": "×".join(map(str, data.image_shape))} if data.image_shape else {"Features": f"{data.X.shape[1]:,}"}
+    facts = {"Samples": f"{data.n_samples:,}", **each, "Classes": data.n_classes or "unknown"}
+    if data.partly_labelled:
+        facts["Labelled"] = f"{data.n_labelled:,}"
     if data.test is not None:
         facts["Held out"] = f"{data.test.n_samples:,}"
     for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         column.metric(label, value, border=True)
     if data.attributes:
         st.caption(f"Label columns: {label_columns(data)}.")
-    provenance(data.notes)
+    provenance(data)
     if data.peculiarities:
         st.caption(" ".join(data.peculiarities))
-    if data.image_shape:
-        _contact_sheet(data)
-    else:
-        st.subheader("First rows")
-        names = list(data.columns[:50]) or None
-        st.dataframe(pd.DataFrame(data.X[:20, :50], columns=names), alt="First rows of the data")
-    counts = data.class_counts()
-    if counts:
-        st.subheader("Samples per class")
-        shown = dict(zip(plain_names(list(counts)), counts.values(), strict=True))
-        st.plotly_chart(figures.class_counts(shown), key="counts", alt="Bar chart of samples per class")
+    data_views(data, spec)
 
 
 def label_columns(data: Dataset) -> str:
     """The classes and the attributes, each with how many values it has."""
     classes = [] if data.y is None else [f"class ({len(data.classes)})"]
     return ", ".join([*classes, *(f"{plain(name)} ({len(found.classes)})" for name, found in data.attributes.items())])
-
-
-def _contact_sheet(data: Dataset) -> None:
-    st.subheader("Contact sheet")
-    if data.y is None:
-        shown = np.linspace(0, data.n_samples - 1, min(data.n_samples, SHEET_ROWS * SHEET_COLUMNS)).astype(int)
-        st.caption("Samples in their order.")
-    else:
-        classes = np.linspace(0, len(data.classes) - 1, min(len(data.classes), SHEET_ROWS)).astype(int)
-        rows = [np.resize(np.flatnonzero(data.y == c), SHEET_COLUMNS) for c in classes if (data.y == c).any()]
-        shown = np.concatenate(rows)
-        rest = "" if len(classes) == len(data.classes) else " Other classes are not shown."
-        st.caption(f"One class per row: {plain(', '.join(data.classes[c] for c in classes))}.{rest}")
-    st.image(montage(data.images(shown), SHEET_COLUMNS), width="stretch", alt="Contact sheet")
 
 
 through_app()
@@ -149,15 +148,16 @@ with left:
     onwards = st.container()
     found = bring_data()
     wanted = painting()
+    recipes()
 with right:
     if wanted:
         paint_points()
     if found is not None:
         what_was_found(found)
+        st.stop()
     entry = next((entry for entry in datasets.entries() if entry.name == spec.name), None)
     if entry is not None and not datasets.available(spec.name):
-        st.info(f"**{entry.title} is not on this machine.**\n\n{entry.how_to_get}", icon=":material/download:")
-        st.caption(entry.terms)
+        offer(entry)
         st.stop()
     try:
         chosen = load_data(spec)
@@ -169,7 +169,7 @@ with right:
         st.markdown(f"**{entry.title}.** {entry.summary}")
         if datasets.origin_note(entry.name):
             st.caption(f":material/info: {datasets.origin_note(entry.name)}")
-    show(chosen)
+    show(chosen, spec)
     if entry is not None:
         st.caption(entry.terms)
 with onwards:

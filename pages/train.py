@@ -12,6 +12,7 @@ from core.common import InvalidInput
 from core.datasets import Dataset
 from core.runs import RunSpec, estimate
 from pages.ui.awaiting import about
+from pages.ui.groups import how_many
 from pages.ui.live import live_panel, scope_words
 from pages.ui.naming import told_apart
 from pages.ui.navigation import through_app
@@ -107,6 +108,7 @@ except InvalidInput as problem:
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Train", width="content")
     known = f"{data.n_classes} classes" if data.n_classes else "no labels"
+    known += f" for {data.n_labelled:,} of them" if data.partly_labelled else ""
     held = f", {data.test.n_samples:,} more are held out for testing" if data.test is not None else ""
     st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples, {known}{held}", width="content")
     st.page_link("pages/data.py", label="Other data", icon=":material/database:")
@@ -119,6 +121,8 @@ if wish.launch and wish.spec is not None:
     with left:
         start(wish.spec, wish.seeds)
 with right:
+    if data.y is None:
+        how_many(chosen_data(), wish.key_of_k)
     if wish.spec is not None:
         cost(wish.spec, data)
     if wish.follow and wish.spec is not None and not looks_at_run(wish.spec, here):

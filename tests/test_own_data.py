@@ -22,6 +22,8 @@ from core.datasets.choices import parse_image_shape, parse_range
 from core.datasets.dataset import DataSpec
 from core.datasets.looking import look
 from core.datasets.readers import read_here
+from core.datasets.tfidf import tfidf
+from core.datasets.zips import check_directory
 
 pytestmark = pytest.mark.usefixtures("read_in_this_process")
 
@@ -54,6 +56,32 @@ def npz(**arrays: Any) -> Write:
 
 def text(content: str, encoding: str = "utf-8") -> Write:
     return lambda path: path.write_bytes(content.encode(encoding))
+
+
+SENTENCES = ["apple apple pear", "pear plum", "fig quince fig fig"] * 4
+PROSE = [("said", "p", "label"), *((sentence, f"{p:g}", str(y)) for sentence, p, y in zip(SENTENCES, X[:, 0], Y))]
+
+
+def weights_of_words() -> Any:
+    """tf-idf as its definition has it: counts times ln((1 + n) / (1 + df)) + 1, rows of unit length."""
+    words = ["apple", "fig", "pear", "plum", "quince"]
+    counts = np.array([[sentence.split().count(word) for word in words] for sentence in SENTENCES], float)
+    weights = counts * (np.log(13 / (1 + (counts > 0).sum(axis=0))) + 1)
+    return weights / np.linalg.norm(weights, axis=1, keepdims=True)
+
+
+WORD_WEIGHTS = weights_of_words()
+
+
+def prose(sentences: list[str] = SENTENCES) -> str:
+    """A table with a column of text, a number and a label."""
+    return "\n".join([",".join(PROSE[0]), *(f"{text},{p},{y}" for text, (_, p, y) in zip(sentences, PROSE[1:]))]) + "\n"
+
+
+def pd_frame(content: str) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(io.StringIO(content))
 
 
 def rows(separator: str = ",", header: str = "p,q,r,s,t,u,label", decimal: str = ".", X: Any = X, y: Any = Y) -> str:
@@ -266,6 +294,10 @@ CASES = [
         for label in ("labels", "gnd", "Classes", "species", "category", "target_name", "Outcome", "cluster", "y", "gt")
     ),
     Case("text.csv", text(rows(header="p,q,r,s,t,u,kind", y=WORDS)), X, Y, words="'kind' is the label"),
+    Case("roles.csv", text(rows(header="p,q,r,s,t,class,label", X=np.c_[X[:, :5], Y % 2])), X[:, :5], Y % 2,
+         words="label 'class'; further labels 'label'", choices={"label": "class", "further": ("label",)}),
+    Case("roles.npz", npz(X=X, y=Y, more=Y % 2), X, Y, words="further labels 'more'", choices={"further": ("more",)}),
+    Case("no-role.npz", npz(X=X, y=Y), words="no array 'more'", refused=True, choices={"further": ("more",)}),
     Case("two.csv", text(rows(header="p,q,r,s,t,class,label")), X[:, :5], Y, words="'class' (another column of labels)"),
     Case("twins.csv", text(rows(header="p,p,r,r,r,u,label")), X, Y),
     Case("kept.csv", text(rows(header="p,q,r,s,t,class,label")), X, Y, choices={"keep": ("class",)}),
@@ -284,7 +316,17 @@ CASES = [
     Case("notes.csv", lambda path: frame(note=[f"n{i}" for i in range(12)], label=Y).to_csv(path, index=False), X, Y,
          words="'note' (text)"),
     Case("missing-names.csv", text(rows(y=np.array(["null", "NA", "None"] * 4))), X, np.array([2, 0, 1] * 4)),
-    Case("missing-label.csv", text(rows(y=["", "a", "b"] * 4)), words="4 of 12 labels are missing", refused=True),
+    Case("missing-label.csv", text(rows(y=["", "a", "b"] * 4)), X, np.array([-1, 0, 1] * 4), words="8 of 12 samples have a"),
+    Case("no-labels-at-all.csv", text(rows(y=[""] * 12)), X, None, words="No sample has a label"),
+    Case("minus.csv", text(rows(y=[-1, 4, 5] * 4)), X, np.array([0, 1, 2] * 4), words="One class is called '-1'"),
+    Case("minus-none.csv", text(rows(y=[-1, 4, 5] * 4)), X, np.array([-1, 0, 1] * 4), words="'-1' is no label",
+         choices={"unlabelled": "-1"}),
+    Case("nan.npz", npz(X=X, y=np.array([np.nan, 7, 3] * 4)), X, np.array([-1, 1, 0] * 4), words="8 of 12"),
+    Case("empty-words.npz", npz(X=X, y=np.array(["", "b", "a"] * 4)), X, np.array([-1, 1, 0] * 4), words="8 of 12"),
+    Case("unknown.npz", npz(X=X, y=np.array(["?", "b", "a"] * 4)), X, np.array([-1, 1, 0] * 4), words="8 of 12",
+         choices={"unlabelled": "?"}),
+    Case("infinite.npz", npz(X=X, y=np.array([np.inf, 7, 3] * 4)), words="labels must be whole numbers", refused=True),
+    Case("one-of-few.npz", npz(X=X, y=np.array([np.nan, 7, np.nan] * 4)), words="all 4 labels are '7'", refused=True),
     Case("scales.csv", text(rows(X=X * [1, 1, 1, 1, 1, 1e4])), X * [1, 1, 1, 1, 1, 1e4], Y, words="'standard' is recommended"),
     Case("flat.csv", text(rows(header=",".join([*(f"p{i}" for i in range(12)), "label"]), X=FLAT)), IMAGES, Y, (4, 3),
          choices={"image_shape": (4, 3)}),
@@ -293,10 +335,20 @@ CASES = [
     Case("category.parquet", parquet(lambda: frame(species=WORDS).astype({"species": "category"})), X, Y),
     Case("nullable.parquet", parquet(lambda: frame(label=Y).convert_dtypes()), X, Y),
     Case("bool.parquet", parquet(lambda: frame(flag=X[:, 0] > 9, label=Y)), np.c_[X, X[:, 0] > 9], Y),
-    Case("hole.parquet", parquet(lambda: frame(label=[None, 0, 1] * 4).convert_dtypes()), words="4 of 12 labels are missing",
-         refused=True),
+    Case("hole.parquet", parquet(lambda: frame(label=[None, 0, 1] * 4).convert_dtypes()), X, np.array([-1, 0, 1] * 4),
+         words="8 of 12"),
     Case("lists.parquet", parquet(lambda: frame(label=Y).assign(e=[list(row) for row in X])[["e", "label"]]), X, Y),
     Case("index.parquet", parquet(lambda: frame(label=Y).set_index(np.arange(12)[::-1] ** 2)), X, Y, words="'Unnamed: 0'"),
+    # text
+    Case("prose.csv", text(prose()), WORD_WEIGHTS, Y, words="5 features are tf-idf weights", choices={"text": ("said",)}),
+    Case("prose.parquet", parquet(lambda: pd_frame(prose())), WORD_WEIGHTS, Y, choices={"text": ("said",)}),
+    Case("prose-beside.csv", text(prose()), np.c_[WORD_WEIGHTS, X[:, 0]], Y, choices={"text": ("said",), "keep": ("p",)}),
+    Case("prose-unasked.csv", text(prose()), X[:, :1], Y, words="'said' \\(text\\)"),
+    Case("prose-alone.csv", text("\n".join(f"{a},{b}" for a, _, b in PROSE)), words="choose 'said' as text", refused=True),
+    Case("wordless.csv", text(prose(["1", "?", ""] * 4)), words="no word of two letters", refused=True,
+         choices={"text": ("said",)}),
+    Case("no-text.parquet", parquet(lambda: frame(label=Y)), words="Column 'p' holds double", refused=True,
+         choices={"text": ("p",)}),
     # MATLAB
     Case("v5.mat", mat(fea=X, gnd=Y[:, None]), X, Y),
     Case("v4.mat", mat("4", fea=X, gnd=Y[:, None].astype(float)), X, Y),
@@ -464,7 +516,7 @@ def test_shapes_and_ranges_as_they_are_written() -> None:
     for wrong in ("1", "5,1", "a,b", "0,inf", "1,2,3"):
         with pytest.raises(DataError, match="range is"):
             parse_range(wrong)
-    with pytest.raises(DataError, match="dropped or kept, not both"):
+    with pytest.raises(DataError, match="A column has one role"):
         Choices(drop=("a",), keep=("a",))
 
 
@@ -507,12 +559,54 @@ def test_pictures_are_turned_and_brought_to_one_size_with_a_word(tmp_path: Path)
     assert read_here(folder, Choices(image_shape=(8, 8))).image_shape == (8, 8)
 
 
+def test_a_zip_may_say_in_eight_bytes_how_many_members_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    pictures()(path)
+    content = path.read_bytes()
+    start = content.rfind(b"PK\x05\x06")
+    record = b"PK\x06\x06" + bytes(28) + struct.pack("<QQQ", 70_000, 5000, 0)
+    for place, words in ((start, "lists 70000 members in 5000 bytes"), (start - 9, "is not where it says")):
+        locator = b"PK\x06\x07" + bytes(4) + struct.pack("<Q", place) + bytes(4)
+        path.write_bytes(content[:start] + record + locator + content[start:])
+        with pytest.raises(DataError, match=words):
+            check_directory(path, "'many.zip'", 69_999)
+    path.write_bytes(
+        content[:start] + record + b"PK\x06\x07" + bytes(4) + struct.pack("<Q", start) + bytes(4) + content[start:]
+    )
+    check_directory(path, "'many.zip'", 70_000)
+
+
+@pytest.mark.slow
+def test_a_zip_of_more_members_than_it_can_count_in_two_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for place in range(65_600):
+            archive.writestr(f"{place}.txt", b"")
+        for place, image in enumerate(IMAGES):
+            archive.writestr(f"{place}.png", png(image))
+    check_directory(path, "'many.zip'", 65_612)
+    with pytest.raises(DataError, match="lists 65612 members in"):
+        check_directory(path, "'many.zip'", 65_611)
+    assert len(read_here(path).X) == 12
+    path.write_bytes(path.read_bytes()[1000:])
+    with pytest.raises(DataError, match="not an archive"):
+        check_directory(path, "'many.zip'", 10**6)
+
+
 def test_the_test_part_of_keras_is_the_published_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "mnist.npz", **PAIR)
     path = datasets.import_file(tmp_path / "mnist.npz")
     data = load(path.stem, n_test=4)
     assert data.n_samples == 8 and data.test is not None
     np.testing.assert_array_equal(data.test.y, Y[8:])
+
+
+def test_the_words_of_the_largest_sums_stay() -> None:
+    random = np.random.default_rng(0)
+    texts = [" ".join(f"w{k:04d}" for k in random.choice(2100, 40)) + " often often" for _ in range(300)]
+    weights, words = tfidf("'t'", [*texts, "seldomone", "seldomtwo"])
+    assert weights.shape == (302, 2000) and "often" in words and list(words) == sorted(words)
+    assert (np.linalg.norm(weights, axis=1) <= 1 + 1e-6).all()
 
 
 def test_what_is_found_in_a_table_is_told_by_column(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_the_data_page_shows_what_was_chosen(visit: Callable[..., AppTest]) -> N
     app = visit("data")
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Samples"] == "48" and shown["Each"] == "8×8" and shown["Classes"] == "4"
-    assert app.get("image") and app.get("plotly_chart")
+    assert app.get("image") and "Contact sheet" in texts(app)
 
 
 def test_a_data_set_that_is_not_here_says_how_to_get_it(visit: Callable[..., AppTest]) -> None:
@@ -124,7 +124,7 @@ def described(n: int = 48) -> DataSpec:
 def test_the_data_page_names_the_label_columns(visit: Callable[..., AppTest], store: RunStore) -> None:
     app = visit("data", data=described().to_dict())
     assert [c.value for c in app.caption if "Label columns" in c.value] == ["Label columns: \\[x\\](y)\\<b> (2), Cluster (3)."]
-    assert "label_<name>" in texts(app) and "Label columns" not in texts(visit("data"))
+    assert "label_<name>" in app.file_uploader[0].proto.help and "Label columns" not in texts(visit("data"))
 
 
 def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callable[..., AppTest], store: RunStore) -> None:
@@ -220,7 +220,7 @@ def test_an_import_shows_what_was_found_and_takes_what_is_changed(visit: Callabl
     found = app.dataframe[0].value
     assert list(found["name"]) == ["no", "a", "b", "c", "<b>kind</b>"] and found["role"][0] == "numbering"
     label = next(box for box in app.selectbox if box.label == "Classes")
-    (left_out,) = app.multiselect
+    left_out = next(box for box in app.multiselect if box.label == "Leave out")
     assert left_out.value == ["no"], "running numbers are ticked"
     label.set_value("b")
     left_out.set_value(["c"])
@@ -231,6 +231,26 @@ def test_an_import_shows_what_was_found_and_takes_what_is_changed(visit: Callabl
     assert "Not used: '<b>kind</b>' (text)." in said
     data = datasets.load(app.session_state["data"]["name"])
     assert data.columns == ("no", "a") and data.classes == ("0", "1")
+
+
+@pytest.mark.usefixtures("read_in_this_process")
+def test_texts_further_labels_and_missing_ones_are_chosen(visit: Callable[..., AppTest]) -> None:
+    told = ["shares fell", "the team won", "markets rose", "a late goal"]
+    lines = [f"{i},{told[i % 4]} {i % 7},{(i % 2) - 1},{'ab'[i % 2]}" for i in range(40)]
+    app = bring(visit("data"), "news.csv", "\n".join(["no,said,known,kind", *lines]).encode())
+    next(box for box in app.selectbox if box.label == "Classes").set_value("known")
+    chosen = {box.label: box for box in app.multiselect}
+    chosen["Text, as tf-idf"].set_value(["said"])
+    chosen["Further labels"].set_value(["kind"])
+    app.text_input(key="upload_unlabelled").set_value("-1")
+    button(app, "Read the file").click().run()
+    assert "all 20 labels are '0'" in errors(healthy(app)), "one class is none to score by"
+    next(box for box in app.selectbox if box.label == "Classes").set_value("kind")
+    {box.label: box for box in app.multiselect}["Further labels"].set_value(["known"])
+    button(app, "Read the file").click().run()
+    data = datasets.load(healthy(app).session_state["data"]["name"])
+    assert "shares" in data.columns and "no" not in data.columns and data.classes == ("a", "b")
+    assert data.attributes["known"].y.tolist() == [-1, 0] * 20
 
 
 def test_what_is_wrong_with_an_import_is_told_at_once_and_goes_with_the_file(visit: Callable[..., AppTest]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +92,47 @@ def test_a_process_that_dies_is_told(
     with pytest.raises(DataError, match=f"'good.npz' cannot be read: .*{words}"):
         read_file(good)
     assert not list(scratch.iterdir())
+
+
+def test_of_an_import_that_was_killed_nothing_is_left(good: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lab_home / "data" / "uploads"
+    folder.mkdir(parents=True)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    drafts = [folder / f".half.{pid}.abc123.tmp" for pid in (ended.pid, os.getpid())]
+    for draft in drafts:
+        draft.write_bytes(b"half")
+    here = Path(tempfile.gettempdir()) / f"affinity-lab-{ended.pid}-xyz"
+    here.mkdir()
+    os.utime(here, (0, 0))
+    datasets.import_file(good)
+    assert not drafts[0].exists() and drafts[1].exists(), "what somebody is writing stays"
+    assert not here.exists()
+    monkeypatch.setattr(sys.modules["core.datasets.uploads"], "store_file", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        datasets.import_file(good)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([drafts[1].name, datasets.uploads()[0].name])
+
+
+def test_two_users_import_at_once_and_hear_how_far_it_is(tmp_path: Path) -> None:
+    told: dict[str, list[int]] = {"one": [], "other": []}
+    table = tmp_path / "table.csv"
+    rows = "\n".join(
+        f"{a:.5f},{b:.5f},{'ab'[k % 2]}" for k, (a, b) in enumerate(np.random.default_rng(0).normal(size=(200_000, 2)))
+    )
+    table.write_text(f"p,q,label\n{rows}\n")
+
+    def bring(name: str) -> None:
+        with datasets.heard_by(lambda done, total: told[name].append(done)):
+            datasets.import_file(table, name=name)
+
+    both = [threading.Thread(target=bring, args=(name,)) for name in told]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert [path.stem.rpartition("-")[0] for path in datasets.uploads()] == ["one", "other"]
+    assert all(said and said == sorted(said) for said in told.values())
 
 
 def test_the_reading_process_ends_with_the_one_that_asked() -> None:

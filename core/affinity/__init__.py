@@ -6,6 +6,7 @@ Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
 from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
 from core.affinity.dense import dense_cut, pieces
+from core.affinity.groups import KNOWN, Groups, number_of_groups, shared_neighbors
 from core.affinity.neighbors import (
     CANDIDATES,
     SHARPENED,
@@ -36,11 +37,13 @@ __all__ = [
     "ANCHORS_KEPT",
     "CANDIDATES",
     "EXTRA_COMPONENTS",
+    "KNOWN",
     "REGRET",
     "SHARPENED",
     "TRIED",
     "AssignLabels",
     "Decomposition",
+    "Groups",
     "Symmetrize",
     "Tried",
     "affinity_from_decomposition",
@@ -63,8 +66,10 @@ __all__ = [
     "medoid",
     "medoid_graph",
     "neighbors_of_cosines",
+    "number_of_groups",
     "pieces",
     "sample_graph",
+    "shared_neighbors",
     "sparse_cut",
     "spectral_labels",
     "symmetrized",

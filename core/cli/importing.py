@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from core import datasets
-from core.cli.commands import Add
+from core.cli.commands import Add, check_target, data_arguments, data_spec, target_arguments
 from core.cli.exits import EXIT_DONE
 from core.common import InvalidInput
 from core.datasets import Choices, Dataset
+
+RANGE = "which values become 0 and 1, or auto; negative ones as --range=-1,1"
 
 
 def add(command: Add) -> None:
@@ -27,10 +30,48 @@ def add(command: Add) -> None:
     sub.add_argument(
         "--keep", action="append", default=[], metavar="COL", help="a column that is one, though it looks like none"
     )
+    sub.add_argument(
+        "--further", action="append", default=[], metavar="COL", help="a column of further labels, to colour and to score by"
+    )
+    sub.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="a column of text that becomes tf-idf weights; may be repeated",
+    )
+    sub.add_argument("--unlabelled", metavar="VALUE", help="a value among the labels that stands for no label, as -1")
     sub.add_argument("--image-shape", metavar="HxW[xC]", help="rows are flattened images; pictures are brought to this size")
     sub.add_argument("--transpose", action="store_true", help="samples are columns")
-    sub.add_argument("--range", default="auto", metavar="LO,HI", help="which values become 0 and 1, or auto")
+    sub.add_argument("--range", default="auto", metavar="LO,HI", help=RANGE)
     sub.add_argument("--look", action="store_true", help="only say what is found and what it is taken for")
+    _add_others(command)
+
+
+def _add_others(command: Add) -> None:
+    changed = command("change", _change, "Keep an upload once more, with another range or another column to score by.")
+    changed.add_argument("name", help="of the upload, as datasets lists it")
+    changed.add_argument("--range", default="auto", metavar="LO,HI", help=RANGE)
+    changed.add_argument("--label", metavar="COL", help="which of its label columns scores")
+    out = command("export-data", _export, "Write a data set, or a part of it, as it is scaled, to a .npz or .parquet.")
+    data_arguments(out)
+    out.add_argument("file", type=Path)
+    target_arguments(out)
+
+
+def _change(options: argparse.Namespace) -> int:
+    path = datasets.change_upload(options.name, range=datasets.parse_range(options.range), label=options.label)
+    print(json.dumps(describe_import(datasets.load(path.stem))) if options.json else path.stem)
+    return EXIT_DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    check_target(options.file, force=options.force)
+    data = datasets.load(data_spec(options))
+    datasets.export(data, options.file)
+    said = {"file": str(options.file), "n_samples": data.n_samples, "fingerprint": data.fingerprint}
+    print(json.dumps(said) if options.json else options.file)
+    return EXIT_DONE
 
 
 def choices_of(options: argparse.Namespace) -> Choices:
@@ -38,6 +79,9 @@ def choices_of(options: argparse.Namespace) -> Choices:
         label="" if options.no_label else options.label,
         drop=tuple(options.drop),
         keep=tuple(options.keep),
+        unlabelled=options.unlabelled,
+        text=tuple(options.text),
+        further=tuple(options.further),
         image_shape=None if options.image_shape is None else datasets.parse_image_shape(options.image_shape),
         transpose=options.transpose,
         range=datasets.parse_range(options.range),
@@ -50,9 +94,12 @@ def _import(options: argparse.Namespace) -> int:
         raise InvalidInput(f"A name needs a letter or a digit. Got {options.name!r}.")
     if options.look:
         found = datasets.look_at(options.file, choices)
-        print(json.dumps(found) if options.json else "\n".join(_line(part) for part in found["parts"]))
+        said = [found["problem"]] if "problem" in found else []
+        print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
-    path = datasets.import_file(options.file, choices, options.name)
+    with datasets.heard_by(_told):
+        path = datasets.import_file(options.file, choices, options.name)
+    print("\r".ljust(20), end="\r", file=sys.stderr)
     data = datasets.load(path.stem)
     described = describe_import(data)
     if options.json:
@@ -62,6 +109,10 @@ def _import(options: argparse.Namespace) -> int:
     for note in data.notes:
         print(f"    {note}")
     return EXIT_DONE
+
+
+def _told(done: int, total: int) -> None:
+    print(f"\rReading: {done / max(total, 1):4.0%}", end="", file=sys.stderr, flush=True)
 
 
 def _line(part: dict[str, Any]) -> str:
@@ -74,6 +125,7 @@ def describe_import(data: Dataset) -> dict[str, Any]:
     """A data set that was just kept, as plain data."""
     return {
         "name": data.name, "n_samples": data.n_samples, "shape": list(data.image_shape or (data.X.shape[1],)),
-        "n_classes": data.n_classes, "classes": list(data.classes), "label_columns": list(data.attributes),
+        "n_classes": data.n_classes, "n_labelled": data.n_labelled, "classes": list(data.classes),
+        "label_columns": list(data.attributes),
         "columns": list(data.columns), "notes": list(data.notes), "fingerprint": data.fingerprint,
     }  # fmt: skip

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from core import datasets, methods
 from core.cli.commands import Add
 from core.cli.exits import EXIT_DONE
+from core.common import DataError
 from core.methods import Clusterer
 
 
 def add(command: Add) -> None:
     command("methods", _methods, "List the methods with their parameters and presets.")
     command("datasets", _datasets, "List the data sets, and how to get those that are not here.")
-    command("fetch", _fetch, "Make a data set that a library downloads.").add_argument("name", choices=("rcv1_10k",))
+    fetch = command("fetch", _fetch, "Get a classic from where the field has it; says its terms first.")
+    fetch.add_argument("name", help="as datasets lists it, or as people write it: COIL-20, Olivetti, Extended Yale B")
+    fetch.add_argument("--terms", action="store_true", help="only say the terms, and how much there is to load")
 
 
 def _methods(options: argparse.Namespace) -> int:
@@ -71,11 +75,29 @@ def _datasets(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from core.datasets.rcv1 import fetch_rcv1_10k
-
-    path = fetch_rcv1_10k()
-    print(json.dumps({"name": options.name, "file": str(path)}) if options.json else path)
+    name = datasets.known_as(options.name)
+    if name in datasets.RECIPES:
+        raise DataError(datasets.RECIPES[name].words)
+    listed = datasets.entry(name)
+    size = datasets.megabytes(listed)
+    print(f"{listed.title}: {listed.terms}" + (f" About {size:.0f} MB." if size else ""), file=sys.stderr)
+    if options.terms:
+        return EXIT_DONE
+    path = datasets.fetch(name, _told)
+    print(file=sys.stderr)
+    note = datasets.origin_note(name)
+    if note:
+        print(note, file=sys.stderr)
+    if options.json:
+        print(json.dumps({"name": name, "file": None if path is None else str(path), "as_tested": not note}))
+    else:
+        print(listed.how_to_get if path is None else path)
     return EXIT_DONE
+
+
+def _told(words: str, done: int, total: int) -> None:
+    far = f" {done / 2**20:.1f}" + (f" of {total / 2**20:.1f} MB" if total else " MB") if done else ""
+    print(f"\r{words}{far}".ljust(79), end="", file=sys.stderr, flush=True)
 
 
 def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:

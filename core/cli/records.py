@@ -36,7 +36,8 @@ def result_json(run: Run) -> dict[str, Any]:
         "run_id": run.id, "status": str(run.status), "method": run.spec.method, "dataset": run.spec.data.name,
         "data": run.spec.to_dict()["data"], "preset": run.spec.preset, "modified": run.spec.modified,
         "params": result.get("params", dict(run.spec.params)), "seed": run.spec.seed,
-        "device": result.get("device"), "n_samples": result.get("n_samples"), "metrics": result.get("metrics", {}),
+        "device": result.get("device"), "n_samples": result.get("n_samples"), "n_labelled": result.get("n_labelled"),
+        "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
         "peak_rss_mb": result.get("peak_rss_mb"), "pretrained": result.get("pretrained", {}),
         "start": result.get("start", {}),
@@ -63,6 +64,8 @@ def print_run(run: Run, as_json: bool) -> None:
             else ""
         )
         print(f"    {name:18s} {value:.4f}{beside}")
+    if run.result.get("n_labelled"):
+        print(f"    scores count the {run.result['n_labelled']} of {run.result['n_samples']} samples that have a label")
     for row in run.result.get("columns", []):
         what = f"{row['clusters']} clusters of {row['codes']}" if row["codes"] != "result" else "the result"
         column = f"label column {row['column']}" if row["column"] else "the classes"

@@ -21,38 +21,66 @@ from core.datasets.catalogue import Entry, available, checksum_matches, entries,
 from core.datasets.checks import tidy
 from core.datasets.choices import Choices, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
+from core.datasets.errand import Errand
+from core.datasets.export import export
+from core.datasets.fetch import fetch, known_as, megabytes
+from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
 from core.datasets.raw import Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
+from core.datasets.recipes import RECIPES, Recipe
+from core.datasets.scratch import scratch
 from core.datasets.subspaces import principal_angles, subspace_bases
 from core.datasets.synthetic import MAKERS, Maker, parse_knobs
 from core.datasets.table import recommends_standard
-from core.datasets.uploads import find_upload, import_file, put_down, sample_shape, store_upload, store_uploads, uploads
+from core.datasets.telling import heard_by
+from core.datasets.uploads import (
+    change_upload,
+    find_upload,
+    import_file,
+    put_down,
+    sample_shape,
+    store_upload,
+    store_uploads,
+    uploads,
+)
 
 __all__ = [
     "MAKERS",
     "MAX_NOISE",
+    "RECIPES",
     "SCALINGS",
     "SUFFIXES",
+    "UNLABELLED",
     "Attribute",
     "Choices",
     "DataError",
     "DataSpec",
     "Dataset",
     "Entry",
+    "Errand",
     "Maker",
     "RawData",
+    "Recipe",
     "Scaling",
     "available",
+    "change_upload",
     "checksum_matches",
     "dataset_names",
     "entries",
     "entry",
+    "export",
+    "fetch",
     "find",
+    "heard_by",
     "import_file",
+    "in_groups",
+    "is_upload",
+    "known_as",
     "load",
     "load_like",
     "look_at",
+    "megabytes",
     "origin_note",
     "parse_image_shape",
     "parse_knobs",
@@ -62,11 +90,17 @@ __all__ = [
     "read_file",
     "recommends_standard",
     "sample_shape",
+    "scratch",
     "store_upload",
     "store_uploads",
     "subspace_bases",
     "uploads",
 ]
+
+
+def is_upload(name: str) -> bool:
+    """Whether a user has brought it."""
+    return find_upload(name) is not None
 
 
 def dataset_names() -> dict[str, bool]:

@@ -6,21 +6,24 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from core.common import DataError
 from core.datasets.checks import quoted, tidy
 from core.datasets.choices import Choices
-from core.datasets.handover import ABOUT, take_over
+from core.datasets.handover import ABOUT, PROGRESS, take_over
 from core.datasets.raw import RawData
 from core.datasets.readers import check_file
+from core.datasets.scratch import scratch
+from core.datasets.telling import tell
 
 MEMORY = 2**30
 """Bytes that the reading process may hold."""
 SECONDS = 120
 """Seconds that it may take."""
+_EVERY = 0.2
 _ROOT = Path(__file__).resolve().parents[2]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS"), "1")
 
@@ -33,20 +36,20 @@ def read_file(path: str | Path, choices: Choices | None = None) -> RawData:
     DataError
         If it cannot be used, or reading it took too much memory or time.
     """
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        return take_over(Path(folder), _asked(Path(path), choices, Path(folder)))
+    with scratch() as folder:
+        return take_over(folder, _asked(Path(path), choices, folder))
 
 
 def store_file(path: Path, target: Path, choices: Choices | None = None) -> None:
-    """Read a file, and write it as a clean ``.npz``."""
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        _asked(path, choices, Path(folder), store=target)
+    """Read a file, and write it as a clean ``.npz``; how far that is, is told (`telling`)."""
+    with scratch() as folder:
+        _asked(path, choices, folder, store=target)
 
 
 def look_at(path: Path, choices: Choices | None = None) -> dict[str, Any]:
     """What a file holds and what each part is taken for, see `core.datasets.looking.look`."""
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        return _asked(path, choices, Path(folder), look=True)
+    with scratch() as folder:
+        return _asked(path, choices, folder, look=True)
 
 
 def _asked(
@@ -76,14 +79,24 @@ def _run(folder: Path) -> tuple[int | None, str]:
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, cwd=_ROOT, env=environment
     ) as process:  # fmt: skip
         try:
-            code: int | None = process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            code = None
+            code = _waited(process, folder / PROGRESS)
         finally:
             process.kill()
         errors.seek(0)
         lines = errors.read().decode("utf-8", errors="replace").strip().splitlines()
     return code, lines[-1] if lines else ""
+
+
+def _waited(process: subprocess.Popen[bytes], progress: Path) -> int | None:
+    """Wait for its end, and pass on how far it is; None if it takes too long."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        try:
+            return process.wait(min(_EVERY, max(until - time.monotonic(), 0)))
+        except subprocess.TimeoutExpired:
+            if progress.is_file():
+                tell(*json.loads(progress.read_text(encoding="utf-8")))
+    return None
 
 
 def _why(code: int | None, words: str) -> str:

@@ -51,8 +51,8 @@ def choose(source: str, stored: Mapping[str, Stored], choices: Choices) -> Conte
         return _joined(source, stored, in_parts, choices)
     names = list(stored)
     data_key = _data_key(source, stored, choices)
-    label_key = label_of(source, [name for name in names if name != data_key], choices)
-    further = {} if choices.label == NO_LABEL else attribute_keys(source, names)
+    label_key = label_of(source, [name for name in names if name not in {data_key, *choices.further}], choices)
+    further = {} if choices.label == NO_LABEL else attribute_keys(source, names, choices.further)
     class_keys = [CLASSES_KEY, *CLASS_NAMES, *(f"{CLASSES_KEY}_{name}" for name in further)]
     used = {data_key, label_key, *further.values(), *(name for name in names if name in class_keys)}
     unused = [name for name in names if name not in used]
@@ -83,7 +83,7 @@ def roles_of(source: str, stored: Mapping[str, Stored], choices: Choices) -> dic
     except DataError:
         return {}
     label_key = label_of(source, [name for name in stored if name != data_key], choices)
-    further = dict.fromkeys(attribute_keys(source, stored).values(), "further label")
+    further = dict.fromkeys(attribute_keys(source, stored, choices.further).values(), "further label")
     return {**further, **({} if label_key is None else {label_key: "label"}), data_key: "samples"}
 
 
@@ -92,8 +92,8 @@ def _roles(data_key: str, label_key: str | None) -> str:
 
 
 def _data_key(source: str, stored: Mapping[str, Stored], choices: Choices) -> str:
-    names = [name for name in stored if name not in choices.drop and name != choices.label]
-    check_known(source, "array", [*choices.drop, *choices.keep], list(stored))
+    names = [name for name in stored if name not in {*choices.drop, *choices.further, choices.label}]
+    check_known(source, "array", [*choices.drop, *choices.keep, *choices.further], list(stored))
     if choices.keep:
         return choices.keep[0]
     found = first_named(names, DATA_NAMES)

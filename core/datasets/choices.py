@@ -37,6 +37,12 @@ class Choices:
         Samples to label, not to learn from: one is enough, they may be equal, and each may have a class of its own.
     columns
         The features by name, in the order of the data that a run learnt from.
+    further
+        Arrays or columns of further labels, by any name; ``label_<name>`` always is one.
+    text
+        Columns of text that become tf-idf weights of their words, and with those of `keep` are all features.
+    unlabelled
+        A value among the labels that stands for no label, as ``"-1"``; empty cells and NaN always do.
     """
 
     label: str | None = None
@@ -47,15 +53,21 @@ class Choices:
     range: tuple[float, float] | None = None
     new: bool = False
     columns: tuple[str, ...] = ()
+    unlabelled: str | None = None
+    text: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image_shape is not None:
             object.__setattr__(self, "image_shape", check_image_shape(self.image_shape))
         if self.range is not None:
             object.__setattr__(self, "range", check_range(self.range))
-        both = sorted(set(self.drop) & set(self.keep))
-        if both:
-            raise DataError(f"A column is dropped or kept, not both. Got {both[0]!r} for both.")
+        roles = [*self.drop, *dict.fromkeys((*self.keep, *self.text)), *self.further, *([self.label] if self.label else [])]
+        both = next((name for name in roles if roles.count(name) > 1), None)
+        if both is not None:
+            raise DataError(
+                f"A column has one role: it is dropped, a feature, the label or a further label. Got {both!r} for two."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, as plain data."""
@@ -75,8 +87,11 @@ class Choices:
         """The decisions in one sentence; empty where all was left open."""
         said = [
             *(["no labels"] if self.label == NO_LABEL else [f"label {self.label!r}"] if self.label else []),
+            *([f"further labels {', '.join(map(repr, self.further))}"] if self.further else []),
             *([f"dropped {', '.join(map(repr, self.drop))}"] if self.drop else []),
             *([f"kept {', '.join(map(repr, self.keep))}"] if self.keep else []),
+            *([f"words of {', '.join(map(repr, self.text))} as tf-idf"] if self.text else []),
+            *([f"{self.unlabelled!r} is no label"] if self.unlabelled is not None else []),
             *([f"images of {'x'.join(map(str, self.image_shape))}"] if self.image_shape else []),
             *(["transposed"] if self.transpose else []),
             *([f"range {self.range[0]:g} to {self.range[1]:g}"] if self.range else []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,14 @@ class Unusable:
     broken: bool = False
 
 
-Cells = Numbers | Coded | Unusable
+@dataclass(frozen=True)
+class Prose:
+    """A column of texts that become features: one for each sample, empty where there is none."""
+
+    texts: Sequence[str]
+
+
+Cells = Numbers | Coded | Prose | Unusable
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ class Dataset:
     X
         Samples in rows, float32, (n, m).
     y
-        Labels 0..K-1, int64, or None. Methods never see them; only scores do.
+        Labels 0..K-1, int64, -1 where a sample has none; None without any. Methods never see them; only scores do.
     image_shape
         (h, w) or (h, w, c) where the samples are images.
     title, classes
@@ -72,6 +72,16 @@ class Dataset:
     def n_classes(self) -> int | None:
         """Number of classes; None without labels."""
         return None if self.y is None else len(self.classes)
+
+    @property
+    def n_labelled(self) -> int:
+        """Number of samples that have a label: only these count in scores."""
+        return 0 if self.y is None else int((self.y >= 0).sum())
+
+    @property
+    def partly_labelled(self) -> bool:
+        """Whether some samples have a label and others have none."""
+        return 0 < self.n_labelled < self.n_samples
 
     @property
     def samples(self) -> NDArray[np.float32]:
@@ -122,7 +132,7 @@ class Dataset:
         """Number of samples of each class; empty without labels."""
         if self.y is None:
             return {}
-        counts = np.bincount(self.y, minlength=len(self.classes))
+        counts = np.bincount(self.y[self.y >= 0], minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
 

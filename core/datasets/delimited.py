@@ -7,7 +7,7 @@ columns took it 134 s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MIN_SAMPLES, check_size, quoted, refusing_damage, tidy
 from core.datasets.choices import Choices
-from core.datasets.columns import Cells, Numbers, Table, Unusable
+from core.datasets.columns import Cells, Numbers, Prose, Table, Unusable
 from core.datasets.dialect import Dialect, dialect
 from core.datasets.labels import Coded, check_classes
 from core.datasets.raw import RawData, assemble
 from core.datasets.roles import label_columns
 from core.datasets.table import contents
+from core.datasets.telling import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +50,10 @@ def table_of_text(path: Path, choices: Choices) -> Table:
         written = dialect(path, source)
         words = label_columns(source, written.names, choices)
         check_size(source, "the table", (written.n_lines, len(written.names)), 8)
-        parsed = _Parsed(source, written, words)
-        for piece in _pieces(path, written, words):
+        parsed = _Parsed(source, written, words, choices.text)
+        for piece in _pieces(path, written, [*words, *choices.text]):
             parsed.take(piece)
+            tell(parsed.n, written.n_lines)
         return parsed.table(1 if choices.new else MIN_SAMPLES)
 
 
@@ -72,18 +74,26 @@ def _pieces(path: Path, written: Dialect, words: list[str]) -> Iterator[pd.DataF
 class _Parsed:
     """Columns of which a piece after the other arrives."""
 
-    def __init__(self, source: str, written: Dialect, words: list[str]) -> None:
+    def __init__(self, source: str, written: Dialect, words: list[str], prose: Sequence[str]) -> None:
+        self._prose: dict[str, list[str]] = {name: [] for name in prose}
         self._source, self._written, self._words = source, written, words
         self._numbers = np.empty((written.n_lines, len(written.names)), order="F")
         self._texts: dict[int, _Text] = {}
         self._broken: dict[int, tuple[int, str, int]] = {}
         self._n = 0
 
+    @property
+    def n(self) -> int:
+        """Rows that have arrived."""
+        return self._n
+
     def take(self, piece: pd.DataFrame) -> None:
         rows = slice(self._n, self._n + len(piece))
         for place, name in enumerate(self._written.names):
             column = piece[str(place)]
-            if name in self._words or place in self._texts:
+            if name in self._prose:
+                self._prose[name].extend(column.fillna("").tolist())
+            elif name in self._words or place in self._texts:
                 self._text(place, name, column, rows)
             elif column.dtype.kind in "iuf":
                 self._numbers[rows, place] = column.to_numpy()
@@ -118,10 +128,12 @@ class _Parsed:
         if self._n < least:
             shape = (self._n, len(self._written.names))
             raise DataError(f"{self._source}: at least {least} samples are needed. Got {shape}.")
-        columns = {name: self._cells(place) for place, name in enumerate(self._written.names)}
+        columns = {name: self._cells(place, name) for place, name in enumerate(self._written.names)}
         return Table(columns, self._n, self._written.notes)
 
-    def _cells(self, place: int) -> Cells:
+    def _cells(self, place: int, name: str) -> Cells:
+        if name in self._prose:
+            return Prose(self._prose[name])
         if place in self._texts:
             return self._texts[place].cells(self._n)
         if place in self._broken:

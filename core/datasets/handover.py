@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from core.datasets.arrays import CLASSES_KEY
 from core.datasets.npz import ABOUT_KEY, from_about, to_about
 from core.datasets.raw import Attribute, RawData
 
-ABOUT = "about.json"
+ABOUT, PROGRESS = "about.json", "progress.json"
 _COMPRESSED = 2**26
 
 
@@ -55,15 +56,20 @@ def take_over(folder: Path, said: dict[str, Any]) -> RawData:
     return from_about(raw, said["about"])
 
 
-def write_clean(raw: RawData, path: Path) -> None:
+def write_clean(raw: RawData, out: Path | BinaryIO) -> None:
     """Keep checked arrays as an ``.npz`` that `read_npz` takes, with what is said of them."""
     shape = raw.image_shape
     arrays: dict[str, NDArray[Any]] = {"X": raw.X} if shape is None else {"images": raw.X.reshape(len(raw.X), *shape)}
     if raw.y is not None:
-        arrays |= {"labels": raw.y, CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
+        arrays |= {"labels": _stored(raw.y), CLASSES_KEY: np.array(raw.classes, dtype=np.str_)}
     for name, attribute in raw.attributes.items():
-        arrays |= {f"label_{name}": attribute.y, f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
+        arrays |= {f"label_{name}": _stored(attribute.y), f"{CLASSES_KEY}_{name}": np.array(attribute.classes, dtype=np.str_)}
     arrays[ABOUT_KEY] = np.frombuffer(json.dumps(to_about(raw)).encode(), np.uint8)
     save = np.savez_compressed if raw.X.nbytes < _COMPRESSED else np.savez
-    with path.open("wb") as stream:
+    with out.open("wb") if isinstance(out, Path) else nullcontext(out) as stream:
         save(stream, allow_pickle=False, **arrays)
+
+
+def _stored(y: NDArray[np.int64]) -> NDArray[Any]:
+    """Labels as any file of numbers holds them: a missing one is NaN."""
+    return np.where(y < 0, np.nan, y) if (y < 0).any() else y

@@ -1,4 +1,7 @@
-"""Labels of any kind as numbers 0..K-1 with a name each."""
+"""Labels of any kind as numbers 0..K-1 with a name each; -1 is a sample without one.
+
+An empty cell and NaN are no label, and so is a value that the user names. Such samples count in no score.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MAX_NAME, check_kind, tidy
 
+UNLABELLED = "no label"
 _SAMPLE = 2**16
 
 
@@ -32,15 +36,23 @@ class Column:
 
 
 def encode(
-    source: str, labels: NDArray[Any] | Coded, n: int, class_names: Sequence[str] | None, *, new: bool = False
+    source: str,
+    labels: NDArray[Any] | Coded,
+    n: int,
+    class_names: Sequence[str] | None,
+    *,
+    new: bool = False,
+    unlabelled: str | None = None,
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels 0..K-1 in the sorted order of the given ones, and the K names.
+    """Labels 0..K-1 in the sorted order of the given ones, -1 where one is missing, and the K names.
+
+    `unlabelled` is a value that stands for no label, as ``"-1"``.
 
     Raises
     ------
     DataError
-        If there is not one label a sample, one is missing, or they name too many classes, or one for each sample; the last
-        is fine of samples that are `new`.
+        If there is not one label a sample, or they name too many classes, or one for each sample; the last is fine of
+        samples that are `new`.
     """
     values = labels.codes if isinstance(labels, Coded) else one_hot(labels, n)
     if values.ndim == 0 or values.size != max(values.shape):
@@ -53,6 +65,8 @@ def encode(
     else:
         y, names = _encode_values(source, values)
     check_classes(source, len(names))
+    if unlabelled is not None and unlabelled in names:
+        y, names = _without(y, names, list(names).index(unlabelled))
     if not new:
         _check_groups(source, len(names), n)
     if class_names is not None and set(names) <= {str(k) for k in range(len(class_names))}:
@@ -68,6 +82,11 @@ def one_hot(labels: NDArray[Any], n: int) -> NDArray[Any]:
     if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
         return labels
     return rows.argmax(axis=1)
+
+
+def _without(y: NDArray[np.int64], names: Sequence[str], gone: int) -> tuple[NDArray[np.int64], Sequence[str]]:
+    """The labels when one of the values is none."""
+    return np.where(y == gone, -1, y - (y > gone)), [*names[:gone], *names[gone + 1 :]]
 
 
 def check_classes(source: str, n_classes: int, *, at_least: bool = False) -> None:
@@ -87,20 +106,28 @@ def _check_groups(source: str, n_classes: int, n: int) -> None:
 
 def _encode_values(source: str, values: NDArray[Any]) -> tuple[NDArray[np.int64], Sequence[str]]:
     check_kind(source, "the array of labels", values.dtype, "biufUS")
+    there = _there(values)
     if values.dtype.kind == "f":
-        missing = int((~np.isfinite(values)).sum())
-        if missing:
-            raise DataError(f"{source}: {missing} of {values.size} labels are missing or infinite.")
-        broken = values[values != np.floor(values)]
+        broken = values[there & ~(np.isfinite(values) & (values == np.floor(values)))]
         if broken.size:
             raise DataError(f"{source}: labels must be whole numbers or text. {broken.size} are not: {broken[0]:g}.")
     check_distinct(source, values)
-    found, y = np.unique(values, return_inverse=True)
+    y = np.full(values.size, -1, np.int64)
+    found, y[there] = np.unique(values[there], return_inverse=True)
     if found.dtype.kind == "S":
-        return y.astype(np.int64), [name.decode("latin-1") for name in found.tolist()]
+        return y, [name.decode("latin-1") for name in found.tolist()]
     if found.dtype.kind == "f":
-        return y.astype(np.int64), [str(int(name)) for name in found.tolist()]
-    return y.astype(np.int64), [str(name) for name in found.tolist()]
+        return y, [str(int(name)) for name in found.tolist()]
+    return y, [str(name) for name in found.tolist()]
+
+
+def _there(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where there is a label: no NaN, and no empty text."""
+    if values.dtype.kind == "f":
+        return np.asarray(~np.isnan(values))
+    if values.dtype.kind in "US":
+        return np.asarray(np.strings.str_len(np.strings.strip(values)) > 0)
+    return np.ones(values.size, np.bool_)
 
 
 def check_distinct(source: str, values: NDArray[Any]) -> None:
@@ -110,14 +137,11 @@ def check_distinct(source: str, values: NDArray[Any]) -> None:
 
 
 def _encode_codes(source: str, codes: NDArray[Any], names: Sequence[str]) -> tuple[NDArray[np.int64], Sequence[str]]:
-    missing = int((codes < 0).sum())
-    if missing:
-        raise DataError(f"{source}: {missing} of {codes.size} labels are missing.")
     check_distinct(source, codes)
-    used = np.unique(codes)
+    used = np.unique(codes[codes >= 0])
     check_classes(source, used.size)
-    order = sorted(used.tolist(), key=lambda code: names[code])
-    place = np.zeros(len(names), np.int64)
+    order = sorted((code for code in used.tolist() if names[code].strip()), key=lambda code: names[code])
+    place = np.full(len(names) + 1, -1, np.int64)  # the last is that of a missing one
     place[order] = np.arange(len(order))
     return place[codes], [names[code] for code in order]
 
@@ -126,8 +150,18 @@ def renumbered(
     y: NDArray[np.int64], classes: Sequence[str], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels of the chosen rows and the names of those that occur, numbered again where one is left out."""
-    present, found = np.unique(y[rows], return_inverse=True)
-    return found.astype(np.int64), tuple(classes[label] for label in present.tolist())
+    chosen = y[rows]
+    found, there = np.full(len(rows), -1, np.int64), chosen >= 0
+    present, found[there] = np.unique(chosen[there], return_inverse=True)
+    return found, tuple(classes[label] for label in present.tolist())
+
+
+def in_groups(y: NDArray[np.int64], classes: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels as groups of a picture: samples without one are a group of their own, the last, where there are such."""
+    missing = y < 0
+    if not missing.any():
+        return y, tuple(classes)
+    return np.where(missing, len(classes), y), (*classes, UNLABELLED)
 
 
 def class_titles(names: Sequence[str]) -> tuple[str, ...]:

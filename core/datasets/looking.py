@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common import DataError
 from core.datasets.arrays import Stored, roles_of
 from core.datasets.checks import listed, quoted, tidy
 from core.datasets.choices import Choices
-from core.datasets.columns import Cells, Numbers, Unusable, is_yes_no
+from core.datasets.columns import Cells, Numbers, Prose, Unusable, is_yes_no
 from core.datasets.delimited import table_of_text
 from core.datasets.h5ad import list_h5ad
 from core.datasets.idx import list_idx
@@ -22,7 +23,7 @@ from core.datasets.npz import list_npy, list_npz
 from core.datasets.parquet import table_of_parquet
 from core.datasets.pictures import list_pictures
 from core.datasets.readers import check_file, check_suffix, unpacked
-from core.datasets.roles import Roles, roles
+from core.datasets.roles import Roles, is_text, roles
 
 MOST = 500
 _SHOWN = 5
@@ -35,7 +36,8 @@ def look(path: Path, choices: Choices) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``kind`` (arrays, table, pictures) and ``parts``, at most `MOST` of them.
+        ``kind`` (arrays, table, pictures) and ``parts``, at most `MOST` of them; ``problem``, a sentence, where they cannot be
+        used as they are: other choices may help.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def look(path: Path, choices: Choices) -> dict[str, Any]:
         }
     if suffix in _LISTS:
         return {"kind": "arrays", "parts": _arrays(quoted(path), _LISTS[suffix](path), choices)}
-    return {"kind": "table", "parts": _columns(path, suffix, choices)}
+    return {"kind": "table", **_columns(path, suffix, choices)}
 
 
 def _arrays(source: str, stored: Mapping[str, Stored], choices: Choices) -> list[dict[str, Any]]:
@@ -63,21 +65,28 @@ def _arrays(source: str, stored: Mapping[str, Stored], choices: Choices) -> list
     ]
 
 
-def _columns(path: Path, suffix: str, choices: Choices) -> list[dict[str, Any]]:
-    open_choices = Choices(label=choices.label, new=True)
+def _columns(path: Path, suffix: str, choices: Choices) -> dict[str, Any]:
+    open_choices = Choices(label=choices.label, new=True, text=choices.text)
     if suffix == ".parquet":
         table = table_of_parquet(path, open_choices)
     else:
         with unpacked(path) as plain:
             table = table_of_text(plain, open_choices)
-    found = roles(quoted(path), table, choices)
-    return [
-        {"name": name, "role": role_of(name, found), **_described(cells)} for name, cells in list(table.columns.items())[:MOST]
+    try:
+        found, problem = roles(quoted(path), table, choices), {}
+    except DataError as error:
+        found, problem = None, {"problem": str(error)}
+    parts = [
+        {"name": name, "role": "" if found is None else role_of(name, found, choices), **_described(cells)}
+        for name, cells in list(table.columns.items())[:MOST]
     ]
+    return {"parts": parts, **problem}
 
 
-def role_of(name: str, found: Roles) -> str:
+def role_of(name: str, found: Roles, choices: Choices) -> str:
     """What a column is taken for, in a word."""
+    if name in choices.text:
+        return "text"
     if name == found.label:
         return "label"
     if name in found.attributes.values():
@@ -89,7 +98,9 @@ def role_of(name: str, found: Roles) -> str:
 
 def _described(cells: Cells) -> dict[str, Any]:
     if isinstance(cells, Unusable):
-        return {"type": "other", "preview": cells.why}
+        return {"type": "text" if is_text(cells) else "other", "preview": cells.why}
+    if isinstance(cells, Prose):
+        return {"type": "text", "preview": tidy(" | ".join(cells.texts[:_SHOWN]))}
     if isinstance(cells, Coded):
         words = [tidy(cells.names[code]) if code >= 0 else "" for code in cells.codes[:_SHOWN].tolist()]
         kind = "yes or no" if is_yes_no(cells) else "text"

@@ -59,8 +59,10 @@ def label_column(names: Sequence[str]) -> str | None:
     return first_named(names, [name for name in LABEL_NAMES if not (coordinates and name == "y")])
 
 
-def attribute_keys(source: str, keys: Iterable[str]) -> dict[str, str]:
+def attribute_keys(source: str, keys: Iterable[str], chosen: Sequence[str] = ()) -> dict[str, str]:
     """Which arrays or columns hold attributes: name of the attribute to the key, ``label_<name>`` or ``labels_<name>``.
+
+    Those that are `chosen` are such by any name.
 
     Raises
     ------
@@ -70,9 +72,9 @@ def attribute_keys(source: str, keys: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key in keys:
         match = None if simple(key) in _NOT_ATTRIBUTES else _ATTRIBUTE.match(key)
-        if match is None:
+        if match is None and key not in chosen:
             continue
-        name = " ".join(match[1].split())
+        name = " ".join((match[1] if match else key).split())
         if not 1 <= len(name) <= MAX_ATTRIBUTE_NAME or tidy(name) != name or set(name) & set("/\\"):
             raise DataError(
                 f"{source}: a label column is called label_<name>, with a name of 1 to {MAX_ATTRIBUTE_NAME} characters that "

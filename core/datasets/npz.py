@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tokenize import TokenError
@@ -23,6 +23,7 @@ from core.common import DataError
 from core.datasets.arrays import Stored, choose
 from core.datasets.checks import MAX_BYTES, check_kind, check_size, quoted, refusing_damage, tidy, tidy_sentence
 from core.datasets.choices import Choices, check_range
+from core.datasets.labels import class_titles
 from core.datasets.names import simple
 from core.datasets.raw import RawData, assemble
 from core.datasets.sparse import full
@@ -102,6 +103,7 @@ def to_about(raw: RawData) -> dict[str, Any]:
     """What is kept of a data set beside its arrays, as plain data."""
     return {
         "columns": list(raw.columns),
+        "classes": list(raw.classes),
         "range": None if raw.range is None else list(raw.range),
         "test": None if raw.test is None else int(raw.test[0]),
         "notes": list(raw.notes),
@@ -122,12 +124,26 @@ def from_about(raw: RawData, said: dict[str, Any]) -> RawData:
     if start is not None and not 0 < start < len(raw.X):
         raise ValueError(f"a test part that begins at {start}")
     return replace(
-        raw,
+        in_their_order(raw, said.get("classes", [])),
         columns=columns,
         range=None if said["range"] is None else check_range(said["range"]),
         test=None if start is None else np.arange(start, len(raw.X)),
         notes=tuple(tidy_sentence(str(note)) for note in said["notes"][:_MAX_NOTES]),
     )
+
+
+def in_their_order(raw: RawData, classes: Sequence[str]) -> RawData:
+    """Labels numbered as in a list of classes, whatever the order of their names.
+
+    Raises
+    ------
+    ValueError
+        If a class is not in the list.
+    """
+    if raw.y is None or not classes or tuple(classes) == raw.classes:
+        return raw
+    numbers = np.array([*(list(classes).index(name) for name in raw.classes), -1], np.int64)
+    return replace(raw, y=numbers[raw.y], classes=class_titles([str(name) for name in classes]))
 
 
 def _members(archive: zipfile.ZipFile, source: str) -> dict[str, zipfile.ZipInfo]:

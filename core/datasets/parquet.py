@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +13,9 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MAX_COLUMNS, check_size, quoted, refusing_damage, tidy
 from core.datasets.choices import Choices
-from core.datasets.columns import Cells, Numbers, Table, Unusable
+from core.datasets.columns import Cells, Numbers, Prose, Table, Unusable
 from core.datasets.labels import Coded, check_classes
+from core.datasets.npz import from_about
 from core.datasets.raw import RawData, assemble
 from core.datasets.roles import label_columns
 from core.datasets.table import contents
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+ABOUT_SCHEMA = b"affinity_lab"
 _BATCH = 2**16
 
 
@@ -30,8 +34,22 @@ def read_parquet(path: Path, choices: Choices) -> RawData:
     import pyarrow as pa
 
     with refusing_damage(source, "a Parquet table", pa.ArrowException):
+        said = _said(path) if choices in (Choices(), Choices(new=True)) else {}
+        if said:
+            choices = replace(Choices.from_dict(said["choices"]), new=choices.new)
         found = contents(source, table_of_parquet(path, choices), choices)
-    return assemble(source, found, choices)
+        raw = assemble(source, found, choices)
+        return from_about(replace(raw, notes=()), said["about"]) if said else raw
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What a table that the app has written says of itself."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        found = (table.schema_arrow.metadata or {}).get(ABOUT_SCHEMA)
+    said: dict[str, Any] = {} if found is None else json.loads(found)
+    return said
 
 
 def table_of_parquet(path: Path, choices: Choices) -> Table:
@@ -48,7 +66,11 @@ def table_of_parquet(path: Path, choices: Choices) -> Table:
             texts = [field.name for field in table.schema_arrow if _is_text(field.type)]
         with pq.ParquetFile(path, read_dictionary=texts) as table:
             columns = {
-                title: Unusable("dropped") if title in choices.drop else _cells(table, source, name, title in words)
+                title: Unusable("dropped")
+                if title in choices.drop
+                else _prose(table, source, name)
+                if title in choices.text
+                else _cells(table, source, name, title in words)
                 for name, title in shown.items()
             }
         return Table(columns, n)
@@ -83,6 +105,17 @@ def _cells(table: pq.ParquetFile, source: str, name: str, is_label: bool) -> Cel
         return Unusable(f"holds {tidy(str(kind))}")
     column = table.read(columns=[name]).column(0)
     return _lists(column, kind) if _is_list(kind) else Numbers(_numbers(column))
+
+
+def _prose(table: pq.ParquetFile, source: str, name: str) -> Prose:
+    import pyarrow as pa
+
+    kind = table.schema_arrow.field(name).type
+    if not _is_text(kind):
+        raise DataError(f"{source}: a column of text holds words. Column {tidy(name)!r} holds {tidy(str(kind))}.")
+    texts = table.read(columns=[name]).column(0)
+    texts = texts.cast(pa.string()) if not pa.types.is_dictionary(texts.type) else texts
+    return Prose(["" if text is None else str(text) for text in texts.to_pylist()])
 
 
 def _count_classes(table: pq.ParquetFile, source: str, name: str) -> None:

@@ -17,6 +17,10 @@ def peculiarities(X: NDArray[Any]) -> list[str]:
     copies = len(X) - len({row.tobytes() for row in np.ascontiguousarray(X)})
     constant = int((X.min(axis=0) == X.max(axis=0)).sum())
     return [
-        *([f"{copies:,} samples are copies of others."] if copies else []),
+        *(
+            [f"{copies:,} samples are copies of others." if copies > 1 else "One sample is a copy of another."]
+            if copies
+            else []
+        ),
         *([f"{constant:,} of {X.shape[1]:,} features never change."] if constant else []),
     ]

@@ -22,6 +22,7 @@ from core.datasets.checks import check_size, quoted, refusing_damage, tidy
 from core.datasets.choices import NO_LABEL, Choices
 from core.datasets.labels import Coded
 from core.datasets.raw import Contents, RawData, assemble
+from core.datasets.telling import tell
 from core.datasets.words import coded_words
 from core.datasets.zips import check_directory
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-MAX_PICTURES, MAX_PIXELS, MAX_ALL_PIXELS = 65_000, 2**26, 2**30
+MAX_PICTURES, MAX_PIXELS, MAX_ALL_PIXELS = 200_000, 2**26, 2**30
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 _ORIENTATION, _SIDEWAYS = 0x0112, 5
@@ -131,6 +132,7 @@ def _read(source: str, album: Album, choices: Choices) -> RawData:
     check_size(source, "the pictures", (len(chosen), *shape), 1)
     data = np.empty((len(chosen), *shape), np.uint8)
     for place, picture in enumerate(chosen):
+        tell(len(chosen) + place, 2 * len(chosen))
         with _opened(source, album, picture) as image:
             data[place] = _pixels(image, shape)
     labels = None if choices.label == NO_LABEL else _classes(chosen)
@@ -152,7 +154,8 @@ def _declared(source: str, album: Album, chosen: Sequence[Picture]) -> tuple[Cou
     """How many pictures have each height and width, and whether any is coloured."""
     sizes: Counter[tuple[int, int]] = Counter()
     colour, total = False, 0
-    for picture in chosen:
+    for place, picture in enumerate(chosen):
+        tell(place, 2 * len(chosen))
         with _opened(source, album, picture) as image:
             width, height = image.size
             total += width * height

@@ -29,7 +29,7 @@ def prepare(raw: RawData, spec: DataSpec, title: str) -> Dataset:
         raise DataError(f"At least {MIN_SAMPLES} samples are needed. The chosen part of {spec.name!r} has {len(rows)}.")
     both = np.concatenate([rows, held_out])  # a class, or a value of an attribute, has one number in both parts
     y, classes = _labels(raw, both)
-    y_train, y_test = (None, None) if y is None else (y[: len(rows)], y[len(rows) :])
+    y_train, y_test = (None, None) if y is None else (_known(y[: len(rows)]), _known(y[len(rows) :]))
     attributes = {name: attribute.of(both) for name, attribute in raw.attributes.items()}
     title, shape, test = with_noise(title, spec.noise), raw.image_shape, None
     if spec.n_test is not None:
@@ -62,7 +62,7 @@ def prepare_like(raw: RawData, spec: DataSpec, title: str, model: RawData, model
     rows, _ = choose_rows(raw, spec)
     X = scale(raw, rows, model_spec.scaling, model=model, model_rows=choose_rows(model, model_spec)[0])
     y, classes = _labels(raw, rows)
-    attributes = {name: attribute.of(rows) for name, attribute in raw.attributes.items()}
+    attributes = _sliced({name: attribute.of(rows) for name, attribute in raw.attributes.items()}, slice(None))
     X, title = _noisy(X, spec, _NOISE_OF_NEW), with_noise(title, spec.noise)
     return Dataset(
         spec.name, X, y, raw.image_shape, title, classes, model_spec.scaling, attributes=attributes, columns=raw.columns,
@@ -123,7 +123,8 @@ def choose_rows(raw: RawData, spec: DataSpec) -> tuple[Rows, Rows]:
     random = np.random.default_rng(spec.seed)
     rows = np.arange(len(raw.X))
     if spec.n_classes is not None:
-        rows = rows[_needed_labels(raw, spec, "n_classes") < _checked_classes(raw, spec)]
+        y = _needed_labels(raw, spec, "n_classes")
+        rows = rows[(y >= 0) & (y < _checked_classes(raw, spec))]
     rows, held_out = _hold_out(raw, rows, spec)
     if spec.per_class is not None:
         rows = _per_class(_needed_labels(raw, spec, "per_class"), rows, spec, raw.classes, random)
@@ -161,7 +162,7 @@ def _checked_classes(raw: RawData, spec: DataSpec) -> int:
 
 def _per_class(y: Rows, rows: Rows, spec: DataSpec, classes: tuple[str, ...], random: np.random.Generator) -> Rows:
     chosen: list[Rows] = []
-    for label in np.unique(y[rows]).tolist():
+    for label in np.unique(y[rows][y[rows] >= 0]).tolist():
         members = rows[y[rows] == label]
         if len(members) < (spec.per_class or 0):
             raise DataError(
@@ -173,12 +174,19 @@ def _per_class(y: Rows, rows: Rows, spec: DataSpec, classes: tuple[str, ...], ra
 
 
 def _labels(raw: RawData, rows: Rows) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Labels of the chosen rows, numbered again where a class is left out."""
-    return (None, ()) if raw.y is None else renumbered(raw.y, raw.classes, rows)
+    """Labels of the chosen rows, numbered again where a class is left out; None where none of them has one."""
+    y, classes = (None, ()) if raw.y is None else renumbered(raw.y, raw.classes, rows)
+    return (y, classes) if classes else (None, ())
+
+
+def _known(y: Rows) -> Rows | None:
+    return y if (y >= 0).any() else None
 
 
 def _sliced(attributes: Mapping[str, Attribute], part: slice) -> dict[str, Attribute]:
-    return {name: Attribute(attribute.y[part], attribute.classes) for name, attribute in attributes.items()}
+    """The columns of a part, as far as they say anything of it."""
+    parts = {name: Attribute(attribute.y[part], attribute.classes) for name, attribute in attributes.items()}
+    return {name: attribute for name, attribute in parts.items() if (attribute.y >= 0).any()}
 
 
 def _noisy(X: NDArray[np.float32], spec: DataSpec, stream: int) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ class Attribute:
     Attributes
     ----------
     y : (n,)
-        Values 0..K-1, int64.
+        Values 0..K-1, int64; -1 where a sample has none.
     classes
         Names of the K values.
     """
@@ -51,7 +51,7 @@ class RawData:
     X
         Samples in rows, (n, m): uint8 where the file held that, float32 otherwise. Finite, not constant.
     y
-        Labels 0..K-1 in the sorted order of the original ones, or None.
+        Labels 0..K-1 in the sorted order of the original ones, -1 where a sample has none; None without any.
     image_shape
         (h, w) or (h, w, c) where the rows are images.
     classes
@@ -91,6 +91,8 @@ class Contents:
         Names for labels that are 0..K-1 already.
     attributes
         Further columns of labels, by name; each must pass the checks of labels.
+    range
+        What the reader knows to become 0..1; the user's choice goes before it.
     """
 
     data: NDArray[Any]
@@ -99,6 +101,7 @@ class Contents:
     attributes: Mapping[str, Column] = field(default_factory=dict)
     test: NDArray[np.int64] | None = None
     columns: tuple[str, ...] = ()
+    range: Range | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -111,18 +114,34 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
         If anything in it cannot be used.
     """
     X, shape = _features(source, found.data, choices)
-    further = {
-        name: Attribute(*encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, new=choices.new))
+    about: dict[str, Any] = {"new": choices.new, "unlabelled": choices.unlabelled}
+    columns = {
+        name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, **about)
         for name, column in found.attributes.items()
     }
-    y, classes = (None, ()) if found.labels is None else encode(source, found.labels, len(X), found.names, new=choices.new)
-    if len(classes) == 1 and not choices.new:
+    further = {name: Attribute(y, values) for name, (y, values) in columns.items() if values}
+    y, classes = (None, ()) if found.labels is None else encode(source, found.labels, len(X), found.names, **about)
+    if y is not None and len(classes) == 1 and not choices.new:
         raise DataError(
-            f"{source}: all {len(X)} labels are {classes[0]!r}, and one class is nothing to compare clusters with. Leave the "
-            "labels out, or take those that differ."
+            f"{source}: all {int((y >= 0).sum())} labels are {classes[0]!r}, and one class is nothing to compare clusters "
+            "with. Leave the labels out, or take those that differ."
         )
-    notes = tuple(note for note in (*found.notes, choices.words()) if note)
-    return RawData(X, y, shape, classes, found.test, further, found.columns, choices.range, notes)
+    notes = tuple(note for note in (*found.notes, _labelled_words(y, classes), choices.words()) if note)
+    return RawData(
+        X, y if classes else None, shape, classes, found.test, further, found.columns, choices.range or found.range, notes
+    )
+
+
+def _labelled_words(y: NDArray[np.int64] | None, classes: Sequence[str]) -> str:
+    """How many samples have a label, where some have none; and what may be none."""
+    if y is None:
+        return ""
+    known = int((y >= 0).sum())
+    if known < len(y):
+        return f"{known:,} of {len(y):,} samples have a label: scores count these alone." if known else "No sample has a label."
+    if "-1" in classes:
+        return "One class is called '-1'. If that stands for samples without a label, say so when the file is read."
+    return ""
 
 
 def _features(source: str, data: NDArray[Any], choices: Choices) -> tuple[NDArray[Any], tuple[int, ...] | None]:

@@ -10,14 +10,18 @@ import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from core.common import DataError
 from core.datasets.choices import Choices
-from core.datasets.handover import ABOUT, hand_over, write_clean
+from core.datasets.handover import ABOUT, PROGRESS, hand_over, write_clean
 from core.datasets.looking import look
 from core.datasets.readers import read_here
+from core.datasets.telling import heard_by
+
+_EVERY = 0.2
 
 
 def main(folder: Path) -> int:
@@ -26,7 +30,8 @@ def main(folder: Path) -> int:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     _bound(request["memory"], request["seconds"])
     try:
-        _answer(request, folder)
+        with heard_by(_Teller(folder)):
+            _answer(request, folder)
     except (DataError, MemoryError) as error:
         words = str(error) or "It takes more memory than a file may while it is read."
         (folder / ABOUT).write_text(json.dumps({"error": words}), encoding="utf-8")
@@ -44,6 +49,20 @@ def _answer(request: dict[str, Any], folder: Path) -> None:
         return
     write_clean(raw, Path(request["store"]))
     (folder / ABOUT).write_text("{}", encoding="utf-8")
+
+
+class _Teller:
+    """Leaves in the folder how far it is, a few times a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._said = folder / PROGRESS, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._said > _EVERY:
+            self._said = time.monotonic()
+            draft = self._path.with_suffix(".draft")
+            draft.write_text(json.dumps([done, total]), encoding="utf-8")
+            draft.replace(self._path)
 
 
 def _bound(memory: int, seconds: int) -> None:

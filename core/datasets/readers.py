@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.datasets.npz import read_npy, read_npz
 from core.datasets.parquet import read_parquet
 from core.datasets.pictures import read_pictures
 from core.datasets.raw import RawData
+from core.datasets.scratch import scratch
 
 Reader = Callable[[Path, Choices], RawData]
 _PIECE = 2**20
@@ -116,8 +116,8 @@ def unpacked(path: Path) -> Iterator[Path]:
     if path.suffix.lower() != ".gz":
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        plain = Path(folder) / path.name[: -len(".gz")]
+    with scratch() as folder:
+        plain = folder / path.name[: -len(".gz")]
         with refusing_damage(quoted(path), "a packed table"), gzip.open(path, "rb") as packed, plain.open("wb") as out:
             while some := packed.read(_PIECE):
                 out.write(some)

@@ -33,10 +33,13 @@ class Roles:
 
 def label_columns(source: str, names: Sequence[str], choices: Choices) -> list[str]:
     """The columns that hold labels by their names, before any of them is read: the classes first."""
-    label = label_column(names) if choices.label is None else choices.label or None
-    check_known(source, "column", [*([label] if label else []), *choices.drop, *choices.keep], names)
-    further = [] if choices.label == NO_LABEL else list(attribute_keys(source, names).values())
-    return [name for name in ([label] if label else []) + further if name not in choices.drop]
+    others = [name for name in names if name not in choices.further]
+    label = label_column(others) if choices.label is None else choices.label or None
+    check_known(
+        source, "column", [*([label] if label else []), *choices.drop, *choices.keep, *choices.text, *choices.further], names
+    )
+    further = [] if choices.label == NO_LABEL else list(attribute_keys(source, names, choices.further).values())
+    return [name for name in ([label] if label else []) + further if name not in {*choices.drop, *choices.text}]
 
 
 def roles(source: str, table: Table, choices: Choices) -> Roles:
@@ -49,15 +52,16 @@ def roles(source: str, table: Table, choices: Choices) -> Roles:
     """
     names = list(table.columns)
     apart = label_columns(source, names, choices)
-    attributes = {key: name for key, name in attribute_keys(source, names).items() if name in apart}
+    attributes = {key: name for key, name in attribute_keys(source, names, choices.further).items() if name in apart}
     label = next((name for name in apart if name not in attributes.values()), None)
     if choices.columns:
         return _those_of_the_model(source, table, choices, label, attributes)
     left = [name for name in names if name not in apart and name not in choices.drop]
     if label is None and choices.label is None:
-        label = _text_label(table, [name for name in left if name not in choices.keep])
+        label = _text_label(table, [name for name in left if name not in {*choices.keep, *choices.text}])
         left = [name for name in left if name != label]
-    ignored = {name: why for name in left if name not in choices.keep and (why := _no_feature(table.columns[name], name))}
+    ignored = {name: why for name in left if (why := _no_feature(table.columns[name], name))}
+    ignored |= {name: "beside the text" for name in left if choices.text and name not in choices.text}
     ignored |= {
         name: "another column of labels"
         for name in label_like(left)
@@ -73,7 +77,7 @@ def roles(source: str, table: Table, choices: Choices) -> Roles:
     if not features:
         raise DataError(
             f"{source} has no column of features beside its labels: they must be real numbers. "
-            f"It has {listed(names)}.{_reasons(ignored)}"
+            f"It has {listed(names)}.{_reasons(ignored)}{_of_text(table, ignored)}"
         )
     return Roles(label, attributes, tuple(features), tuple(numbering), ignored)
 
@@ -105,7 +109,7 @@ def _text_label(table: Table, names: Sequence[str]) -> str | None:
     found = [
         name for name in texts if 2 <= len(_coded(table, name).names) <= max(2, table.n // 2) and simple(name) not in ID_NAMES
     ]
-    return found[0] if len(texts) == len(found) == 1 else None
+    return found[0] if len(found) == 1 else None
 
 
 def _coded(table: Table, name: str) -> Coded:
@@ -144,6 +148,17 @@ def _check_cells(source: str, table: Table, names: Sequence[str]) -> None:
                 f"{source}: features must be real numbers. Column {tidy(name)!r} {why}. "
                 "A column of labels is named label, class, target or the like, or label_<name>; or choose it as the label."
             )
+
+
+def _of_text(table: Table, ignored: Mapping[str, str]) -> str:
+    """That texts can be features, where there are any."""
+    texts = [name for name in ignored if is_text(table.columns[name])]
+    return f" Texts become features on request: choose {listed(texts[:3])} as text, for tf-idf." if texts else ""
+
+
+def is_text(cells: Cells) -> bool:
+    """Whether a column holds words, few or many."""
+    return (isinstance(cells, Coded) and not is_yes_no(cells)) or (isinstance(cells, Unusable) and cells.why.startswith("text"))
 
 
 def _reasons(ignored: Mapping[str, str]) -> str:

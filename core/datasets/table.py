@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from core.common import DataError
 from core.datasets.checks import MAX_CLASSES, MAX_COLUMNS, check_kind, listed, tidy
 from core.datasets.choices import Choices
-from core.datasets.columns import Cells, Numbers, Table, Unusable, as_numbers
+from core.datasets.columns import Cells, Numbers, Prose, Table, Unusable, as_numbers
 from core.datasets.labels import Coded, Column
 from core.datasets.names import simple
 from core.datasets.raw import Contents
 from core.datasets.roles import Roles, roles
+from core.datasets.tfidf import tfidf
 
 _ORDERS = 100.0
 _YES = ("yes", "true", "y", "t")
@@ -25,18 +26,38 @@ def contents(source: str, table: Table, choices: Choices) -> Contents:
     """Features and labels by their roles."""
     found = roles(source, table, choices)
     features = {name: table.columns[name] for name in found.features}
-    data = _stack(source, table.n, features)
-    columns = tuple(_column_names(features))
+    data, columns = _words(source, features) if choices.text else (_stack(source, table.n, features), ())
+    columns = columns or tuple(_column_names(features))
     attributes = {key: Column(_labels(source, name, table.columns[name])) for key, name in found.attributes.items()}
     labels = None if found.label is None else _labels(source, found.label, table.columns[found.label])
-    notes = (*table.notes, *_role_notes(found, choices), _scale_note(data, columns))
-    return Contents(data.T if choices.transpose else data, labels, None, attributes, columns=columns, notes=notes)
+    notes = (*table.notes, *_role_notes(found, len(columns) if choices.text else 0))
+    words_alone = len(choices.text) == len(features)
+    notes = notes if words_alone else (*notes, _scale_note(data, columns))
+    return Contents(
+        data.T if choices.transpose else data, labels, None, attributes, columns=columns,
+        range=(0.0, 1.0) if words_alone else None, notes=notes,
+    )  # fmt: skip
 
 
-def _role_notes(found: Roles, choices: Choices) -> Iterator[str]:
-    yield f"{len(found.features)} columns are features" + (
-        f", {tidy(found.label)!r} is the label." if found.label else "; no label."
-    )
+def _words(source: str, features: Mapping[str, Cells]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The words of all columns of text together, and after them the columns that were kept beside."""
+    texts = [cells.texts for cells in features.values() if isinstance(cells, Prose)]
+    weights, words = tfidf(source, [" ".join(parts) for parts in zip(*texts, strict=True)])
+    beside = {name: cells for name, cells in features.items() if not isinstance(cells, Prose)}
+    if not beside:
+        return weights, words
+    return np.hstack([weights, _stack(source, len(weights), beside)]), (*words, *_column_names(beside))
+
+
+def _role_notes(found: Roles, n_words: int) -> Iterator[str]:
+    label = f", {tidy(found.label)!r} is the label." if found.label else "; no label."
+    if n_words:
+        yield (
+            f"{n_words:,} features are tf-idf weights of words (scikit-learn's, the words of the largest sums), from "
+            f"{listed(found.features)}{label}"
+        )
+    else:
+        yield f"{len(found.features)} columns are features{label}"
     if found.numbering:
         yield f"Left out as running numbers or identifiers: {listed(found.numbering)}."
     if found.ignored:
@@ -78,7 +99,7 @@ def _stack(source: str, n: int, features: Mapping[str, Cells]) -> NDArray[Any]:
     parts = [
         _yes(cells) if isinstance(cells, Coded) else cells.values
         for cells in features.values()
-        if not isinstance(cells, Unusable)
+        if isinstance(cells, Coded | Numbers)
     ]
     widths = [1 if part.ndim == 1 else part.shape[1] for part in parts]
     if sum(widths) > MAX_COLUMNS:

@@ -5,19 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from core.common import DataError, demand_writable, home
+from core.common import (
+    DataError,
+    UnknownName,
+    demand_writable,
+    home,
+    named,
+    temporary_neighbour,
+    written_by_the_dead,
+)
 from core.datasets.apart import store_file
 from core.datasets.checks import MAX_FILE
-from core.datasets.choices import Choices
+from core.datasets.choices import Choices, check_range
+from core.datasets.handover import write_clean
 from core.datasets.npz import list_npz
 from core.datasets.pictures import PICTURES
-from core.datasets.readers import check_suffix
+from core.datasets.ranges import Range
+from core.datasets.raw import Attribute, RawData
+from core.datasets.readers import check_suffix, read_here
+from core.datasets.scratch import scratch
 
 _STEM = re.compile(r"[\w-]{1,49}-[0-9a-f]{8}")
 _MAX_STEM = 40
@@ -84,9 +95,8 @@ def store_upload(
 
 def store_uploads(given: Sequence[Given], choices: Choices | None = None, name: str | None = None) -> Path:
     """Keep one file, several pictures, or an IDX file of images with its labels; see `store_upload`."""
-    with tempfile.TemporaryDirectory(prefix="affinity-lab-") as folder:
-        path = put_down(given, Path(folder))
-        return import_file(path, choices, name)
+    with scratch() as folder:
+        return import_file(put_down(given, folder), choices, name)
 
 
 def put_down(given: Sequence[Given], folder: Path) -> Path:
@@ -123,21 +133,56 @@ def import_file(path: Path, choices: Choices | None = None, name: str | None = N
     """Check a file or a folder of pictures, and keep its content under a name; see `store_upload`."""
     demand_writable("an upload")
     stem = _safe_stem(name) if name else _safe_stem(path.name) if path.is_dir() else _safe_name(path.name)[0]
+    return _kept(stem, lambda draft: store_file(path, draft, choices))
+
+
+def change_upload(name: str, *, range: Range | None = None, label: str | None = None) -> Path:
+    """Keep a stored set once more, with another range, or with another of its columns of labels to score by.
+
+    The set itself stays, for runs refer to it. A `range` of None leaves it as the values say; the column of the classes
+    becomes a further one, called ``class``.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such set or column.
+    """
+    demand_writable("an upload")
+    stored = find_upload(name)
+    if stored is None:
+        raise UnknownName("upload", name, [path.stem for path in uploads()])
+    raw = replace(read_here(stored), range=None if range is None else check_range(range))
+    if label is not None:
+        raw = _scored_by(raw, label)
+    said = f"Changed from {name}: " + (f"range {range[0]:g} to {range[1]:g}" if range else "range as the values say")
+    raw = replace(raw, notes=(*raw.notes, said + (f", scored by {label!r}." if label else ".")))
+    return _kept(name.rpartition("-")[0], lambda draft: write_clean(raw, draft))
+
+
+def _scored_by(raw: RawData, label: str) -> RawData:
+    chosen = named("label column", label, raw.attributes)
+    others: dict[str, Attribute] = {} if raw.y is None else {"class": Attribute(raw.y, raw.classes)}
+    others |= {name: attribute for name, attribute in raw.attributes.items() if name != label}
+    return replace(raw, y=chosen.y, classes=chosen.classes, attributes=others)
+
+
+def _kept(stem: str, write: Callable[[Path], None]) -> Path:
+    """Write a draft, then give it the name that its content has; drafts of the killed are cleared first."""
     folder = uploads_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    for draft in folder.glob(".*.tmp"):
+        if written_by_the_dead(draft):
+            draft.unlink(missing_ok=True)
+    draft = temporary_neighbour(folder / stem)
     try:
-        store_file(path, Path(temporary), choices)
-        os.fsync(handle)
-        with Path(temporary).open("rb") as stream:
+        write(draft)
+        with draft.open("r+b") as stream:
+            os.fsync(stream)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:8]
         target = folder / f"{stem}-{digest}.npz"
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        os.replace(draft, target)
     finally:
-        os.close(handle)
+        draft.unlink(missing_ok=True)
     return target
 
 

@@ -16,6 +16,15 @@ from core.common import DataError
 from core.graphs import smallest, squared_distances
 
 
+def known(y: NDArray, *of: NDArray) -> tuple[NDArray, ...]:
+    """Labels of a data set without its samples that have none, which are -1 there, and rows of other arrays with them.
+
+    The scores take any names of classes, -1 too: where labels may be missing, they are asked through this.
+    """
+    there = y >= 0
+    return (y, *of) if there.all() else (y[there], *(array[there] for array in of))
+
+
 def contingency(y: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
     """Count table, one row per class and one column per cluster.
 
@@ -50,8 +59,9 @@ def match_clusters(y: ArrayLike, labels: ArrayLike) -> NDArray:
 def cluster_numbers(reference: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
     """A number for each cluster that says what it is: that of the group of `reference` it matches best (Hungarian).
 
-    Clusters that match nothing take the numbers that are free, in their order. Classes of a data set, or another
-    clustering of it, as reference make numbers and colours stay the same between pictures.
+    Groups are counted from 0; samples below that are of none. Clusters that match nothing take the numbers that are free,
+    in their order. Classes of a data set, or another clustering of it, as reference make numbers and colours stay the same
+    between pictures.
 
     Returns
     -------
@@ -59,8 +69,10 @@ def cluster_numbers(reference: ArrayLike, labels: ArrayLike) -> NDArray[np.int64
         ``numbers[labels]`` are the renamed labels; of numbers in between that no sample has, the free ones.
     """
     reference, labels = np.asarray(reference).ravel(), np.asarray(labels).ravel()
-    groups, clusters = np.unique(reference), np.unique(labels)
-    rows, columns = _best_match(contingency(reference, labels))
+    groups, counted = known(reference, labels)
+    clusters = np.unique(counted)
+    rows, columns = _best_match(contingency(groups, counted))
+    groups = np.unique(groups)
     size = int(labels.max()) + 1
     numbers = np.full(size, -1, dtype=np.int64)
     numbers[clusters[columns]] = groups[rows]

@@ -20,8 +20,9 @@ def projection_quality(
     dict
         ``trustworthiness``: whether neighbours in the picture are neighbours in X, 1 at best; ``continuity``: whether
         neighbours in X are neighbours in the picture (Venna and Kaski 2001: the same with both exchanged); with classes
-        ``class_neighbors``: the share of the neighbours in the picture that are of a point's own class. Empty for fewer
-        than twice as many samples as neighbours, where the measures are not defined.
+        ``class_neighbors``: the share of the neighbours in the picture that are of a point's own class, of the points and
+        neighbours that have one (a class below 0 is none). Empty for fewer than twice as many samples as neighbours, where
+        the measures are not defined.
     """
     from sklearn.manifold import trustworthiness
     from sklearn.neighbors import NearestNeighbors
@@ -38,5 +39,8 @@ def projection_quality(
     if y is not None:
         classes = np.asarray(y)[drawn]
         near = NearestNeighbors(n_neighbors=n_neighbors).fit(low).kneighbors(return_distance=False)
-        found["class_neighbors"] = float((classes[near] == classes[:, None]).mean())
+        known = classes >= 0
+        counted = known[near] & known[:, None]
+        if counted.any():
+            found["class_neighbors"] = float((classes[near] == classes[:, None])[counted].mean())
     return found

@@ -4,13 +4,24 @@ Uses `core.runs` and every room below.
 """
 
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
+from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
 from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
+from core.explore.overview import class_means, copies, neighbors_of, plane, value_counts
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
 from core.explore.report import run_report
-from core.explore.scene import clusters_of, numbered_labels, packed_blocks, packed_layout, run_scene, scene
+from core.explore.scene import (
+    NO_CLASS,
+    class_groups,
+    clusters_of,
+    numbered_labels,
+    packed_blocks,
+    packed_layout,
+    run_scene,
+    scene,
+)
 from core.explore.suggesting import suggest
 from core.explore.tasks import (
     ANCHORS_SHOWN,
@@ -37,6 +48,7 @@ __all__ = [
     "MAX_SQUARE",
     "MOST_POINTS",
     "NEIGHBORS_SHOWN",
+    "NO_CLASS",
     "READOUT_CONSTANTS",
     "REFERENCES",
     "Answer",
@@ -48,17 +60,23 @@ __all__ = [
     "answer",
     "build_prepared",
     "by_all_but_seed",
+    "class_groups",
+    "class_means",
+    "clusters",
     "clusters_of",
+    "copies",
     "differences",
     "embedding",
     "joined",
     "matrix",
     "moved",
+    "neighbors_of",
     "numbered_labels",
     "over_seeds",
     "packed_blocks",
     "packed_layout",
     "paired",
+    "plane",
     "preview",
     "random_rows",
     "read_answer",
@@ -74,4 +92,5 @@ __all__ = [
     "strongest",
     "suggest",
     "unlabelled",
+    "value_counts",
 ]

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, issparse
 
 from core import affinity, datasets, evaluation, methods
 from core.common import DataError
-from core.explore.scene import numbered_labels
+from core.explore.scene import class_groups, numbered_labels
 from core.methods.parts.readout import CODES, LOOK_BEYOND, SAMPLES, AffinityReadout
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
 from core.runs import RunStore
@@ -44,7 +44,8 @@ def matrix(
     final = store.files.arrays(run, "final", ("labels", "y", "rows"))
     if ("y" if order == "class" else "labels") not in final:
         raise DataError(f"The run {run} has no labels to order by {order}.")
-    groups = final["y"] if order == "class" else numbered_labels(store, run, final["labels"], final.get("y"))
+    by_class = order == "class"
+    groups = class_groups(final["y"]) if by_class else numbered_labels(store, run, final["labels"], final.get("y"))
     groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
     return _picture(square(store, run, which), groups, pixels, clusters, span), {}
 
@@ -241,6 +242,6 @@ def recluster(
     labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
     final = store.files.arrays(run, "final", ("y", "nearest"))
     everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
-    scores = evaluation.evaluate(final["y"], everyone) if "y" in final else {}
+    scores = evaluation.evaluate(*evaluation.known(final["y"], everyone)) if "y" in final else {}
     scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
     return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}

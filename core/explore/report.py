@@ -65,13 +65,15 @@ def _scores(run: Run) -> str:
         )
         rows.append((name, f"{value:.4f}", over))
     preset = methods.method_class(run.spec.method).presets.get(run.spec.preset)
+    known = run.result.get("n_labelled")
+    partly = f"Scores against labels count the {known} of {run.result['n_samples']} samples that have one. " if known else ""
     chosen = (
         f"Constants of the preset {preset.title} were chosen: {preset.chosen}."
         if preset
         else "Defaults, chosen for no data set."
     )
     changed = " Some were changed by the user." if run.spec.modified else ""
-    return _table(("score", "final epoch", "spread"), rows) + f"<p><small>{_e(chosen + changed)}</small></p>"
+    return _table(("score", "final epoch", "spread"), rows) + f"<p><small>{_e(partly + chosen + changed)}</small></p>"
 
 
 def _pictures(store: RunStore, run: Run, data: Dataset) -> Iterable[str]:

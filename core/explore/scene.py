@@ -15,6 +15,9 @@ from core.plots.palette import log_levels
 from core.plots.sprite import Sprite
 from core.runs import Run, RunStore, frame_files, framed, n_groups, quantized, shown_samples
 
+NO_CLASS = 2**16 - 1
+"""The group of samples that have no label: past that of every class."""
+
 
 def scene(
     name: str, data: Dataset, n_clusters: int, sprite: Sprite | None, *, affinity: bool, rows: NDArray | None = None
@@ -41,10 +44,15 @@ def scene(
         facts["sprite"] = {"width": sprite.width, "height": sprite.height, "columns": sprite.columns}
     arrays: dict[str, NDArray] = {"shown": shown_samples(data.n_samples).astype(np.int32)}
     if data.y is not None:
-        arrays["y"] = data.y.astype(np.uint16)
+        arrays["y"] = class_groups(data.y)
     if rows is not None:
         arrays["rows"] = rows.astype(np.int32)
     return pack(facts, arrays)
+
+
+def class_groups(y: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """Classes as groups of a picture; samples without one come last, as `NO_CLASS`."""
+    return np.where(y < 0, NO_CLASS, y).astype(np.uint16)
 
 
 def run_scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -> bytes:

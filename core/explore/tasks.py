@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from core import affinity, datasets, evaluation, runs
 from core.common import DataError
+from core.explore.groups import clusters
 from core.explore.matrices import NEIGHBORS_SHOWN, has_square, joined, matrix, recluster, square, stored_matrix
 from core.explore.suggesting import suggest
 from core.explore.unlabelled import unlabelled
@@ -122,12 +123,21 @@ def retrieval(store: RunStore, *, run: str, source: str, held_out: bool = False)
     Z = Z[shown].reshape(len(shown), -1)
     k = min(NEIGHBORS_SHOWN + 1 if y is None else MAX_RANK, len(Z))
     lists, sums = [], np.zeros(k)
+    partly = y is not None and bool((y[shown] < 0).any())
     for rows, nearest in evaluation.nearest_lists(Z, k):
         lists.append(nearest[:, 1 : NEIGHBORS_SHOWN + 1])
-        if y is not None:
+        if y is not None and not partly:
             sums += evaluation.summed_precisions(y[shown[nearest]] == y[shown[rows], None])
     found: dict[str, NDArray] = {"nearest": shown[np.concatenate(lists)].astype(np.int32)}
+    if y is not None and partly:
+        return found | _curve(Z, y[shown]), {}
     return found | ({} if y is None else {"curve": sums / len(Z)}), {}
+
+
+def _curve(Z: NDArray, y: NDArray) -> dict[str, NDArray]:
+    """mAP@k among the samples that have a label; nothing where none was drawn."""
+    y, Z = evaluation.known(y, Z)
+    return {"curve": evaluation.average_precisions(Z, y, min(MAX_RANK, len(y)))} if len(y) else {}
 
 
 def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -160,7 +170,7 @@ def anchors(store: RunStore, *, run: str) -> tuple[dict[str, NDArray], dict[str,
     facts: dict[str, Any] = {"n_ends": S.shape[1], "per_sample": S.nnz / len(X), "mean_weight": float(S.data.mean())}
     facts["unused"] = int((uses == 0).sum())
     if "y" in final:
-        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum())
+        facts["purity"] = float(mass.max(axis=1).sum() / mass.sum()) if mass.sum() else 0.0
     found: dict[str, NDArray] = {
         "ends": ends,
         "weights": weights,
@@ -229,7 +239,8 @@ def preview(store: RunStore, *, spec: Mapping[str, Any]) -> tuple[dict[str, NDAr
     facts: dict[str, Any] = {"scores": dict(view.scores), "n_clusters": method.K}
     C = arrays.get("C")
     if data.y is not None and C is not None and C.shape == (data.n_samples,) * 2:
-        facts["in_classes"] = evaluation.block_diagonality(abs(C), data.y)
+        known = np.flatnonzero(data.y >= 0)
+        facts["in_classes"] = evaluation.block_diagonality(abs(C)[known][:, known], data.y[known])
     return frame, facts
 
 
@@ -278,7 +289,7 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
-    "suggest": suggest, "unlabelled": unlabelled,
+    "suggest": suggest, "unlabelled": unlabelled, "clusters": clusters,
 }  # fmt: skip
 _TELLING = frozenset({"embedding", "unlabelled"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -18,6 +18,8 @@ from plotly.subplots import make_subplots
 from core.plots.palette import BLOCKS, CORRECT, TEN, WRONG, colours, normalized, scale_ticks
 
 FEW_ANCHORS = 200
+UNLABELLED, GREY = "no label", "#9aa3ab"
+"""The last group of a picture where some samples have no class, and its colour."""
 MARGIN: Mapping[str, int] = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
@@ -38,7 +40,9 @@ def embedding(
     """
     figure = go.Figure()
     spatial = points.shape[1] == 3
-    palette = [CORRECT, WRONG] if list(names) == ["correct", "wrong"] else colours(len(names))
+    palette = [CORRECT, WRONG] if list(names[:2]) == ["correct", "wrong"] else colours(len(names))
+    if names[-1] == UNLABELLED:
+        palette = [*palette[: len(names) - 1], GREY]
     points = points.astype(np.float32)
     for group, name in enumerate(names):
         here = groups == group
@@ -217,6 +221,16 @@ def class_counts(counts: Mapping[str, int]) -> go.Figure:
     figure.update_layout(margin=MARGIN, height=240, bargap=0.2)
     figure.update_xaxes(type="category", title="class")
     figure.update_yaxes(title="samples")
+    return figure
+
+
+def value_bars(counts: NDArray, borders: NDArray) -> go.Figure:
+    """Bars of how many values lie in each step, on a logarithmic scale where some are rare."""
+    middles = (borders[1:] + borders[:-1]) / 2
+    figure = go.Figure(go.Bar(x=middles, y=counts, width=np.diff(borders), marker_color=TEN[0]))
+    figure.update_layout(margin=MARGIN, height=260, bargap=0)
+    figure.update_xaxes(title="value")
+    figure.update_yaxes(title="how many", type="log" if counts.max() > 100 * max(counts[counts > 0].min(), 1) else "linear")
     return figure
 
 

@@ -34,6 +34,25 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], colours: Sequence
     }
 
 
+def signs(series: Mapping[str, Sequence[tuple[int, float]]], chosen: int) -> dict[str, Any]:
+    """What speaks for each number of clusters, name to points (K, value), with a line at the chosen K."""
+    mark: dict[str, Any] = {"silent": True, "symbol": "none", "label": {"show": False}}
+    mark |= {"lineStyle": {"type": "dashed", "color": "#888888"}, "data": [{"xAxis": chosen}]}
+    return {
+        "animation": False,
+        "color": list(TEN),
+        "grid": {"left": 8, "right": 14, "top": 28 if len(series) > 1 else 10, "bottom": 22, "containLabel": True},
+        "legend": {"top": 0, "show": len(series) > 1},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
+        "xAxis": {"type": "value", "name": "K", "nameLocation": "middle", "nameGap": 20, "minInterval": 1, "min": 1},
+        "yAxis": {"type": "value", "min": 0, "splitNumber": 3, **({"max": 1} if len(series) > 1 else {})},
+        "series": [
+            {"type": "line", "name": name, "data": points, "symbolSize": 5, **({} if place else {"markLine": mark})}
+            for place, (name, points) in enumerate(series.items())
+        ],
+    }
+
+
 def _few(size: int) -> Mapping[str, Any]:
     return {"fontSize": size, "hideOverlap": True}
 

@@ -149,6 +149,11 @@ def check(spec: RunSpec, data: Dataset) -> Clusterer:
     method = methods.build(spec.method, **params, random_state=spec.seed, device=resolve_device(spec.device, cls))
     method.clusters(data.X)
     if method.uses_labels(data.n_samples):
+        if data.partly_labelled:
+            raise InvalidInput(
+                f"{spec.method}, set like this, draws equally many samples of each class, so each needs a label. "
+                f"{data.n_labelled} of {data.n_samples} have one."
+            )
         method.true_labels = data.y
     method.check_data(data.samples)
     if data.test is not None:

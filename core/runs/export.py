@@ -83,7 +83,9 @@ def _history_csv(rows: list[HistoryRow]) -> str:
 
 
 def _labels_csv(final: Mapping[str, NDArray]) -> str:
-    columns = {"sample": final["indices"], "cluster": final["labels"]} | ({"class": final["y"]} if "y" in final else {})
+    columns: dict[str, Any] = {"sample": final["indices"], "cluster": final["labels"]}
+    if "y" in final:
+        columns["class"] = [number if number >= 0 else "" for number in final["y"].tolist()]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)

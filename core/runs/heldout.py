@@ -34,7 +34,7 @@ def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[s
     Returns
     -------
     arrays
-        ``test_Z``, ``test_labels`` and, where there are classes, ``test_y``.
+        ``test_Z``, ``test_labels`` and, where there are classes, ``test_y`` (-1 where a sample has none).
     scores
         ``test_...`` of the clustering with the seed of the method, and ``test_map_k`` of the codes.
     repeats
@@ -49,7 +49,8 @@ def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[s
         return arrays, {}, {}
     arrays["test_y"] = test.y
     found = repeated(labeller, method.random_state, TEST_SEEDS if method.groups_test else 1)
-    scored = [evaluation.evaluate(test.y, labels) for labels in found]
+    scored = [evaluation.evaluate(*evaluation.known(test.y, labels)) for labels in found]
     repeats = {f"test_{name}": [s[name] for s in scored] for name in scored[0]} if len(scored) > 1 else {}
-    scores = {**scored[0], **evaluation.retrieval(Z, test.y)}
+    y, codes = evaluation.known(test.y, Z)
+    scores = {**scored[0], **evaluation.retrieval(codes, y)}
     return arrays, {f"test_{name}": value for name, value in scores.items()}, repeats

@@ -90,11 +90,12 @@ def _any(value: Any) -> bool:
 
 def against_classes(y: NDArray, arrays: Mapping[str, Any], labels: NDArray) -> dict[str, float]:
     """`metrics.evaluate`; of a method that learnt from ``arrays["rows"]`` also on the other samples, as ``rest_...``."""
-    scores = evaluation.evaluate(y, labels)
+    scores = evaluation.evaluate(*evaluation.known(y, labels))
     if "rows" in arrays:
         rest = np.setdiff1d(np.arange(len(y)), arrays["rows"])
-        if rest.size:  # equally many of each class may be all of them
-            scores |= {f"rest_{name}": value for name, value in evaluation.evaluate(y[rest], labels[rest]).items()}
+        classes, clusters = evaluation.known(y[rest], labels[rest])
+        if classes.size:  # equally many of each class may be all of them
+            scores |= {f"rest_{name}": value for name, value in evaluation.evaluate(classes, clusters).items()}
     return scores
 
 
@@ -111,7 +112,7 @@ def against_columns(data: Dataset, clusterings: Mapping[str, NDArray]) -> list[d
     found = []
     for column, y in [*columns, *((name, attribute.y) for name, attribute in data.attributes.items())]:
         for codes, labels in clusterings.items():
-            scores = evaluation.evaluate(y, labels)
+            scores = evaluation.evaluate(*evaluation.known(y, labels))
             about = {"codes": codes, "clusters": int(np.unique(labels).size), "column": column}
             found.append({**about, "acc": scores["acc"], "nmi_geometric": scores["nmi_geometric"]})
     return found

@@ -38,11 +38,14 @@ def conclude(
         stored["labels"] = method.labels_
         view = looks.concluded(method, data, host)
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host)}
+        if data.partly_labelled:
+            result["n_labelled"] = data.n_labelled
         side = method.side_labels(host)
         if side or data.attributes:
             result["columns"] = looks.against_columns(data, {**side, "result": method.labels_})
         if data.test is None and data.y is not None and "Z" in host:
-            result["metrics"] |= evaluation.retrieval(host["Z"], data.y)
+            y, Z = evaluation.known(data.y, host["Z"])
+            result["metrics"] |= evaluation.retrieval(Z, y)
         if data.test is not None:
             held_out, scores, repeats = heldout.assess(method, data.test)
             stored |= _storable(held_out, method)

@@ -39,7 +39,7 @@ class NewLabels:
 
     def scores(self) -> dict[str, float]:
         """Scores against the classes of the new samples, if they have any."""
-        return {} if self.data.y is None else evaluation.evaluate(self.data.y, self.labels)
+        return {} if self.data.y is None else evaluation.evaluate(*evaluation.known(self.data.y, self.labels))
 
 
 def to_csv(labels: NDArray, nearest: NDArray, distances: NDArray) -> str:

@@ -31,7 +31,7 @@ def confusion_view(run: Run, data: Dataset) -> None:
         column = segments("Against", {name: plain(title) for name, title in zip(columns, titles, strict=True)}, key="f_column")
     y, values = _labels(data, column)
     labels = numbered(run, data)
-    table, rows, clusters = evaluation.confusion(y, labels)
+    table, rows, clusters = evaluation.confusion(*evaluation.known(y, labels))
     names = [values[row] for row in rows]
     of = "value" if column else "class"
     figure = figures.confusion(table, plain_names(names), plain_names([cluster_name(data, int(c)) for c in clusters]), of=of)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.datasets import Dataset
+from core.datasets import UNLABELLED, Dataset
 from core.plots.montage import montage
 from pages.ui.clusters import cluster_name
 from pages.ui.text import plain
@@ -17,7 +17,13 @@ SHOWN = 60
 
 
 def class_name(data: Dataset, sample: int) -> str:
-    return "" if data.y is None else data.classes[data.y[sample]]
+    """The class of a sample; empty where the data have none."""
+    return "" if data.y is None else value_name(data.y, data.classes, sample)
+
+
+def value_name(y: NDArray, classes: Sequence[str], sample: int) -> str:
+    """The value of a sample in a column of labels."""
+    return classes[y[sample]] if y[sample] >= 0 else UNLABELLED
 
 
 def gallery(data: Dataset, samples: Sequence[int], labels: NDArray) -> None:

@@ -17,12 +17,18 @@ from pages.ui.text import plain
 
 def headline(run: Run) -> str:
     """ACC, NMI as the paper of the method defines it, and the best simple reference; silhouette and blocks without labels."""
-    words = score_words(run.result.get("metrics", {}), methods.method_class(run.spec.method))
+    words = score_words(run.result.get("metrics", {}), methods.method_class(run.spec.method)) + labelled_words(run)
     best = best_reference(run)
     if best is None:
         return words
     title, value = best
     return f"{words}  ·  :gray[best simple reference: {plain(title)} {value:.3f}]"
+
+
+def labelled_words(run: Run) -> str:
+    """Of how many samples the scores speak, where only some have a label."""
+    known = run.result.get("n_labelled")
+    return f"  ·  of the {known:,} labelled samples" if known else ""
 
 
 def score_words(scores: Mapping[str, float], cls: type[Clusterer]) -> str:

@@ -74,7 +74,7 @@ def _figures(run: Run, data: Dataset) -> Mapping[str, Callable[[paper.Size], Any
         found["Affinity"] = partial(_affinity, run, which)
     final = store().files.arrays(run.id, "final", ("labels",))
     if data.y is not None and "labels" in final:
-        table, rows, clusters = evaluation.confusion(data.y, final["labels"])
+        table, rows, clusters = evaluation.confusion(*evaluation.known(data.y, final["labels"]))
         names_of = [data.classes[row] for row in rows]
         matched = [names_of[j] if j < len(names_of) else str(c) for j, c in enumerate(clusters)]
         found["Confusion"] = lambda size: paper.confusion(table, names_of, matched, size)

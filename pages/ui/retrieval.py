@@ -94,19 +94,26 @@ def _runs(run: Run) -> Mapping[str, Run]:
 
 def _row(name: str, data: Dataset, query: int, nearest: NDArray) -> None:
     """The neighbours of a sample in one space."""
-    hits = None if data.y is None else data.y[nearest] == data.y[query]
-    precision = "" if hits is None else f" · precision at {len(hits)}: {hits.sum()} / {len(hits)}"
+    hits = _hits(data, query, nearest)
+    counted = [hit for hit in hits if hit is not None]
+    precision = f" · precision at {len(hits)}: {sum(counted)} / {len(counted)}" if counted else ""
     st.markdown(f"**{plain(name)}**{precision}")
     if data.image_shape:
-        marks = [None, *([None] * len(nearest) if hits is None else hits.tolist())]
-        images = [marked(image, hit) for image, hit in zip(data.images([query, *nearest]), marks, strict=True)]
+        images = [marked(image, hit) for image, hit in zip(data.images([query, *nearest]), [None, *hits], strict=True)]
         names = [f"sample {i} {class_name(data, i)}".strip() for i in nearest]
         st.image(images, width=IMAGE_WIDTH, alt=[f"query, sample {query}", *names])
         return
     rows = {"sample": nearest, "class": [class_name(data, i) for i in nearest]}
-    if hits is not None:
+    if counted:
         rows["same class"] = hits
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"Nearest neighbours of sample {query}")
+
+
+def _hits(data: Dataset, query: int, nearest: NDArray) -> list[bool | None]:
+    """Whether each neighbour is of the class of the query; None where either has none."""
+    if data.y is None or data.y[query] < 0:
+        return [None] * len(nearest)
+    return [None if y < 0 else bool(y == data.y[query]) for y in data.y[nearest].tolist()]
 
 
 def _curves(curves: Mapping[str, NDArray]) -> None:

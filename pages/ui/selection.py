@@ -16,6 +16,7 @@ from core.plots.montage import montage
 from core.runs import Run
 from pages.ui.awaiting import answered
 from pages.ui.clusters import affinity_of, cluster_name, numbered
+from pages.ui.gallery import class_name, value_name
 from pages.ui.lab import Seen
 from pages.ui.live import reconstruction_sheet
 from pages.ui.state import store
@@ -50,19 +51,19 @@ def table_of(data: Dataset, labels: NDArray, samples: Sequence[int]) -> pd.DataF
     rows = np.asarray(sorted(samples), dtype=np.int64)
     columns: dict[str, object] = {"sample": rows}
     if data.y is not None:
-        columns["class"] = [data.classes[c] for c in data.y[rows]]
+        columns["class"] = [class_name(data, row) for row in rows]
         columns["cluster"] = [cluster_name(data, c) for c in labels[rows]]
-        columns["agrees"] = data.y[rows] == labels[rows]
+        columns["agrees"] = [data.y[row] == labels[row] if data.y[row] >= 0 else None for row in rows]
     else:
         columns["cluster"] = labels[rows]
     for name, attribute in data.attributes.items():
-        columns[name] = [attribute.classes[v] for v in attribute.y[rows]]
+        columns[name] = [value_name(attribute.y, attribute.classes, row) for row in rows]
     return pd.DataFrame(columns)
 
 
 def card(run: Run, data: Dataset, labels: NDArray, sample: int) -> None:
     """One sample: picture, reconstruction, class and cluster, and the samples that its affinity joins it to most."""
-    known = f"class {plain(data.classes[data.y[sample]])}, " if data.y is not None else ""
+    known = f"class {plain(class_name(data, sample))}, " if data.y is not None else ""
     st.markdown(f"**Sample {sample}**: {known}cluster {plain(cluster_name(data, labels[sample]))}")
     if data.image_shape:
         stored = store().files.arrays(run.id, "final", ("X_hat", "X_hat_rows"))

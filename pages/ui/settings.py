@@ -30,6 +30,7 @@ class Wish:
     spec: RunSpec | None
     launch: bool
     follow: bool
+    key_of_k: str
     seeds: int = 1
 
 
@@ -87,8 +88,8 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
         spec = runs.make_spec(cls.name, chosen_data(), preset=preset, overrides=given, load=load_data, **asked)
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
-        return Wish(None, launch, follow)
-    return Wish(spec, launch, follow, seeds or SEEDS[0])
+        return Wish(None, launch, follow, f"{key}:n_clusters")
+    return Wish(spec, launch, follow, f"{key}:n_clusters", seeds or SEEDS[0])
 
 
 def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

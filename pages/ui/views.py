@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from core import evaluation, explore, methods
-from core.datasets import Dataset
+from core.datasets import UNLABELLED, Dataset, in_groups
 from core.datasets.labels import class_titles
 from core.evaluation import PROJECTIONS
-from core.explore import Answer
+from core.explore import NO_CLASS, Answer, class_groups
 from core.plots import figures
 from core.plots.palette import TEN
 from core.runs import MAX_SEED, Run
@@ -140,7 +140,7 @@ def _colourings(data: Dataset) -> dict[str, str]:
 
 def _against(name: str, labels: np.ndarray, data: Dataset) -> str:
     """How well the clusters agree with an attribute."""
-    scores = evaluation.evaluate(data.attributes[name].y, labels)
+    scores = evaluation.evaluate(*evaluation.known(data.attributes[name].y, labels))
     return f"Clusters against {plain(name)}: NMI (geometric) {scores['nmi_geometric']:.3f}, ARI {scores['ari']:.3f}."
 
 
@@ -148,13 +148,15 @@ def sample_groups(colouring: str, labels: np.ndarray, data: Dataset) -> tuple[np
     """Group of each sample and the names of the groups, for one way of colouring."""
     if colouring.startswith(COLUMN):
         attribute = data.attributes[colouring.removeprefix(COLUMN)]
-        return attribute.y, plain_names(list(attribute.classes))
+        groups, names = in_groups(attribute.y, attribute.classes)
+        return groups, plain_names(list(names))
     if colouring == "cluster" or data.y is None:
         return labels, plain_names([f"cluster {name}" for name in cluster_names(data, labels)])
     if colouring == "class":
-        return data.y, plain_names(list(data.classes))
-    wrong = labels != data.y
-    return wrong.astype(int), ["correct", "wrong"]
+        groups, names = in_groups(data.y, data.classes)
+        return groups, plain_names(list(names))
+    groups, names = in_groups(np.where(data.y < 0, -1, labels != data.y), ("correct", "wrong"))
+    return groups, list(names)
 
 
 def affinity_view(run: Run, data: Dataset) -> None:
@@ -174,8 +176,9 @@ def affinity_view(run: Run, data: Dataset) -> None:
         which = segments("Matrix", matrices, key="a_which")
         order = segments("Order by", orders, key="a_order")
     labels = numbered(run, data)
-    groups = data.y if order == "class" and data.y is not None else labels
-    names = plain_names(list(data.classes) if order == "class" else cluster_names(data, labels))
+    groups = class_groups(data.y) if order == "class" and data.y is not None else labels
+    names = dict(enumerate(plain_names(list(data.classes) if order == "class" else cluster_names(data, labels))))
+    names[NO_CLASS] = UNLABELLED
     zoom = st.multiselect(
         "Zoom to", sorted(set(groups.tolist())), format_func=lambda g: names[g], placeholder="all blocks", key=f"a_zoom_{order}"
     )

@@ -34,7 +34,7 @@ class Confusion extends Panel {
     const columns = (this.columns = film.facts.groups)
     const rows = film.y ? film.facts.classes.length : 1
     const counts = (this.counts = new Int32Array(rows * columns))
-    for (let s = 0; s < film.n; s++) counts[(film.y ? film.y[s] : 0) * columns + labels[s]]++
+    for (let s = 0; s < film.n; s++) if (!film.y || film.known(s)) counts[(film.y ? film.y[s] : 0) * columns + labels[s]]++
     this.sums = Array.from({ length: rows }, (_, r) => counts.subarray(r * columns, (r + 1) * columns).reduce((a, b) => a + b, 0))
     const inset = (this.inset = [film.y ? 64 : 8, 24])
     const wide = Math.min((this.width - inset[0] - 4) / columns, 46)

@@ -83,6 +83,15 @@ class Film {
     return found
   }
 
+  // Whether the class of a sample is known; where labels are missing, some have none.
+  known(sample) {
+    return this.y !== null && this.y[sample] < this.facts.classes.length
+  }
+
+  wrong(sample, labels) {
+    return this.known(sample) && labels[sample] !== this.y[sample]
+  }
+
   name(group) {
     return this.facts.classes?.[group] ?? String(this.renumbered?.[group] ?? group)
   }

@@ -286,9 +286,9 @@ class Lab {
     const labels = film.labels(i)
     const { palette } = this
     const bare = this.faint
-    if (this.colour === "class" || (!labels && film.y)) return (s) => palette[film.y[s]]
+    if (this.colour === "class" || (!labels && film.y)) return (s) => (film.known(s) ? palette[film.y[s]] : bare)
     if (!labels) return () => bare
-    if (this.colour === "hit") return (s) => (labels[s] === film.y[s] ? this.data.right : this.data.wrong)
+    if (this.colour === "hit") return (s) => (!film.known(s) ? bare : film.wrong(s, labels) ? this.data.wrong : this.data.right)
     if (this.colour === "sure") {
       const sure = film.latest("circle", i)?.sure
       const place = new Map([...film.shown].map((s, j) => [s, j]))
@@ -407,7 +407,7 @@ class Lab {
       const of = ([found, names], s) => names?.[found[s]] ?? found[s]
       return all.filter((s) => every.some((one) => of(one, s) !== of(every[0], s)))
     }
-    if (kind === "wrong") return film.y ? all.filter((s) => labels[s] !== film.y[s]) : null
+    if (kind === "wrong") return film.y ? all.filter((s) => film.wrong(s, labels)) : null
     if (kind === "unsure") {
       const sure = film.latest("circle", i)?.sure
       if (!sure) return null

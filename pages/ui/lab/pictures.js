@@ -36,7 +36,7 @@ class Pictures {
     }
     const samples = [...lab.chosen].sort((a, b) => a - b)
     const labels = film.labels(film.index(lab.time))
-    const wrong = film.y && labels ? samples.filter((s) => labels[s] !== film.y[s]).length : null
+    const wrong = film.y && labels ? samples.filter((s) => film.wrong(s, labels)).length : null
     words.textContent =
       `${samples.length.toLocaleString()} chosen` +
       (wrong === null ? "" : `, ${wrong.toLocaleString()} in another cluster than their class`) +
@@ -48,7 +48,7 @@ class Pictures {
       tile.type = "button"
       if (film.sprite) tile.append(this.picture(film, sample, 44))
       const name = document.createElement("span")
-      const right = !film.y || !labels || labels[sample] === film.y[sample]
+      const right = !labels || !film.wrong(sample, labels)
       name.textContent = !labels ? `${sample}` : right ? film.name(labels[sample]) : `${film.name(film.y[sample])}→${film.name(labels[sample])}`
       tile.append(name)
       tile.style.borderColor = labels ? lab.tone(film, labels[sample]) : "transparent"
@@ -67,8 +67,8 @@ Film.prototype.tell = function (sample, i) {
   const labels = this.labels(i)
   const circle = this.latest("circle", i)
   const parts = [`sample ${sample}`]
-  if (this.y) parts.push(`class ${this.name(this.y[sample])}`)
-  if (labels) parts.push(`cluster ${this.name(labels[sample])}${this.y ? (labels[sample] === this.y[sample] ? " ✓" : " ✗") : ""}`)
+  if (this.y) parts.push(this.known(sample) ? `class ${this.name(this.y[sample])}` : "no label")
+  if (labels) parts.push(`cluster ${this.name(labels[sample])}${this.known(sample) ? (this.wrong(sample, labels) ? " ✗" : " ✓") : ""}`)
   if (circle?.sure) {
     this.places_of ??= new Map([...this.shown].map((s, j) => [s, j]))
     const j = this.places_of.get(sample)
