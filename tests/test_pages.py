@@ -382,15 +382,23 @@ def test_a_launch_loads_the_data_once(visit: Callable[..., AppTest], store: RunS
     assert all("fallen into" in warning.value for warning in app.warning), "48 samples are few for this preset"
 
 
-def test_the_cost_is_shown_before_the_start_and_time_once_it_was_measured(
-    visit: Callable[..., AppTest], finished: Callable[..., str]
+def test_the_cost_is_shown_before_the_start_and_better_once_it_was_measured(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
 ) -> None:
-    app = visit("train", method="udll")
-    before = next(e.label for e in app.expander if e.label.startswith("What it will need"))
-    need = re.fullmatch(r"What it will need: [\d.]+ MB of matrices, ([\d,]+) parameters, time unknown", before)
-    assert need and int(need[1].replace(",", "")) > 48**2
+    def told() -> tuple[str, int]:
+        app = visit("train", method="udll")
+        label = next(e.label for e in app.expander if e.label.startswith("What it will need"))
+        need = re.fullmatch(r"What it will need: (.+), [\d.]+ MB, ([\d,]+) parameters", label)
+        assert need and int(need[2].replace(",", "")) > 48**2
+        return need[1], sum("measured at other sizes" in caption.value for caption in app.caption)
+
+    assert told() == ("time known after the first run", 0)
+    store.notices.post("machine", {"gpu": None, "cuda": False, "cores": 2, "pace": 0.015})
+    before, elsewhere = told()
+    assert re.fullmatch(r"a few seconds|about \d+ (s|min)", before) and elsewhere == 1
     finished("udll")
-    assert any(re.search(r", time \d+ s$", e.label) for e in visit("train", method="udll").expander)
+    after, elsewhere = told()
+    assert re.fullmatch(r"a few seconds|about \d+ (s|min)", after) and elsewhere == 0
 
 
 def test_launch_trains_and_the_panel_shows_scores_and_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
