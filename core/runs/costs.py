@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from core import methods
 
 MEASURED = Path(__file__).resolve().parents[2] / "assets" / "costs.json"
-SIDE = 768  # of the matrices whose product tells how fast a machine is
+SIDE, TRIES = 768, 12  # of the matrices whose product tells how fast a machine is, and how often it is made
 # pattern of a stage's name -> the hyperparameter that says how many steps it has
 COUNTED = {
     "pretrain": "pretrain_epochs",
@@ -43,11 +43,11 @@ def counter(stage: str) -> str | None:
 
 
 def pace() -> float:
-    """Seconds that one thread of this machine takes for a product of two matrices; the best of a few."""
+    """Seconds that one thread of this machine takes for a product of two matrices; the best of some."""
     A = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     took = []
     with threadpool_limits(1):
-        for _ in range(4):
+        for _ in range(TRIES):
             began = time.perf_counter()
             A @ A
             took.append(time.perf_counter() - began)
