@@ -277,7 +277,8 @@ class DSCDAN(SpectralEmbedding):
 
     @classmethod
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
-        cost = cls.coder.of(params).cost(shape)
+        largest = max(params["batch_size"] or shape[0], params["train_batch_size"])
+        cost = cls.coder.of({**params, "batch_size": largest}).cost(shape)
         K, d = params["n_clusters"] or 10, params["latent_size"]
         more = cls.head.of(params).n_parameters(d, K) + K * (d + 1) if params["spectral_stage"] else 0
         return cost.and_more(parameters=more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OBJECTIVE, LATENT_GROUP = "Objective", "Gaussian code"
 SMALLEST_MAP = 7  # pixels a side, below which the general rule does not halve a map
 WIDTH = 120  # of the hidden layers of the discriminators
+KEPT_BY_DISCRIMINATORS = 6  # values per unit and position for the backward pass: three layers before and after their ReLU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,33 +181,48 @@ class DualNetwork(PretrainedNetwork):
         d = self.latent_size
         if self.is_dense(len(shape)):
             sizes = [prod(sample), *self.widths]
-            products = network = sum(2 * a * b + a + b for a, b in pairwise(sizes))
-            first, last, values = sizes[1], sizes[-1], sum(sizes)
+            weights = sum(2 * a * b + a + b for a, b in pairwise(sizes))
+            layers = _Layers(weights, weights, sum(sizes), first=sizes[1], positions=1, last=sizes[-1])
         else:
-            network, first, last, values, products = self._convolutions(tuple(sample))
-        network += 2 * (last * d + d) + d * last + last
-        discriminators = 0
+            layers = self._convolutions(tuple(sample))
+        first, last = layers.first, layers.last
+        network = layers.parameters + 2 * (last * d + d) + d * last + last
+        batch, discriminators = min(self.batch_size or n, n), 0
+        matrices = {"data": 4 * n * prod(sample), "codes": 4 * n * d, "activations of a step": 4 * batch * 6 * layers.values}
         if self.mutual_information:
             released = self.discriminator == "released"
             discriminators = layer_parameters([2 * d if released else last + d, *[WIDTH] * (3 if released else 2), 1])
             discriminators += layer_parameters([first + d, *[WIDTH] * 3, 1])
-        batch = min(self.batch_size or n, n)
-        matrices = {"data": 4 * n * prod(sample), "codes": 4 * n * d, "activations of a step": 4 * batch * 3 * values}
-        return Cost(parameters=network + discriminators, matrices=matrices, products=products)
+            seen = 1 + (min(self.local_positions or layers.positions, layers.positions) if self.local_information else 0)
+            matrices["discriminators in a step"] = (
+                4 * batch * 2 * KEPT_BY_DISCRIMINATORS * WIDTH * seen
+            )  # pairs, true and false
+        return Cost(parameters=network + discriminators, matrices=matrices, products=layers.products)
 
-    def _convolutions(self, sample: tuple[int, ...]) -> tuple[int, int, int, int, int]:
-        """Parameters of both ways, channels of the first map, numbers in the last, values kept and products made per image."""
+    def _convolutions(self, sample: tuple[int, ...]) -> _Layers:
         height, width = sample[:2]
         before = sample[2] if len(sample) == 3 else 1
         strides = halved((height, width), len(self.channels), self.halvings)
-        parameters, values, products = 0, before * height * width, 0
+        parameters, values, products, maps = 0, before * height * width, 0, []
         for after, kernel, stride in zip(self.channels, self.kernel_sizes, strides, strict=False):
             parameters += 2 * before * after * kernel**2 + before + after
             height, width = -(-height // stride), -(-width // stride)
+            maps.append(height * width)
             values += height * width * after
             products += 2 * height * width * after * before * kernel**2
             before = after
-        return parameters, self.channels[0], before * height * width, values, products
+        return _Layers(parameters, products, values, self.channels[0], maps[0], before * maps[-1])
+
+
+class _Layers(NamedTuple):
+    """What the layers of both ways cost."""
+
+    parameters: int
+    products: int  # per sample
+    values: int  # kept per sample, of one way
+    first: int  # channels of the first map
+    positions: int  # of the first map
+    last: int  # numbers in the last map
 
 
 def halved(sides: tuple[int, ...], n_layers: int, halvings: int | None) -> list[int]:
