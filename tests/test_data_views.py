@@ -97,6 +97,9 @@ def test_a_stored_set_is_changed_on_the_page(tmp_path: Path) -> None:
     app.text_input(key=f"change_range:{name}").set_value("0")
     button(app, "Keep it like this").click().run()
     assert "A range is written lo,hi" in errors(healthy(app))
+    app.text_input(key=f"change_range:{name}").set_value("")
+    button(app, "Keep it like this").click().run()
+    assert "Nothing would be changed" in errors(healthy(app)), "a copy that differs in nothing would only fill the list"
     app.text_input(key=f"change_range:{name}").set_value("0,255")
     app.selectbox(key=f"change_label:{name}").set_value("side")
     button(app, "Keep it like this").click().run()

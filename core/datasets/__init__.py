@@ -19,7 +19,7 @@ from core.common import DataError, UnknownName
 from core.datasets.apart import look_at, read_file
 from core.datasets.catalogue import Entry, available, checksum_matches, entries, entry, find, origin_note, read_entry
 from core.datasets.checks import tidy
-from core.datasets.choices import Choices, parse_image_shape, parse_range
+from core.datasets.choices import Choices, parse_change, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.errand import Errand
 from core.datasets.export import export
@@ -82,6 +82,7 @@ __all__ = [
     "look_at",
     "megabytes",
     "origin_note",
+    "parse_change",
     "parse_image_shape",
     "parse_knobs",
     "parse_range",
