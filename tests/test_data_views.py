@@ -85,7 +85,9 @@ def test_without_labels_k_is_asked_for_first(tmp_path: Path, store: RunStore) ->
     app = opened(brought(tmp_path, X=RANDOM.normal(size=(40, 3))), data_view="Baselines")
     run = next(box for box in app.button if box.label.startswith("Run "))
     assert run.disabled
-    next(field for field in app.number_input if field.label == "K clusters").set_value(3).run()
+    asked = next(field for field in app.number_input if field.label == "K clusters")
+    assert asked.placeholder == "your choice"
+    asked.set_value(3).run()
     next(box for box in app.button if box.label.startswith("Run ")).click().run()
     assert {run.result["n_clusters"] for run in store.runs()} == {3} and "ACC" not in healthy(app).dataframe[0].value
 
@@ -113,3 +115,11 @@ def test_a_set_that_opens_in_part_says_so_and_is_taken_whole() -> None:
     button(app, "Take it whole").click().run()
     assert {metric.label: metric.value for metric in healthy(app).metric}["Samples"] == "1,797"
     assert "A part of its" not in texts(app)
+
+
+@pytest.mark.parametrize("written", [-1, 3])
+def test_a_class_called_minus_one_is_asked_about_in_sight(written: int, tmp_path: Path) -> None:
+    y = np.where(np.arange(40) % 3 == 0, written, np.arange(40) % 3)
+    app = opened(brought(tmp_path, X=RANDOM.normal(size=(40, 3)), y=y))
+    asked = [box.value for box in app.info if "One class is called '-1'" in box.value]
+    assert len(asked) == (written == -1)

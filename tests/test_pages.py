@@ -648,6 +648,10 @@ def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[...
     (widths,) = [field.value for field in app.text_input if field.key and field.key.endswith(":widths")]
     assert widths == "64-10"
     assert any("By rule" in box.options[0] for box in app.selectbox if box.label == "Preset")
+    assert "in 3 clusters. No label was looked at" in texts(app)
+    np.savez(tmp_path / "bare.npz", X=np.random.default_rng(0).random((60, 8)))
+    app = visit("train", method="dec", data=DataSpec(str(tmp_path / "bare.npz")).to_dict())
+    assert "in 10 clusters, as long as you have not chosen K. No label" in texts(app)
 
 
 SCOPES = {

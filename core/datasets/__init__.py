@@ -26,7 +26,7 @@ from core.datasets.export import export
 from core.datasets.fetch import fetch, known_as, megabytes
 from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
-from core.datasets.raw import Attribute, RawData
+from core.datasets.raw import MINUS_ONE, Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
 from core.datasets.recipes import RECIPES, Recipe
 from core.datasets.scratch import scratch
@@ -48,6 +48,7 @@ from core.datasets.uploads import (
 __all__ = [
     "MAKERS",
     "MAX_NOISE",
+    "MINUS_ONE",
     "RECIPES",
     "SCALINGS",
     "SUFFIXES",

@@ -42,6 +42,9 @@ class Attribute:
         return Attribute(*renumbered(self.y, self.classes, rows))
 
 
+MINUS_ONE = "One class is called '-1'. If that stands for samples without a label, say so when the file is read."
+
+
 @dataclass(frozen=True, eq=False)
 class RawData:
     """The checked content of a file.
@@ -142,7 +145,7 @@ def _labelled_words(y: NDArray[np.int64] | None, classes: Sequence[str]) -> str:
             f"{known:,} of {len(y):,} samples have a label: scores count these alone." if known else "No sample has a label."
         )
     if "-1" in classes:
-        words.append("One class is called '-1'. If that stands for samples without a label, say so when the file is read.")
+        words.append(MINUS_ONE)
     return " ".join(words)
 
 

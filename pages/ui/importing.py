@@ -179,6 +179,8 @@ def provenance(data: Dataset) -> None:
         advice = next(note for note in data.notes if datasets.recommends_standard([note]))
         st.info(plain(advice), icon=":material/straighten:")
         st.button("Scale each feature by itself", icon=":material/straighten:", on_click=_standard, args=(data.name,))
+    if any(datasets.MINUS_ONE in note for note in data.notes):  # it would be scored as a class, so this is not folded away
+        st.info(f"{datasets.MINUS_ONE} *Written for no label* is where.", icon=":material/label_off:")
     with st.expander("How it was read", icon=":material/fact_check:"):
         for note in data.notes:
             st.markdown(f"- {plain(note)}")
