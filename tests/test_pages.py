@@ -971,6 +971,23 @@ def test_an_upload_without_labels_is_labelled_and_not_scored(
     assert scores_of_new(healthy(app)) == {"New samples": "30"} and not app.error
 
 
+def test_clusters_of_new_samples_have_the_names_of_all_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
+    y = np.arange(40) % 2
+    X = np.random.default_rng(0).normal(size=(40, 2)) + 20 * y[:, None]
+    rows = "\n".join(f"{a},{b},{'yx'[c]}" for (a, b), c in zip(X, y, strict=True))
+    path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
+    queue = JobQueue(store, immediate=True)
+    for seed in range(6):  # of some the stored cluster 0 is the class y, of others x
+        run = queue.submit(runs.make_spec("kmeans", DataSpec(path.stem), seed=seed, overrides={"n_init": 1}))
+        app = new_samples(visit, run.id)
+        looked = next(box for box in app.selectbox if box.label == "Look at cluster")
+        assert looked.options == ["x · 20 samples", "y · 20 samples"]
+        table = next(frame.value for frame in app.dataframe if "its class" in frame.value)
+        assert set(table["class"]) == {"x"}
+        figure = json.loads(app.get("plotly_chart")[-1].proto.spec)
+        assert figure["layout"]["xaxis"]["ticktext"] == ["x", "y"]
+
+
 def test_new_samples_of_another_shape_are_refused_in_words(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
     path = datasets.store_upload("other.csv", b"a,b\n" + b"1,2\n3,4\n" * 5)
     app = new_samples(visit, finished("kmeans"))
