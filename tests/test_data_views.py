@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, explore
 from core.datasets import DataSpec, load
 from core.runs import RunStore, Status
+from pages.ui import importing, uploading
 from pages.ui.dataview import VIEWS
 from tests.conftest import ROOT
 from tests.test_pages import button, errors, healthy, texts
@@ -115,6 +118,27 @@ def test_a_set_that_opens_in_part_says_so_and_is_taken_whole() -> None:
     button(app, "Take it whole").click().run()
     assert {metric.label: metric.value for metric in healthy(app).metric}["Samples"] == "1,797"
     assert "A part of its" not in texts(app)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_files_that_went_with_the_server_are_no_files(several: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, record = DeletedFile("1"), UploadedFileRec("2", "a.csv", "text/csv", b"a")
+    there = UploadedFile(record, FileURLs(file_id="2", upload_url="", delete_url=""))
+    for held, expected in ((gone, []), (there, [("a.csv", b"a")]), (None, [])):
+        state = {"file": [item for item in (held, gone) if item] if several else held}
+        monkeypatch.setattr(uploading.st, "session_state", state)
+        assert uploading.given_files("file") == expected
+
+
+def _lost(*_: object, key: str, **__: object) -> None:
+    importing.st.session_state[key] = [DeletedFile("1")]
+
+
+def test_the_data_page_opens_though_its_file_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing.st, "file_uploader", _lost)
+    app = opened("digits")
+    button(app, "Read the file").click().run()
+    assert uploading.MISSING in texts(healthy(app))
 
 
 @pytest.mark.parametrize("written", [-1, 3])

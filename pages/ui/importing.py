@@ -12,7 +12,7 @@ from core.common import InvalidInput
 from core.datasets import Choices, Dataset, DataSpec
 from pages.ui.state import choose_data
 from pages.ui.text import plain
-from pages.ui.uploading import given_files, stored_upload
+from pages.ui.uploading import given_files, held_files, stored_upload
 
 FORMATS = (
     "Arrays (.npz, .npy, .mat, .h5ad, IDX), tables (.csv, .tsv, .txt, .csv.gz, .parquet) and pictures (a .zip, or several at "
@@ -70,7 +70,7 @@ def _decisions(found: dict[str, Any] | None) -> None:
 
 def _found() -> dict[str, Any] | None:
     """What the chosen files hold; looked at once."""
-    files = st.session_state["upload_file"]
+    files = held_files("upload_file")
     mark = [file.file_id for file in files]
     if not files:
         return None
