@@ -49,8 +49,7 @@ def begin() -> None:
         st.error(plain(problem), icon=":material/error:")
         st.page_link("pages/data.py", label="Choose other data", icon=":material/database:")
         return
-    st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples")
-    started = new_sweep()
+    started = new_sweep(data)
     if started is not None:
         st.query_params["sweep"] = started.id
         st.rerun()

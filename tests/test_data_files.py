@@ -83,11 +83,11 @@ def test_the_range_and_the_label_of_a_stored_set_are_changed_and_it_stays(tmp_pa
     before = load(name)
     wide = datasets.change_upload(name, range=(0, 255)).stem
     np.testing.assert_allclose(load(wide).X, images.reshape(40, -1) / 255, rtol=1e-6)
-    other = load(datasets.change_upload(wide, range=(0, 255), label="side").stem)
+    other = load(datasets.change_upload(wide, label="side").stem)
     assert other.classes == ("0", "1") and other.attributes["class"].classes == ("a", "b", "c")
     assert any("scored by 'side'" in note for note in other.notes) and other.X.max() < 0.1
-    assert load(datasets.change_upload(wide).stem).fingerprint == before.fingerprint == load(name).fingerprint
-    for wrong in ({"label": "nix"}, {"range": (2, 1)}):
+    assert load(datasets.change_upload(wide, range="auto").stem).fingerprint == before.fingerprint == load(name).fingerprint
+    for wrong in ({"label": "nix"}, {"range": (2, 1)}, {}):
         with pytest.raises((UnknownName, DataError)):
             datasets.change_upload(name, **wrong)  # type: ignore[arg-type]
     with pytest.raises(UnknownName):
@@ -101,4 +101,8 @@ def test_the_command_line_exports_and_changes(tmp_path: Path, capsys: pytest.Cap
     name = brought(tmp_path, X=X, y=Y, label_half=Y % 2)
     code, out, _ = ask(capsys, "change", name, "--label", "half", "--range=-50,50", "--json")
     assert code == 0 and json.loads(out)["classes"] == ["0", "1"] and "class" in json.loads(out)["label_columns"]
+    code, out, _ = ask(capsys, "change", json.loads(out)["name"], "--label", "class", "--json")
+    assert code == 0 and "the range -50 to 50 (as chosen)" in json.loads(out)["notes"][-1], "only the label was to change"
+    code, out, err = ask(capsys, "change", name)
+    assert (code, out) == (2, "") and "Nothing would be changed" in err
     assert load(DataSpec(name)).n_classes == 3

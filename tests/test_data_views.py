@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, explore
 from core.datasets import DataSpec, load
 from core.runs import RunStore, Status
+from pages.ui import importing, uploading
 from pages.ui.dataview import VIEWS
 from tests.conftest import ROOT
 from tests.test_pages import button, errors, healthy, texts
@@ -85,7 +88,9 @@ def test_without_labels_k_is_asked_for_first(tmp_path: Path, store: RunStore) ->
     app = opened(brought(tmp_path, X=RANDOM.normal(size=(40, 3))), data_view="Baselines")
     run = next(box for box in app.button if box.label.startswith("Run "))
     assert run.disabled
-    next(field for field in app.number_input if field.label == "K clusters").set_value(3).run()
+    asked = next(field for field in app.number_input if field.label == "K clusters")
+    assert asked.placeholder == "your choice"
+    asked.set_value(3).run()
     next(box for box in app.button if box.label.startswith("Run ")).click().run()
     assert {run.result["n_clusters"] for run in store.runs()} == {3} and "ACC" not in healthy(app).dataframe[0].value
 
@@ -97,6 +102,9 @@ def test_a_stored_set_is_changed_on_the_page(tmp_path: Path) -> None:
     app.text_input(key=f"change_range:{name}").set_value("0")
     button(app, "Keep it like this").click().run()
     assert "A range is written lo,hi" in errors(healthy(app))
+    app.text_input(key=f"change_range:{name}").set_value("")
+    button(app, "Keep it like this").click().run()
+    assert "Nothing would be changed" in errors(healthy(app)), "a copy that differs in nothing would only fill the list"
     app.text_input(key=f"change_range:{name}").set_value("0,255")
     app.selectbox(key=f"change_label:{name}").set_value("side")
     button(app, "Keep it like this").click().run()
@@ -110,3 +118,32 @@ def test_a_set_that_opens_in_part_says_so_and_is_taken_whole() -> None:
     button(app, "Take it whole").click().run()
     assert {metric.label: metric.value for metric in healthy(app).metric}["Samples"] == "1,797"
     assert "A part of its" not in texts(app)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_files_that_went_with_the_server_are_no_files(several: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, record = DeletedFile("1"), UploadedFileRec("2", "a.csv", "text/csv", b"a")
+    there = UploadedFile(record, FileURLs(file_id="2", upload_url="", delete_url=""))
+    for held, expected in ((gone, []), (there, [("a.csv", b"a")]), (None, [])):
+        state = {"file": [item for item in (held, gone) if item] if several else held}
+        monkeypatch.setattr(uploading.st, "session_state", state)
+        assert uploading.given_files("file") == expected
+
+
+def _lost(*_: object, key: str, **__: object) -> None:
+    importing.st.session_state[key] = [DeletedFile("1")]
+
+
+def test_the_data_page_opens_though_its_file_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing.st, "file_uploader", _lost)
+    app = opened("digits")
+    button(app, "Read the file").click().run()
+    assert uploading.MISSING in texts(healthy(app))
+
+
+@pytest.mark.parametrize("written", [-1, 3])
+def test_a_class_called_minus_one_is_asked_about_in_sight(written: int, tmp_path: Path) -> None:
+    y = np.where(np.arange(40) % 3 == 0, written, np.arange(40) % 3)
+    app = opened(brought(tmp_path, X=RANDOM.normal(size=(40, 3)), y=y))
+    asked = [box.value for box in app.info if "One class is called '-1'" in box.value]
+    assert len(asked) == (written == -1)

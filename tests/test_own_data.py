@@ -319,6 +319,8 @@ CASES = [
     Case("missing-label.csv", text(rows(y=["", "a", "b"] * 4)), X, np.array([-1, 0, 1] * 4), words="8 of 12 samples have a"),
     Case("no-labels-at-all.csv", text(rows(y=[""] * 12)), X, None, words="No sample has a label"),
     Case("minus.csv", text(rows(y=[-1, 4, 5] * 4)), X, np.array([0, 1, 2] * 4), words="One class is called '-1'"),
+    Case("minus-and-empty.csv", text(rows(y=[-1, "", 4, 5] * 3)), X, np.array([0, -1, 1, 2] * 3),
+         words="One class is called '-1'"),
     Case("minus-none.csv", text(rows(y=[-1, 4, 5] * 4)), X, np.array([-1, 0, 1] * 4), words="'-1' is no label",
          choices={"unlabelled": "-1"}),
     Case("nan.npz", npz(X=X, y=np.array([np.nan, 7, 3] * 4)), X, np.array([-1, 1, 0] * 4), words="8 of 12"),
@@ -458,8 +460,8 @@ def test_the_same_pictures_come_out_the_same_from_every_container(tmp_path: Path
     ("values", "used"),
     [
         (np.arange(48, dtype=np.uint8) % 17, (0, 16)),
-        (np.arange(48, dtype=np.uint8) % 2, (0, 1)),
-        (np.arange(48, dtype=np.uint8) % 2 * 255, (0, 255)),
+        (np.arange(48, dtype=np.uint8) % 3 % 2, (0, 1)),
+        (np.arange(48, dtype=np.uint8) % 3 % 2 * 255, (0, 255)),
         (np.arange(48, dtype=np.uint8) * 4 + 20, (0, 255)),
         (np.arange(48, dtype=np.uint8) + 200, (200, 247)),
         (np.arange(48) / 47, (0, 1)),
@@ -511,6 +513,7 @@ def test_an_image_shape_that_is_none(written: str) -> None:
 
 
 def test_shapes_and_ranges_as_they_are_written() -> None:
+    assert [datasets.parse_change(text) for text in ("", " auto", "0,255")] == [None, "auto", (0, 255)]
     assert parse_image_shape("28x28") == (28, 28) and parse_image_shape("32X32x3") == (32, 32, 3)
     assert parse_image_shape("5x4x1") == (5, 4) and parse_range("auto") is None and parse_range("0, 255") == (0, 255)
     for wrong in ("1", "5,1", "a,b", "0,inf", "1,2,3"):
@@ -617,6 +620,12 @@ def test_what_is_found_in_a_table_is_told_by_column(tmp_path: Path) -> None:
     }  # fmt: skip
     assert parts["p"]["range"] == f"{X[:, 0].min():g} to {X[:, 0].max():g}" and parts["p"]["missing"] == 0
     assert parts["label"]["preview"] == "c, a, b, c, a"
+
+
+def test_the_first_values_of_a_label_are_shown_though_others_are_missing(tmp_path: Path) -> None:
+    frame(label=[""] * 8 + list("abca")).to_csv(tmp_path / "t.csv", index=False)
+    shown = {part["name"]: part for part in look(tmp_path / "t.csv", Choices())["parts"]}["label"]
+    assert (shown["preview"], shown["missing"], shown["role"]) == ("a, b, c, a", 8, "label")
 
 
 @pytest.mark.parametrize(

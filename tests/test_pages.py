@@ -648,6 +648,10 @@ def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[...
     (widths,) = [field.value for field in app.text_input if field.key and field.key.endswith(":widths")]
     assert widths == "64-10"
     assert any("By rule" in box.options[0] for box in app.selectbox if box.label == "Preset")
+    assert "in 3 clusters. No label was looked at" in texts(app)
+    np.savez(tmp_path / "bare.npz", X=np.random.default_rng(0).random((60, 8)))
+    app = visit("train", method="dec", data=DataSpec(str(tmp_path / "bare.npz")).to_dict())
+    assert "in 10 clusters, as long as you have not chosen K. No label" in texts(app)
 
 
 SCOPES = {
@@ -965,6 +969,23 @@ def test_an_upload_without_labels_is_labelled_and_not_scored(
     app.file_uploader[0].upload("more.csv", f"{','.join(f'p{i}' for i in range(64))}\n{rows}\n".encode())
     button(app, "Read the file").click().run()
     assert scores_of_new(healthy(app)) == {"New samples": "30"} and not app.error
+
+
+def test_clusters_of_new_samples_have_the_names_of_all_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
+    y = np.arange(40) % 2
+    X = np.random.default_rng(0).normal(size=(40, 2)) + 20 * y[:, None]
+    rows = "\n".join(f"{a},{b},{'yx'[c]}" for (a, b), c in zip(X, y, strict=True))
+    path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
+    queue = JobQueue(store, immediate=True)
+    for seed in range(6):  # of some the stored cluster 0 is the class y, of others x
+        run = queue.submit(runs.make_spec("kmeans", DataSpec(path.stem), seed=seed, overrides={"n_init": 1}))
+        app = new_samples(visit, run.id)
+        looked = next(box for box in app.selectbox if box.label == "Look at cluster")
+        assert looked.options == ["x · 20 samples", "y · 20 samples"]
+        table = next(frame.value for frame in app.dataframe if "its class" in frame.value)
+        assert set(table["class"]) == {"x"}
+        figure = json.loads(app.get("plotly_chart")[-1].proto.spec)
+        assert figure["layout"]["xaxis"]["ticktext"] == ["x", "y"]
 
 
 def test_new_samples_of_another_shape_are_refused_in_words(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:

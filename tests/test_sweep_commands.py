@@ -91,6 +91,7 @@ def test_a_figure_of_a_paper_is_swept_by_its_name(
         (["run", "ridge", *SMALL, "--seeds", "0"], "at least one"),
         (["sweeps", "show"], "id of a sweep"),
         (["sweeps", "figure", "grdnn-5d"], "grdnn-5a"),
+        (["sweeps", "figure"], "takes the name of one: grdnn-5a"),
         (["sweeps", "show", "nothing"], "nothing"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",

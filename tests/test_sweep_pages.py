@@ -6,18 +6,21 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import runs, sweeps
+from core import datasets, runs, sweeps
+from core.datasets import DataSpec
 from core.jobs import JobQueue, Place
 from core.runs import RunStore, Status, this_process
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis
 from pages.ui.sweep_open import picked
-from tests.test_pages import SMALL, button, healthy, texts, visit  # noqa: F401
+from pages.ui.sweep_words import titled
+from tests.test_pages import SMALL, button, errors, healthy, texts, visit  # noqa: F401
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
 
@@ -129,6 +132,32 @@ def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], 
     began = time.perf_counter()
     healthy(app.run())
     assert time.perf_counter() - began < 2 and len(cells) == 500
+
+
+def test_a_sweep_of_data_without_classes_asks_for_k(
+    visit: Callable[..., AppTest],  # noqa: F811
+    store: RunStore,
+    tmp_path: Path,
+) -> None:
+    np.savez(tmp_path / "bare.npz", X=np.random.default_rng(0).normal(size=(40, 3)))
+    spec = DataSpec(datasets.import_file(tmp_path / "bare.npz").stem)
+    app = visit("sweeps", method="kmeans", data=spec.to_dict(), **{"sweep_new:0": True})
+    assert "n_clusters" in errors(app) and not [b for b in app.button if b.key == "sweep_start"]
+    app.number_input(key=f"sweep_clusters:{spec.name}").set_value(4).run()
+    healthy(app).button(key="sweep_start").click().run()
+    assert [run.result["n_clusters"] for run in store.runs()] == [4]
+
+
+def test_a_figure_of_a_paper_does_not_claim_the_chosen_data(visit: Callable[..., AppTest]) -> None:  # noqa: F811
+    app = visit("sweeps", method="kmeans", **{"sweep_new:0": True})
+    assert "on **Digits" in texts(app)
+    app.selectbox(key="sweep_figure").set_value("tagnet-6").run()
+    assert "on **Digits" not in texts(healthy(app)) and "The figure shows" in texts(app)
+
+
+def test_scores_of_a_sweep_are_written_as_elsewhere() -> None:
+    flat = [{"run": "r", "acc": 0.5, "nmi_geometric": 0.4, "ari": 0.3, "map_10": 0.2, "data.noise": 0.1}]
+    assert list(titled(flat)) == ["ACC", "NMI (geometric)", "ARI", "mAP@10", "noise"]
 
 
 def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811

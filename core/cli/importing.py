@@ -51,7 +51,7 @@ def add(command: Add) -> None:
 def _add_others(command: Add) -> None:
     changed = command("change", _change, "Keep an upload once more, with another range or another column to score by.")
     changed.add_argument("name", help="of the upload, as datasets lists it")
-    changed.add_argument("--range", default="auto", metavar="LO,HI", help=RANGE)
+    changed.add_argument("--range", default="", metavar="LO,HI", help=f"{RANGE}; as it is by default")
     changed.add_argument("--label", metavar="COL", help="which of its label columns scores")
     out = command("export-data", _export, "Write a data set, or a part of it, as it is scaled, to a .npz or .parquet.")
     data_arguments(out)
@@ -60,7 +60,7 @@ def _add_others(command: Add) -> None:
 
 
 def _change(options: argparse.Namespace) -> int:
-    path = datasets.change_upload(options.name, range=datasets.parse_range(options.range), label=options.label)
+    path = datasets.change_upload(options.name, range=datasets.parse_change(options.range), label=options.label)
     print(json.dumps(describe_import(datasets.load(path.stem))) if options.json else path.stem)
     return EXIT_DONE
 
@@ -97,9 +97,11 @@ def _import(options: argparse.Namespace) -> int:
         said = [found["problem"]] if "problem" in found else []
         print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
-    with datasets.heard_by(_told):
-        path = datasets.import_file(options.file, choices, options.name)
-    print("\r".ljust(20), end="\r", file=sys.stderr)
+    try:
+        with datasets.heard_by(_told):
+            path = datasets.import_file(options.file, choices, options.name)
+    finally:  # also what was refused is told on a line of its own
+        print("\r".ljust(20), end="\r", file=sys.stderr)
     data = datasets.load(path.stem)
     described = describe_import(data)
     if options.json:

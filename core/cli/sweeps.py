@@ -129,6 +129,8 @@ def _sweeps(options: argparse.Namespace) -> int:
         return _list(options)
     if options.action == "prepared":
         return _prepared(options)
+    if options.sweep_id is None and options.action == "figure":
+        raise ParameterError(f"sweeps figure takes the name of one: {', '.join(figures())}.")
     if options.sweep_id is None:
         raise ParameterError(f"sweeps {options.action} takes the id of a sweep; sweeps list shows them.")
     if options.action == "figure":

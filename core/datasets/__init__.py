@@ -19,14 +19,14 @@ from core.common import DataError, UnknownName
 from core.datasets.apart import look_at, read_file
 from core.datasets.catalogue import Entry, available, checksum_matches, entries, entry, find, origin_note, read_entry
 from core.datasets.checks import tidy
-from core.datasets.choices import Choices, parse_image_shape, parse_range
+from core.datasets.choices import Choices, parse_change, parse_image_shape, parse_range
 from core.datasets.dataset import MAX_NOISE, SCALINGS, Dataset, DataSpec, Scaling
 from core.datasets.errand import Errand
 from core.datasets.export import export
 from core.datasets.fetch import fetch, known_as, megabytes
 from core.datasets.labels import UNLABELLED, in_groups
 from core.datasets.prepare import prepare, prepare_like
-from core.datasets.raw import Attribute, RawData
+from core.datasets.raw import MINUS_ONE, Attribute, RawData
 from core.datasets.readers import SUFFIXES, is_data_file, read_here
 from core.datasets.recipes import RECIPES, Recipe
 from core.datasets.scratch import scratch
@@ -48,6 +48,7 @@ from core.datasets.uploads import (
 __all__ = [
     "MAKERS",
     "MAX_NOISE",
+    "MINUS_ONE",
     "RECIPES",
     "SCALINGS",
     "SUFFIXES",
@@ -82,6 +83,7 @@ __all__ = [
     "look_at",
     "megabytes",
     "origin_note",
+    "parse_change",
     "parse_image_shape",
     "parse_knobs",
     "parse_range",

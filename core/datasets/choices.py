@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -131,3 +131,8 @@ def parse_range(text: str) -> tuple[float, float] | None:
         return check_range([float(end) for end in text.split(",")])
     except ValueError as error:  # a DataError is one too
         raise DataError(f"A range is written lo,hi, as 0,255, or auto. Got {text!r}.") from error
+
+
+def parse_change(text: str) -> tuple[float, float] | Literal["auto"] | None:
+    """A range as it is changed: what is not written stays as it is."""
+    return parse_range(text) or "auto" if text.strip() else None

@@ -102,7 +102,7 @@ def _described(cells: Cells) -> dict[str, Any]:
     if isinstance(cells, Prose):
         return {"type": "text", "preview": tidy(" | ".join(cells.texts[:_SHOWN]))}
     if isinstance(cells, Coded):
-        words = [tidy(cells.names[code]) if code >= 0 else "" for code in cells.codes[:_SHOWN].tolist()]
+        words = [tidy(cells.names[code]) for code in cells.codes[cells.codes >= 0][:_SHOWN].tolist()]
         kind = "yes or no" if is_yes_no(cells) else "text"
         return {
             "type": kind,

@@ -42,6 +42,9 @@ class Attribute:
         return Attribute(*renumbered(self.y, self.classes, rows))
 
 
+MINUS_ONE = "One class is called '-1'. If that stands for samples without a label, say so when the file is read."
+
+
 @dataclass(frozen=True, eq=False)
 class RawData:
     """The checked content of a file.
@@ -113,7 +116,7 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
     DataError
         If anything in it cannot be used.
     """
-    X, shape = _features(source, found.data, choices)
+    X, shape = _features(source, found.data, choices, found.columns)
     about: dict[str, Any] = {"new": choices.new, "unlabelled": choices.unlabelled}
     columns = {
         name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, **about)
@@ -136,15 +139,19 @@ def _labelled_words(y: NDArray[np.int64] | None, classes: Sequence[str]) -> str:
     """How many samples have a label, where some have none; and what may be none."""
     if y is None:
         return ""
-    known = int((y >= 0).sum())
+    known, words = int((y >= 0).sum()), []
     if known < len(y):
-        return f"{known:,} of {len(y):,} samples have a label: scores count these alone." if known else "No sample has a label."
+        words.append(
+            f"{known:,} of {len(y):,} samples have a label: scores count these alone." if known else "No sample has a label."
+        )
     if "-1" in classes:
-        return "One class is called '-1'. If that stands for samples without a label, say so when the file is read."
-    return ""
+        words.append(MINUS_ONE)
+    return " ".join(words)
 
 
-def _features(source: str, data: NDArray[Any], choices: Choices) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+def _features(
+    source: str, data: NDArray[Any], choices: Choices, columns: Sequence[str]
+) -> tuple[NDArray[Any], tuple[int, ...] | None]:
     check_kind(source, "the array of samples", data.dtype, "biuf")
     if data.ndim not in (2, 3, 4):
         raise DataError(f"{source}: samples must have shape (n, m), (n, h, w) or (n, h, w, c). Got {data.shape}.")
@@ -157,19 +164,26 @@ def _features(source: str, data: NDArray[Any], choices: Choices) -> tuple[NDArra
     flat = data.reshape(len(data), -1)
     with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(flat, dtype=np.uint8 if data.dtype == np.uint8 else np.float32)
-    check_finite(source, flat, X)
+    check_finite(source, flat, X, columns)
     _check_differing(source, X, choices)
     return X, shape
 
 
 def _check_differing(source: str, values: NDArray[Any], choices: Choices) -> None:
-    """Refuse one value everywhere: before a copy is made, and again as it is kept."""
-    if not choices.new and values.min() == values.max():
+    """Refuse one value everywhere, or one sample: before a copy is made, and again as it is kept."""
+    if choices.new:
+        return
+    if values.min() == values.max():
         raise DataError(f"{source}: every value is {values.flat[0]:g}, so there is nothing to cluster.")
+    if all((row == values[0]).all() for row in values):  # ends at the first that differs
+        raise DataError(f"{source}: all {len(values):,} samples are the same, so there is nothing to cluster.")
 
 
-def check_finite(source: str, stored: NDArray[Any], X: NDArray[Any]) -> None:
-    """Refuse values that are missing, infinite or too large; `stored` is what the file has in their place."""
+def check_finite(source: str, stored: NDArray[Any], X: NDArray[Any], columns: Sequence[str] = ()) -> None:
+    """Refuse values that are missing, infinite or too large; `stored` is what the file has in their place.
+
+    `columns` names the features of a table: what is left out of it is not counted, so a number alone would mislead.
+    """
     if X.dtype == np.uint8:
         return
     rows = max(1, _PIECE // X.shape[1])
@@ -182,9 +196,10 @@ def check_finite(source: str, stored: NDArray[Any], X: NDArray[Any]) -> None:
             first = (start + row, column)
         count += here
     if first is not None:
+        called = f", called {columns[first[1]]!r}" if columns else ""
         raise DataError(
             f"{source}: every value must be a finite number within float32. {count} of {X.size} are not; the first is "
-            f"{stored[first]} at sample {first[0] + 1}, feature {first[1] + 1} (counted from 1)."
+            f"{stored[first]} at sample {first[0] + 1}, feature {first[1] + 1} (counted from 1){called}."
         )
 
 

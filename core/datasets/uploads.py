@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
+from typing import Literal
 
 from core.common import (
     DataError,
@@ -136,26 +137,33 @@ def import_file(path: Path, choices: Choices | None = None, name: str | None = N
     return _kept(stem, lambda draft: store_file(path, draft, choices))
 
 
-def change_upload(name: str, *, range: Range | None = None, label: str | None = None) -> Path:
+def change_upload(name: str, *, range: Range | Literal["auto"] | None = None, label: str | None = None) -> Path:
     """Keep a stored set once more, with another range, or with another of its columns of labels to score by.
 
-    The set itself stays, for runs refer to it. A `range` of None leaves it as the values say; the column of the classes
-    becomes a further one, called ``class``.
+    The set itself stays, for runs refer to it. A `range` of None leaves it as it is, "auto" takes what the values say; the
+    column of the classes becomes a further one, called ``class``.
 
     Raises
     ------
     UnknownName
         If there is no such set or column.
+    DataError
+        If nothing would be changed.
     """
     demand_writable("an upload")
     stored = find_upload(name)
     if stored is None:
         raise UnknownName("upload", name, [path.stem for path in uploads()])
-    raw = replace(read_here(stored), range=None if range is None else check_range(range))
+    raw, said = read_here(stored), []
+    if range is not None:
+        raw = replace(raw, range=None if range == "auto" else check_range(range))
+        said.append("range " + ("as the values say" if raw.range is None else f"{raw.range[0]:g} to {raw.range[1]:g}"))
     if label is not None:
         raw = _scored_by(raw, label)
-    said = f"Changed from {name}: " + (f"range {range[0]:g} to {range[1]:g}" if range else "range as the values say")
-    raw = replace(raw, notes=(*raw.notes, said + (f", scored by {label!r}." if label else ".")))
+        said.append(f"scored by {label!r}")
+    if not said:
+        raise DataError(f"Nothing would be changed of {name!r}. Give a range, or another column of labels to score by.")
+    raw = replace(raw, notes=(*raw.notes, f"Changed from {name}: {', '.join(said)}."))
     return _kept(name.rpartition("-")[0], lambda draft: write_clean(raw, draft))
 
 

@@ -19,7 +19,7 @@ from core.sweeps.records import SweepRecord
 
 MISSING = "missing"
 LOSS = "loss."  # begins the name of a term of the objective, as it was at the last step
-UNCUT = "to be cut"  # its run is done, but nobody has read C under this setting yet
+UNCUT = "to be read off C"  # its run is done, but nobody has read C under this setting yet
 SUFFIXES = (".csv", ".parquet")
 
 

@@ -22,7 +22,9 @@ SCORES = {"acc": "ACC", "nmi_geometric": "NMI (geometric)", "ari": "ARI", "silho
 
 def baselines(data: Dataset, spec: DataSpec) -> None:
     """Ask for them, and show what there is."""
-    K = data.n_classes or st.number_input("K clusters", 2, data.n_samples - 1, None, key=f"base:{spec.name}", width=160)
+    K = data.n_classes or st.number_input(
+        "K clusters", 2, data.n_samples - 1, None, key=f"base:{spec.name}", width=160, placeholder="your choice"
+    )
     names = METHODS if data.n_samples <= MAX_SQUARE else METHODS[:1]
     known = _newest(spec, int(K)) if K else {}
     missing = [name for name in names if name not in known]

@@ -24,9 +24,10 @@ def show_rules(cls: type[Clusterer], data: Dataset, n_clusters: int | None = Non
     """The values that the rules give for these data, with each rule, its reason and what it gave folded beneath."""
     facts = runs.facts_of(data, n_clusters)
     ruled = cls.by_rule(facts)
+    clusters = f"{facts.n_clusters} clusters" + ("" if n_clusters or data.n_classes else ", as long as you have not chosen K")
     st.caption(
-        f"For {facts.n:,} samples of {' x '.join(map(str, facts.shape))} numbers in {facts.n_clusters} clusters. No label was "
-        "looked at; the rules were found on the data sets of the benchmark *transfer*."
+        f"For {facts.n:,} samples of {' x '.join(map(str, facts.shape))} numbers in {clusters}. No label was looked at; the "
+        "rules were found on the data sets of the benchmark *transfer*."
     )
     with st.expander("Which rule gave what"):
         for rule, values in ruled.told():

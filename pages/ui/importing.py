@@ -12,7 +12,7 @@ from core.common import InvalidInput
 from core.datasets import Choices, Dataset, DataSpec
 from pages.ui.state import choose_data
 from pages.ui.text import plain
-from pages.ui.uploading import given_files, stored_upload
+from pages.ui.uploading import given_files, held_files, stored_upload
 
 FORMATS = (
     "Arrays (.npz, .npy, .mat, .h5ad, IDX), tables (.csv, .tsv, .txt, .csv.gz, .parquet) and pictures (a .zip, or several at "
@@ -70,7 +70,7 @@ def _decisions(found: dict[str, Any] | None) -> None:
 
 def _found() -> dict[str, Any] | None:
     """What the chosen files hold; looked at once."""
-    files = st.session_state["upload_file"]
+    files = held_files("upload_file")
     mark = [file.file_id for file in files]
     if not files:
         return None
@@ -179,6 +179,8 @@ def provenance(data: Dataset) -> None:
         advice = next(note for note in data.notes if datasets.recommends_standard([note]))
         st.info(plain(advice), icon=":material/straighten:")
         st.button("Scale each feature by itself", icon=":material/straighten:", on_click=_standard, args=(data.name,))
+    if any(datasets.MINUS_ONE in note for note in data.notes):  # it would be scored as a class, so this is not folded away
+        st.info(f"{datasets.MINUS_ONE} *Written for no label* is where.", icon=":material/label_off:")
     with st.expander("How it was read", icon=":material/fact_check:"):
         for note in data.notes:
             st.markdown(f"- {plain(note)}")

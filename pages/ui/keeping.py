@@ -13,6 +13,7 @@ from core.datasets import Dataset, DataSpec
 from pages.ui.text import plain
 
 SAME = "as now"
+RANGE_HELP = "Which values become 0 and 1, as 0,255; auto takes what the values say."
 
 
 def keeping(data: Dataset, spec: DataSpec) -> None:
@@ -46,7 +47,7 @@ def _content(data: Dataset, form: str) -> Callable[[], bytes]:
 def _change(data: Dataset, spec: DataSpec) -> None:
     st.markdown("**Change what it is**")
     span, scoring = st.columns(2)
-    span.text_input("Range", key=f"change_range:{spec.name}", placeholder="auto", help="Which values become 0 and 1, as 0,255.")
+    span.text_input("Range", key=f"change_range:{spec.name}", placeholder="as now", help=RANGE_HELP)
     columns = [SAME, *data.attributes]
     scoring.selectbox("Classes", columns, key=f"change_label:{spec.name}", help="Which column of labels scores.")
     st.button("Keep it like this", on_click=_keep, args=(spec,), disabled=read_only())
@@ -60,7 +61,7 @@ def _keep(spec: DataSpec) -> None:
     """Store it once more, and choose that; a callback, so that the select box starts from it."""
     label = st.session_state[f"change_label:{spec.name}"]
     try:
-        span = datasets.parse_range(st.session_state[f"change_range:{spec.name}"].strip() or "auto")
+        span = datasets.parse_change(st.session_state[f"change_range:{spec.name}"])
         path = datasets.change_upload(spec.name, range=span, label=None if label == SAME else label)
     except (InvalidInput, ReadOnlyError) as error:
         st.session_state["change_problem"] = str(error)

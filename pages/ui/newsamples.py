@@ -15,12 +15,14 @@ from core.datasets import Choices, Dataset, DataSpec
 from core.explore import Answer
 from core.plots import figures
 from core.plots.montage import montage
+from core.plots.palette import colours
 from core.runs import Run, to_csv
 from pages.ui.awaiting import answered
+from pages.ui.clusters import cluster_name, numbers_of
 from pages.ui.definitions import with_labels
 from pages.ui.forms import segments
 from pages.ui.gallery import class_name
-from pages.ui.text import plain
+from pages.ui.text import plain, plain_names
 from pages.ui.uploading import stored_upload
 
 SHOWN, IN_A_ROW = 18, 9
@@ -119,23 +121,33 @@ def _draw(run: Run, data: Dataset, new: Dataset, answer: Answer) -> None:
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
+            help="Clusters stand there under the numbers that the run has stored.",
         )
     if scores:
         st.caption("Scored against the classes of the new samples, with the best match of clusters to classes.")
-    sizes = np.bincount(labels, minlength=int(run.result["n_clusters"]))
-    figure = figures.class_counts({str(cluster): int(size) for cluster, size in enumerate(sizes)})
-    figure.update_xaxes(title="cluster")
-    st.plotly_chart(figure, key="new_counts", alt="New samples by cluster")
-    present = np.flatnonzero(sizes)
+    numbers = numbers_of(run, data, int(run.result["n_clusters"]))
+    shown = numbers[labels]
+    sizes = np.bincount(shown, minlength=int(numbers.max()) + 1)
+    _bars(data, sizes, np.sort(numbers))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Look at cluster", present.tolist(), format_func=lambda c: f"{c} · {sizes[c]:,} samples", width=260
-        )
+            "Look at cluster", np.flatnonzero(sizes).tolist(), width=260,
+            format_func=lambda number: f"{cluster_name(data, number)} · {sizes[number]:,} samples",
+        )  # fmt: skip
         order = segments("Show first", {"far": "the farthest", "near": "the nearest"}, key="new_order")
-    cluster = int(chosen)
-    members = np.flatnonzero(labels == cluster)
+    members = np.flatnonzero(shown == int(chosen))
     members = members[np.argsort(distances[members] * (1 if order == "near" else -1), kind="stable")][:SHOWN]
     _pairs(data, new, members, nearest[members])
+
+
+def _bars(data: Dataset, sizes: NDArray, numbers: NDArray) -> None:
+    """How many new samples each cluster got, in the names and colours that it has in all pictures."""
+    palette = colours(len(sizes))
+    figure = figures.class_counts({str(number): int(sizes[number]) for number in numbers})
+    figure.update_traces(marker_color=[palette[number] for number in numbers])
+    names = plain_names([cluster_name(data, number) for number in numbers.tolist()])
+    figure.update_xaxes(title="cluster", tickvals=[str(number) for number in numbers], ticktext=names)
+    st.plotly_chart(figure, key="new_counts", alt="New samples by cluster")
 
 
 def _pairs(data: Dataset, new: Dataset, members: NDArray, nearest: NDArray) -> None:

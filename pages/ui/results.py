@@ -11,7 +11,10 @@ from core.bench import CHOSEN, Results, Row, Score, load_results, results_files
 from core.common import DataError
 from pages.ui.text import plain
 
-SCORES = {"acc": "ACC", "nmi_max": "NMI (max)", "nmi_arithmetic": "NMI (arithmetic)", "rest_acc": "ACC on the rest"}
+SCORES = {
+    "acc": "ACC", "nmi_geometric": "NMI (geometric)", "nmi_max": "NMI (max)", "nmi_arithmetic": "NMI (arithmetic)",
+    "ari": "ARI", "rest_acc": "ACC on the rest",
+}  # fmt: skip
 ORIGINS = {
     "command": "The command below wrote this table.",
     "transcribed": "Copied from an earlier README. The commands below are those that make such numbers.",

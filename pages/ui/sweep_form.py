@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import methods, runs, sweeps
 from core.common import InvalidInput, read_only
+from core.datasets import Dataset
 from core.runs import RunSpec, Status, estimate
 from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
 from pages.ui.awaiting import about
@@ -26,8 +27,8 @@ OWN = "own"
 WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
 
 
-def new_sweep() -> SweepRecord | None:
-    """Show the form; returns the sweep once it has been started."""
+def new_sweep(data: Dataset) -> SweepRecord | None:
+    """Show the form; returns the sweep once it has been started. A figure of a paper has data of its own."""
     known = sweeps.figures()
     wanted = st.selectbox(
         "What", [OWN, *known], format_func=lambda name: known[name].title if name in known else "A sweep of your own",
@@ -37,7 +38,8 @@ def new_sweep() -> SweepRecord | None:
         chosen = known[wanted]
         st.caption(f"{plain(chosen.note)} The figure shows {score_title(chosen.score)}. {plain(chosen.shape)}")
         return offer(known[wanted].sweep())
-    base = _base()
+    st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples")
+    base = _base(data)
     axes = _axes(base) if base is not None else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         design = segments("Design", DESIGN_TITLES, key="sweep_design", persist_state="session")
@@ -55,8 +57,8 @@ def new_sweep() -> SweepRecord | None:
     return offer(sweep)
 
 
-def _base() -> RunSpec | None:
-    """A preset of a method, or a finished run on the chosen data."""
+def _base(data: Dataset) -> RunSpec | None:
+    """A preset of a method, or a finished run on the chosen data; without classes K is asked for beside it."""
     known = methods.registered()
     order = sorted(known, key=lambda name: known[name].title)
     start = st.session_state.get("method", "udll")
@@ -81,13 +83,24 @@ def _base() -> RunSpec | None:
             key=f"sweep_base:{method}",
             persist_state="session",
         )
+        K = None if data.n_classes or chosen in names else _wanted_clusters(data)
     if chosen in names:
         return next(run.spec for run in here if run.id == chosen)
+    given = {} if K is None else {"n_clusters": K}
     try:
-        return runs.make_spec(method, chosen_data(), preset=chosen, load=load_data)
+        return runs.make_spec(method, chosen_data(), preset=chosen, overrides=given, load=load_data)
     except InvalidInput as error:
         st.error(plain(error), icon=":material/error:")
         return None
+
+
+def _wanted_clusters(data: Dataset) -> int | None:
+    """K of data that have no classes; left open it must be varied."""
+    K: int | None = st.number_input(
+        "K clusters", 2, data.n_samples - 1, None, key=f"sweep_clusters:{data.name}", persist_state="session", width=160,
+        placeholder="your choice", help="These data have no classes to count. Choose K, or vary n clusters below.",
+    )  # fmt: skip
+    return K
 
 
 def _axes(base: RunSpec) -> list[Axis] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import datasets
 from core.common import InvalidInput, ReadOnlyError
@@ -11,11 +12,15 @@ from core.datasets import Choices
 MISSING = "There is no file yet. Choose one, and wait until all of it has arrived."
 
 
+def held_files(file_key: str) -> list[UploadedFile]:
+    """What a file uploader holds; a page that outlived the server still names files that are gone with it."""
+    held = st.session_state[file_key]
+    return [file for file in (held if isinstance(held, list) else [held]) if isinstance(file, UploadedFile)]
+
+
 def given_files(file_key: str) -> list[tuple[str, bytes]]:
     """Names and contents of what a file uploader holds."""
-    held = st.session_state[file_key]
-    files = held if isinstance(held, list) else [] if held is None else [held]
-    return [(file.name, file.getvalue()) for file in files]
+    return [(file.name, file.getvalue()) for file in held_files(file_key)]
 
 
 def stored_upload(file_key: str, problem_key: str, choices: Choices, name: str | None = None) -> str | None:

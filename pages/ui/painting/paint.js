@@ -94,7 +94,7 @@ class Painter {
   keep(strokes) {
     this.strokes = strokes
     const { least, most } = this.data
-    const [n, classes] = [this.count, new Set(strokes.flat().map((point) => point[2])).size]
+    const [n, classes] = [this.count, new Set(strokes.flat().map((point) => point[2]).filter((colour) => colour >= 0)).size]
     const words = n < least ? `at least ${least} are needed` : n >= most ? "there is room for no more" : `of at most ${most}`
     this.part("count").textContent = `${n} points, ${words}` + (classes > 1 ? `; ${classes} colours` : "")
     this.part("use").disabled = n < least
