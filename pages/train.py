@@ -126,6 +126,9 @@ with right:
     if wish.spec is not None:
         cost(wish.spec, data)
     if wish.follow and wish.spec is not None and not looks_at_run(wish.spec, here):
-        preview(wish.spec, data)
+        if data.y is None and wish.spec.params["n_clusters"] is None:
+            st.info("The pictures come once you have said how many clusters there are.", icon=":material/scatter_plot:")
+        else:
+            preview(wish.spec, data)
     else:
         watch(here)

@@ -81,7 +81,9 @@ def test_k_is_asked_for_where_data_have_no_labels(store: RunStore, tmp_path: Pat
     app.session_state["method"] = "kmeans"
     app.run().switch_page("pages/train.py").run()
     assert "K is yours to choose" in texts(healthy(app)) and affinity.KNOWN in texts(app)
+    assert "The pictures come once" in texts(app) and not app.error
     next(button for button in app.button if button.label == "Take K = 3").click().run()
+    assert "The pictures come once" not in texts(app)
     (field,) = [field for field in app.number_input if field.key and field.key.endswith(":n_clusters")]
     assert field.value == 3
     assert any(box.label == "How many clusters? K = 3" for box in healthy(app).expander)

@@ -83,7 +83,8 @@ def test_seeds_by_a_click_to_a_mean_with_its_spread(page: Page, server: Server, 
     until(page, lambda: page.get_by_role("radio", name="3", exact=True).click(), three.is_visible)
     press(page, "Launch", lambda: bool(SweepStore(store.home).ids()))
     wait_until(lambda: standing(store) == {"done": 3})
-    page.get_by_role("link", name="Sweeps").click()
+    heading = page.get_by_role("heading", name="Sweeps", exact=True)
+    until(page, lambda: page.get_by_role("link", name="Sweeps").click(), heading.is_visible)
     values = sweeps.over_seeds(sweeps.table(store, newest(store)))["acc"]
     expect(page.get_by_test_id("stMetricValue")).to_have_text(f"{values.mean:.3f} ± {values.std:.3f}")
 
