@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import datasets
+from core import datasets, methods
 from core.common import DataError
 from core.datasets import Choices, load, load_like
 from core.datasets.choices import parse_image_shape, parse_range
@@ -429,20 +429,20 @@ def test_the_cases_are_many_and_all_different() -> None:
 # ---- one range for all containers ------------------------------------------------------------------------------------
 
 
-def same_pictures(folder: Path) -> dict[str, Path]:
+def same_pictures(folder: Path, images: Any = IMAGES, y: Any = Y) -> dict[str, Path]:
     """The same pictures in many containers; the extremes are in them."""
-    images = IMAGES.copy()
+    images = images.copy()
     images[0, 0, :2] = 0, 255
-    flat, y = images.reshape(12, -1), Y
+    n, flat = len(images), images.reshape(len(images), -1)
     np.savez(folder / "bytes.npz", images=images, labels=y)
     np.savez(folder / "fractions.npz", images=images / 255, labels=y)
     np.savez(folder / "floats.npz", images=images.astype(np.float32), labels=y)
     np.save(folder / "plain.npy", images)
-    mat(fea=images.transpose(0, 2, 1).reshape(12, -1), gnd=y[:, None])(folder / "flat.mat")
+    mat(fea=images.transpose(0, 2, 1).reshape(n, -1), gnd=y[:, None])(folder / "flat.mat")
     (folder / "all-images-idx3-ubyte").write_bytes(idx(images))
     (folder / "all-labels-idx1-ubyte").write_bytes(idx(y))
     pictures(images, [f"{label}" for label in y])(folder / "folders.zip")
-    text(rows(header=",".join([*(f"p{i}" for i in range(12)), "label"]), X=flat))(folder / "rows.csv")
+    text(rows(header=",".join([*(f"p{i}" for i in range(flat.shape[1])), "label"]), X=flat, y=y))(folder / "rows.csv")
     return {path.name: path for path in folder.iterdir() if "labels" not in path.name}
 
 
@@ -454,6 +454,23 @@ def test_the_same_pictures_come_out_the_same_from_every_container(tmp_path: Path
     for name, data in found.items():
         np.testing.assert_allclose(data.X, expected[by_folder] if name == "folders.zip" else expected, atol=1e-6, err_msg=name)
         assert any("0 to 255" in note or "0 to 1 (" in note for note in data.notes)
+
+
+def test_the_same_clusters_come_out_of_every_container(tmp_path: Path) -> None:
+    digits = load("digits", per_class=8, n_classes=3)
+    order = np.argsort(digits.y, kind="stable")  # as folders have them
+    images, y = np.rint(digits.X[order].reshape(-1, 8, 8) * 255).astype(np.uint8), digits.y[order]  # type: ignore[index]
+    files = same_pictures(tmp_path, images, y)
+    few = {"epochs": 3, "layer_epochs": 1, "widths": (16, 4), "anchors": "random", "n_anchors": 8, "n_neighbors": 3}
+    for method, params in (("ridge", {}), ("grdnn", few)):
+        declared = methods.method_class(method).declared()
+        given = {name: value for name, value in params.items() if name in declared}
+        found = {
+            name: methods.build(method, n_clusters=3, **given).fit_predict(load(path, image_shape=(8, 8)).samples).tolist()
+            for name, path in files.items()
+        }
+        assert len(found) == 8 and len(set(found["bytes.npz"])) == 3
+        assert all(labels == found["bytes.npz"] for labels in found.values()), (method, found)
 
 
 @pytest.mark.parametrize(
