@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,12 @@ def _waited(process: subprocess.Popen[bytes], progress: Path) -> int | None:
     """Wait for its end, and pass on how far it is; None if it takes too long."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
-        try:
-            return process.wait(min(_EVERY, max(until - time.monotonic(), 0)))
-        except subprocess.TimeoutExpired:
-            if progress.is_file():
-                tell(*json.loads(progress.read_text(encoding="utf-8")))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(min(_EVERY, max(until - time.monotonic(), 0)))
+        if progress.is_file():  # even of a process that is over: it may have been quicker than a look
+            tell(*json.loads(progress.read_text(encoding="utf-8")))
+        if process.returncode is not None:
+            return process.returncode
     return None
 
 
