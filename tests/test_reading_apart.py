@@ -17,6 +17,7 @@ import pytest
 
 from core import datasets
 from core.common import DataError
+from core.common.lifeline import GONE
 from core.datasets import apart, read_file
 from core.datasets.readers import read_here
 from tests.hostile import HEAVY, QUICK
@@ -135,13 +136,18 @@ def test_two_users_import_at_once_and_hear_how_far_it_is(tmp_path: Path) -> None
     assert all(said and said == sorted(said) for said in told.values())
 
 
-def test_the_reading_process_ends_with_the_one_that_asked() -> None:
-    code = "import threading, time; from core.datasets.reader import _end_with_the_other as end;"
-    code += "threading.Thread(target=end, daemon=True).start(); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE) as child:
-        assert child.stdin is not None
+@pytest.mark.parametrize(("module", "work"), [("reader", "_bound"), ("fetcher", "fetch")])
+def test_a_process_of_its_own_ends_with_the_one_that_asked(module: str, work: str, tmp_path: Path) -> None:
+    """Whatever it is at: here it sleeps where it would read, or fetch."""
+    (tmp_path / "request.json").write_text('{"memory": 0, "seconds": 0}')
+    code = f"import time; from pathlib import Path; import core.datasets.{module} as m; "
+    code += f"m.{work} = lambda *_: (print(1, flush=True), time.sleep(60)); m.main(Path({str(tmp_path)!r}))"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None
+        assert child.stdout.readline() == b"1\n"
         child.stdin.close()
-        assert child.wait(20) == 1
+        assert child.wait(20) == GONE
 
 
 def test_an_upload_is_read_apart_and_the_server_does_not_grow(

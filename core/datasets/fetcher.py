@@ -6,13 +6,12 @@ It says on its standard output, a line at a time, how far it is, and ends with t
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
 import time
 from typing import Any
 
 from core.common import AffinityLabError
+from core.common.lifeline import watch
 from core.datasets.fetch import fetch
 
 _EVERY = 0.2
@@ -35,7 +34,7 @@ def say(**told: Any) -> None:
 
 
 def main(name: str) -> int:
-    threading.Thread(target=_end_with_the_other, daemon=True).start()
+    watch()
     try:
         path = fetch(name, _Teller())
     except (AffinityLabError, OSError) as error:
@@ -43,11 +42,6 @@ def main(name: str) -> int:
         return 1
     say(file=str(path))
     return 0
-
-
-def _end_with_the_other() -> None:
-    os.read(0, 1)  # nothing is ever written; it returns when the other end is closed
-    os._exit(1)
 
 
 if __name__ == "__main__":
