@@ -24,7 +24,7 @@ def test_what_was_painted_is_what_is_read(colours: tuple[int, int]) -> None:
     if colours[0] == colours[1]:
         assert data.y is None
     else:
-        assert data.y is not None and [data.classes[c] for c in data.y] == [f"colour {c + 1}" for _, _, c in points]
+        assert data.y is not None and [data.classes[c] for c in data.y] == [str(c + 1) for _, _, c in points]
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,5 @@ def test_points_are_painted_and_clustered(page: Page, server: Server) -> None:
     expect(page.get_by_text(re.compile(r"painted.*: \d+ samples, 2 classes"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"as it is set\s+·\s+ACC\s+1\.000"))).to_be_visible()
     expect(page.locator(".lab")).to_have_attribute("data-layout", "points")
+    page.go_back()
+    expect(page.get_by_text(re.compile(r"\d+ points, of at most 2000; 2 colours"))).to_be_visible()

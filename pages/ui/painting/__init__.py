@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
 
 def painting() -> bool:
     """Whether somebody wants to paint."""
-    return st.toggle("Paint points with the mouse", key="painting_wanted")
+    return st.toggle("Paint points with the mouse", key="painting_wanted", persist_state="session")
 
 
 def paint_points() -> None:
@@ -65,7 +65,7 @@ def as_csv(points: object) -> bytes:
     writer.writerow(["x", "y", "label"] if named else ["x", "y"])
     for x, y, c in points:
         row = [f"{x:.5f}", f"{y:.5f}"]
-        writer.writerow([*row, f"colour {c + 1}" if c >= 0 else ""] if named else row)
+        writer.writerow([*row, str(c + 1) if c >= 0 else ""] if named else row)
     return table.getvalue().encode()
 
 

@@ -1,14 +1,15 @@
-// A field to paint points on. Strokes stay here until they are handed over: Python hears of nothing else.
+// A field to paint points on. Strokes stay here, over page changes too, until they are handed over: Python hears of nothing else.
 
 const EVERY = 0.35 // of the brush's width that the pointer moves between two sprays
 const RADIUS = 3
 const NONE = -1 // the class of points that have none
 const painters = new WeakMap()
+let kept = [] // strokes of the field that was left last
 
 class Painter {
   constructor(root) {
     this.host = root.querySelector(".paint")
-    this.strokes = []
+    this.strokes = kept
     this.colour = 0
     this.canvas = this.part("canvas")
     this.part("undo").onclick = () => this.keep(this.strokes.slice(0, -1))
@@ -92,7 +93,7 @@ class Painter {
   }
 
   keep(strokes) {
-    this.strokes = strokes
+    this.strokes = kept = strokes
     const { least, most } = this.data
     const [n, classes] = [this.count, new Set(strokes.flat().map((point) => point[2]).filter((colour) => colour >= 0)).size]
     const words = n < least ? `at least ${least} are needed` : n >= most ? "there is room for no more" : `of at most ${most}`
