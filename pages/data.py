@@ -96,7 +96,7 @@ def _cuts(spec: DataSpec) -> dict[str, int | None]:
 
 
 def _take_whole(name: str) -> None:
-    for key in ("classes", "per_class", "n"):
+    for key in _cuts(DataSpec(name)):
         st.session_state[f"{name}:{key}"] = None
 
 

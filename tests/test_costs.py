@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import methods
+from core.bench import costs as bench
+from core.datasets import DataSpec
 from core.methods import Cost
 from core.runs import RunStore, costs, estimate, make_spec, pace
 from core.runs.estimates import PROCESS
@@ -78,3 +82,25 @@ def test_memory_is_that_of_the_process_of_the_matrices_and_of_weights_with_their
     told = estimate(store, spec, (80, 8, 8))
     assert told.bytes == PROCESS[True] + sum(told.cost.matrices.values()) + 16 * told.cost.parameters
     assert Cost(parameters=2, matrices={"a": 3}).and_more({"b": 4}, 5).bytes == 7 + 16 * 7
+
+
+def test_the_table_is_measured_by_real_runs_and_foretells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured and announced on the same data, what a run takes is what it took."""
+    names, digits = ["kmeans"], DataSpec("digits", n_samples=60)
+    monkeypatch.setattr(bench.methods, "registered", lambda: names)
+    monkeypatch.setattr(bench, "SIZES", (60,))
+    monkeypatch.setattr(bench, "OF", "digits")
+    monkeypatch.setattr(bench, "pace", lambda: 0.01)
+    run = bench._run("kmeans", digits)
+    monkeypatch.setattr(bench, "_run", lambda *_: run)
+    (row,) = bench.bench_costs(file=tmp_path / "costs.json")
+    written = json.loads((tmp_path / "costs.json").read_text())
+    assert (
+        written["rows"] == [row] and written["pace"] == 0.01 and {"import", "load", "spectral", "score"} <= set(row["seconds"])
+    )
+    monkeypatch.setattr(costs, "MEASURED", tmp_path / "costs.json")
+    costs.table.cache_clear()
+    (told,) = bench.bench_estimates(names, [digits])
+    costs.table.cache_clear()
+    assert told.seconds[0] is not None and 0.3 < told.seconds[0] / told.seconds[1] < 1.05
+    assert 0.5 < told.mb[0] / told.mb[1] < 2 and "kmeans on" in told.words

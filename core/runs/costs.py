@@ -32,7 +32,7 @@ COUNTED = {
 }
 BATCHED = {"pretrain": "batch_size", "joint": "batch_size", "finetune": "train_batch_size", "start": "batch_size"}
 UPDATE = 2e7
-"""Products that could be made in the time that an update takes beside them."""
+"""Products in the time that an update takes beside them: assumed, about a millisecond of a core, the same for all methods."""
 Points = Sequence[tuple[int, float]]
 SLOPES = (0.0, 3.0)  # how steeply a stage may grow with n beyond what was measured
 
