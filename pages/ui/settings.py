@@ -81,6 +81,7 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
             )  # fmt: skip
             if not follow:
                 st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
+        _explained(cls, preset, values)  # below Launch, which is to be in sight
         given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
         with st.expander("Run"):
             asked = _run_settings(draft)
@@ -115,14 +116,18 @@ def _preset(cls: type[Clusterer], data: Dataset, draft: Mapping[str, Any]) -> tu
     values = dict(presets[preset].params) if preset in presets else {}
     if preset == methods.RULE:
         values = dict(show_rules(cls, data, draft.get("params", {}).get("n_clusters")))
+    if draft and preset == start:  # another preset means its own values, not those of the duplicated run
+        values |= draft["params"]
+    return preset, values
+
+
+def _explained(cls: type[Clusterer], preset: str, values: Mapping[str, Any]) -> None:
+    """What is minimised, and where that is not what the paper has."""
     _minimised(cls, values)
     apart = methods.against_paper(cls.name, preset)
     if apart:
         told = ", ".join(f"{plain(name)} {plain(ours)} ({plain(theirs)})" for name, (ours, theirs) in apart.items())
         st.caption(f":material/compare_arrows: Objective, in brackets the paper's preset for these data: {told}.")
-    if draft and preset == start:  # another preset means its own values, not those of the duplicated run
-        values |= draft["params"]
-    return preset, values
 
 
 def _minimised(cls: type[Clusterer], values: Mapping[str, Any]) -> None:
