@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -52,70 +54,80 @@ ABOUT = {
     "subset": "Shown are the {s:,} samples of the subset that C speaks of, not all {n:,}.",
 }
 PIXELS = 480
+COMPILES = "UMAP compiles once per start of the app, about 10 s, then projects"
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """What is projected, and how."""
+
+    source: str
+    of: str  # the source in words
+    kind: str
+    title: str  # the kind in words
+    dims: int
+    colouring: str
+    options: Mapping[str, Any]
 
 
 def embedding_view(run: Run, data: Dataset) -> None:
     """Projection of raw samples or codes; a selection shows the samples behind the points."""
+    made = _projection(run, data)
+    part, labels = data, numbered(run, data)
+    if made.source == "test_Z" and data.test is not None:
+        part, labels = data.test, numbered_test(run, data)
+    group = partial(_groups_of, made.colouring, labels, part)
+    many = made.options and made.dims == 2
+    if many and side_by_side(run.id, made.source, made.kind, made.options, group, part.n_samples):
+        return
+    picture = f"{run.id}:{made.source}:{made.kind}:{made.dims}:{sorted(made.options.items())}"
+    crowd = Crowd(picture, made.kind, made.dims, part.n_samples)
+
+    def draw(answer: Answer) -> None:
+        points, shown = answer.arrays["points"], answer.arrays["shown"]
+        groups, group_names = group(shown)
+        axes = [f"code {axis + 1}" for axis in range(made.dims)] if made.kind == "code" else []
+        figure = figures.embedding(points, shown, groups, group_names, axes=axes)
+        key = f"embedding:{picture}:{made.colouring}:{crowd.most}"
+        event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{made.title} of {made.of}")
+        crowd_bar(crowd, answer)
+        if words := quality_words(answer.facts.get("quality", {})):
+            st.caption(words)
+        if made.colouring.startswith(COLUMN):
+            st.caption(_against(made.colouring.removeprefix(COLUMN), labels, part))
+        chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
+        if chosen:
+            gallery(part, sorted(set(chosen)), labels)
+        else:
+            flat = "Click a point, or draw a lasso or box around some, to see the samples."
+            st.caption(flat if made.dims == 2 else "Drag to turn.")
+
+    answered(
+        "embedding", draw, waiting=COMPILES if made.kind == "umap" else "Projecting", long=crowd.long, run=run.id,
+        source=made.source, kind=made.kind, n_components=made.dims, options=dict(made.options), random_state=0, most=crowd.most,
+    )  # fmt: skip
+
+
+def _projection(run: Run, data: Dataset) -> _Projection:
+    """The choices above the picture."""
     stored = store().files.array_names(run.id, "final")
     own = set(SOURCES) if has_codes(run) else {"U", "Y", "test_Z"}  # else Z holds the samples themselves
     sources = {name: title for name, title in SOURCES.items() if name == "raw" or name in own & set(stored)}
     if not has_codes(run) and "test_Z" in sources:
         sources["test_Z"] = "Held-out samples"
-    colourings = _colourings(data)
     with st.container(horizontal=True):
-        source = segments("Of", sources, key="e_source")
+        source = segments("What is projected", sources, key="e_source")
         size = code_size(run.id, source)
         as_it_is = {"code": "Code"} if size in (2, 3) and source not in ("U", "Y") else {}
-        kind = segments("By", as_it_is | KINDS, key=f"e_kind{size if as_it_is else ''}")
-        dims: int = (size or 0) if kind == "code" else segments("In", {2: "2-D", 3: "3-D"}, key="e_dims")
-        colouring = segments("Colour", colourings, key="e_colour")
-    part, labels = data, numbered(run, data)
-    if source == "test_Z" and data.test is not None:
-        part, labels = data.test, numbered_test(run, data)
+        kinds = as_it_is | KINDS
+        kind = segments("Projection", kinds, key=f"e_kind{size if as_it_is else ''}")
+        dims: int = (size or 0) if kind == "code" else segments("Dimensions", {2: "2-D", 3: "3-D"}, key="e_dims")
+        colouring = segments("Colour", _colourings(data), key="e_colour")
     options: dict[str, Any] = {}
     for column, param in zip(st.columns(4), PROJECTIONS.get(kind, ()), strict=False):
         with column:
             options[param.name] = widget(param, param.default, key=f"e:{kind}:{param.name}")
-    group = partial(_groups_of, colouring, labels, part)
-    if options and dims == 2 and side_by_side(run.id, source, kind, options, group, part.n_samples):
-        return
-    waiting = "UMAP compiles once per start of the app, about 10 s, then projects" if kind == "umap" else "Projecting"
-    picture = f"{run.id}:{source}:{kind}:{dims}:{sorted(options.items())}"
-    crowd = Crowd(picture, kind, dims, part.n_samples)
-
-    def draw(answer: Answer) -> None:
-        points, shown = answer.arrays["points"], answer.arrays["shown"]
-        groups, group_names = group(shown)
-        axes = [f"code {axis + 1}" for axis in range(dims)] if kind == "code" else []
-        figure = figures.embedding(points, shown, groups, group_names, axes=axes)
-        key = f"embedding:{picture}:{colouring}:{crowd.most}"
-        event: Any = st.plotly_chart(figure, key=key, on_select="rerun", alt=f"{(as_it_is | KINDS)[kind]} of {sources[source]}")
-        crowd_bar(crowd, answer)
-        if words := quality_words(answer.facts.get("quality", {})):
-            st.caption(words)
-        if colouring.startswith(COLUMN):
-            st.caption(_against(colouring.removeprefix(COLUMN), labels, part))
-        chosen = [int(np.ravel(point["customdata"])[0]) for point in event.selection.points if "customdata" in point]
-        if chosen:
-            gallery(part, sorted(set(chosen)), labels)
-        else:
-            st.caption(
-                "Click a point, or draw a lasso or box around some, to see the samples." if dims == 2 else "Drag to turn."
-            )
-
-    answered(
-        "embedding",
-        draw,
-        waiting=waiting,
-        long=crowd.long,
-        run=run.id,
-        source=source,
-        kind=kind,
-        n_components=dims,
-        options=options,
-        random_state=0,
-        most=crowd.most,
-    )
+    return _Projection(source, sources[source], kind, kinds[kind], dims, colouring, options)
 
 
 def _groups_of(colouring: str, labels: np.ndarray, data: Dataset, shown: np.ndarray) -> tuple[np.ndarray, list[str]]:
