@@ -11,8 +11,9 @@ STYLE = """<style>
 [class*="st-key-lab_whole"] { min-height: 620px; }
 [class*="st-key-lab_brief"] { min-height: 400px; }
 .stMainBlockContainer h1 { padding: 0 0 0.4rem !important; font-size: 1.7rem !important; }
+.st-key-view button { padding-left: 0.55rem !important; padding-right: 0.55rem !important; }
 </style>"""
-"""Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles."""
+"""Pictures come first: Streamlit has no setting for the empty 100 pixels above its titles, nor for how wide a choice is."""
 ROOM = """<style>
 @media (min-width: 769px) { .stAppViewContainer:not(:has([data-testid="stSidebar"])) { padding-left: 300px; } }
 </style>"""

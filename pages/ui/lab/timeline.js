@@ -30,7 +30,7 @@ class Timeline extends Panel {
     context.lineWidth = 1
     context.strokeStyle = lab.dark ? "#33404c" : "#dfe5e9"
     context.strokeRect(this.left, base - tall, this.span, tall)
-    this.stages(film, x, base - tall, base)
+    const names = this.stages(film, x, base - tall, base)
     this.loss(film, x, base, tall)
     const tones = [lab.accent, lab.second]
     const ends = []
@@ -48,6 +48,7 @@ class Timeline extends Panel {
       context.stroke()
       ends.push([Math.min(base - 4, Math.max(base - tall + 4, base - latest * tall)), title, tones[k]])
     })
+    for (const [stage, at] of names) this.halo(stage, at, base - 12) // over the curves, which would cross them out
     if (lab.hasLoss) ends.push([base - 4, "loss", lab.faint])
     ends.sort((a, b) => a[0] - b[0])
     ends.forEach((end, k) => k && (end[0] = Math.max(end[0], ends[k - 1][0] + 12)))
@@ -66,11 +67,19 @@ class Timeline extends Panel {
     context.fill()
   }
 
+  halo(words, x, y) {
+    const { context, lab } = this
+    Object.assign(context, { font: `${lab.type - 2}px ${lab.font}`, textBaseline: "top", textAlign: "left" })
+    Object.assign(context, { lineWidth: 3, strokeStyle: lab.ground, fillStyle: lab.faint })
+    context.strokeText(words, x, y)
+    context.fillText(words, x, y)
+  }
+
+  // Draws where stages meet; returns their names, and where there is room for them.
   stages(film, x, top, base) {
     const { context, lab } = this
+    const names = []
     context.font = `${lab.type - 2}px ${lab.font}`
-    context.textBaseline = "top"
-    context.textAlign = "left"
     let before = null
     let free = -1
     film.frames.forEach((frame, i) => {
@@ -82,10 +91,10 @@ class Timeline extends Panel {
       }
       before = stage
       if (x(i) < free || stage === "final") return
-      context.fillStyle = lab.faint
-      context.fillText(stage, x(i - (i ? 0.5 : 0)) + 4, base - 12)
+      names.push([stage, x(i - (i ? 0.5 : 0)) + 4])
       free = x(i) + 8 + context.measureText(stage).width
     })
+    return names
   }
 
   // Each stage minimises something else, so each has a scale of its own.
