@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -38,9 +39,9 @@ from core.runs import (
 )
 from core.runs.budget import LookingBudget
 from core.runs.looks import View, alarms
-from core.runs.recorder import peak_rss_mb
+from core.runs.memory import peak_rss_mb
 from core.training import Stages, Step
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 
 pytestmark = pytest.mark.journey
 
@@ -251,6 +252,14 @@ def test_the_peak_of_one_run_is_not_that_of_the_next() -> None:
     high = peak_rss_mb()
     runs.forget_peak()
     assert peak_rss_mb() < high - 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
+def test_a_process_is_not_as_large_as_the_one_that_started_it() -> None:
+    held = np.ones(40_000_000)
+    code = "from core.runs.memory import peak_rss_mb; print(peak_rss_mb())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert 5 < float(told.stdout) < held.nbytes / 2**20
 
 
 def test_a_run_begins_with_the_same_random_state_in_any_process(store: RunStore) -> None:

@@ -12,6 +12,7 @@ from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
 from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
+from core.runs.memory import forget_peak
 from core.runs.moments import Moment
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
 from core.runs.outcome import summarize
@@ -20,7 +21,6 @@ from core.runs.painter import SHOWN_POINTS, Painter, framed, n_groups, quantized
 from core.runs.predict import fitted, label_new, to_csv
 from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, prepared_runs
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
-from core.runs.recorder import forget_peak
 from core.runs.reproduce import as_command, as_script
 from core.runs.spec import ACTIVE, AWAY, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from core.common import StorageError
 from core.runs.handle import RunHandle
 from core.runs.looks import Alarm, history_alarms
+from core.runs.memory import peak_rss_mb
 from core.runs.spec import HistoryRow
 from core.training import Step
 
@@ -166,17 +164,3 @@ class Recorder:
         _, first, since = self._stage
         done = step.step - first
         return (now - since) / done * (step.total - step.step) if done else None
-
-
-def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in MB (Linux counts in KiB, macOS in bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def forget_peak() -> None:
-    """Let `peak_rss_mb` begin anew with what is held now, for a process that goes on with another run (Linux only)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass  # the peak is then that of all runs of the process so far
