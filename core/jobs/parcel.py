@@ -21,7 +21,7 @@ from typing import Any
 from core.common import RunConflict, StorageError
 from core.datasets import Dataset
 from core.jobs.workers import ROOT
-from core.runs import HistoryRow, RunHandle, RunSpec, RunStore, Status, claim_for_this_process, execute
+from core.runs import HistoryRow, RunHandle, RunSpec, RunStore, Status, claim_for_this_process, execute, named_by
 
 RELAY_SECONDS = 0.5
 KEPT = ("pretrained", "starts")  # what later runs of the same process may begin with
@@ -153,6 +153,9 @@ def unpack(run: RunHandle, parcel: Parcel) -> None:
         if not (run.folder / name).resolve().is_relative_to(run.folder.resolve()):
             raise StorageError(f"What came back for {run.id} has a file outside its folder: {name!r}.")
         (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if name == named_by(content):
+            run.share(name, content)
+            continue
         with run.writing(name) as file:
             file.write(content)
     run.report(parcel.progress, parcel.history, parcel.alarms)

@@ -22,6 +22,7 @@ from core.runs.predict import fitted, label_new, to_csv
 from core.runs.prepared import Prepared, bring, film_of_prepared, prepared_run, prepared_runs
 from core.runs.processes import claim_for_this_process, has_worker, settle_lost
 from core.runs.reproduce import as_command, as_script
+from core.runs.shared import named_by
 from core.runs.spec import ACTIVE, AWAY, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 from core.runs.threads import available_cores, thread_variables, training_threads
@@ -74,6 +75,7 @@ __all__ = [
     "label_new",
     "make_spec",
     "n_groups",
+    "named_by",
     "pace",
     "prepare",
     "prepared_run",

@@ -14,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.common import StorageError, atomic_write
+from core.runs.files import write_arrays
 from core.runs.spec import HistoryRow, Status
 from core.runs.store import RunStore
 
@@ -67,9 +68,12 @@ def _pack(store: RunStore, run_id: str, archive: zipfile.ZipFile, place: str = "
     final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))
     if "labels" in final:
         archive.writestr(f"{place}labels.csv", _labels_csv(final))
-    for stored, exported in (("final.npz", "arrays.npz"), ("weights.safetensors",) * 2, ("log.txt",) * 2):
-        if (folder / stored).exists():
-            archive.write(folder / stored, place + exported)
+    if (folder / "final.npz").exists():
+        with archive.open(f"{place}arrays.npz", "w", force_zip64=True) as file:
+            write_arrays(file, store.files.arrays(run_id, "final"))
+    for name in ("weights.safetensors", "log.txt"):
+        if (folder / name).exists():
+            archive.write(folder / name, place + name)
 
 
 def _history_csv(rows: list[HistoryRow]) -> str:

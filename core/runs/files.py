@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import atomic_write, stored_file
+from core.runs import shared
 from core.runs.spec import CHECKPOINT, PREVIOUS
 
 
@@ -39,6 +40,7 @@ class RunFiles:
     def __init__(self, home: Path) -> None:
         self._root = home / "runs"
         self._root.mkdir(parents=True, exist_ok=True)
+        self.shared = shared.SharedArrays(home)
 
     def folder(self, run_id: str) -> Path:
         return self._root / run_id
@@ -68,14 +70,23 @@ class RunFiles:
         if not path.exists():
             return {}
         with stored_file(path), np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files if keys is None or key in keys}
+            entries = {_plain(entry): entry for entry in stored.files}
+            found = {key: stored[entry] for key, entry in entries.items() if keys is None or key in keys}
+        for key, value in found.items():
+            if entries[key] != key:
+                found[key] = shared.read(path.with_name(str(value)))
+        return found
 
     def array_names(self, run_id: str, name: str) -> list[str]:
         path = self.folder(run_id) / f"{name}.npz"
         if not path.exists():
             return []
         with stored_file(path), np.load(path, allow_pickle=False) as stored:
-            return list(stored.files)
+            return [_plain(entry) for entry in stored.files]
+
+
+def _plain(entry: str) -> str:
+    return entry.removesuffix(shared.MARK)
 
 
 def write_arrays(file: Any, arrays: Mapping[str, NDArray]) -> None:

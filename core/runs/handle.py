@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from core.common import atomic_write
 from core.runs.files import write_arrays
 from core.runs.owner import Owner
+from core.runs.shared import LEAST, MARK, as_file, named_by
 from core.runs.spec import HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
 
@@ -93,9 +95,27 @@ class RunHandle:
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
-    def save_arrays(self, name: str, arrays: Mapping[str, NDArray]) -> None:
+    def save_arrays(self, name: str, arrays: Mapping[str, NDArray], shared: Collection[str] = ()) -> None:
+        """Write ``<name>.npz``; large arrays whose names are in `shared`, into files that other runs may have, too."""
+        entries = dict(self._entry(key, value, shared) for key, value in arrays.items())
         with self.writing(f"{name}.npz") as file:
-            write_arrays(file, arrays)
+            write_arrays(file, entries)
+
+    def _entry(self, key: str, value: NDArray, shared: Collection[str]) -> tuple[str, NDArray]:
+        if key not in shared or value.nbytes < LEAST:
+            return key, value
+        content = as_file(value)
+        name = named_by(content)
+        self.share(name, content)
+        return key + MARK, np.array(name)
+
+    def share(self, name: str, content: bytes) -> None:
+        """A file that is named after its content: that of an earlier run, or a new one that later runs will find."""
+        known = self._store.files.shared
+        if not known.link(name, self.folder):
+            with self.writing(name) as file:
+                file.write(content)
+            known.adopt(self.folder / name)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:

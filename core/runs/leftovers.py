@@ -7,11 +7,11 @@ from core.runs.networks import NETWORKS, STARTS, PretrainedStore
 from core.runs.spec import CHECKPOINT, OVER, RESUMABLE
 from core.runs.store import RunStore
 
-PLACES = ("", "runs/*/", "trash/*/", "cache/", "data/", "data/*/")  # where files are written under a home
+PLACES = ("", "runs/*/", "trash/*/", "arrays/", "cache/", "data/", "data/*/")  # where files are written under a home
 
 
 def sweep(store: RunStore) -> list[str]:
-    """Remove half-written files, checkpoints of runs that have ended, and runs that were deleted long ago.
+    """Remove half-written files, checkpoints of runs that have ended, runs that were deleted long ago, and arrays of no run.
 
     Returns
     -------
@@ -28,4 +28,4 @@ def sweep(store: RunStore) -> list[str]:
             swept.append(f"runs/{run.id}/{CHECKPOINT}")
     for folder in (NETWORKS, STARTS):
         PretrainedStore(store.home, folder).sweep()
-    return swept + store.trash.sweep()
+    return swept + store.trash.sweep() + store.files.shared.sweep()

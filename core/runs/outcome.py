@@ -55,7 +55,7 @@ def conclude(
         record.alarms([*found, *record.history_alarms(view.scores, "final", 1)])
         record.consider(view.scores, "final", 1)
         filming.end(view)
-    run.save_arrays("final", stored)
+    run.save_arrays("final", stored, shared=("Z_pretrained",) if method.learns == "deep" else ("Z", "test_Z"))
     _save_weights(run, stages)
     record.flush()
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}

@@ -69,6 +69,8 @@ class Trash:
                 shutil.rmtree(folder, ignore_errors=True)
             with self._database.connect() as db:
                 db.execute("DELETE FROM runs WHERE id = ? AND deleted IS NOT NULL", (run_id,))
+        if swept:
+            self._files.shared.sweep()
         return swept
 
     def _older_than(self, seconds: float) -> list[str]:

@@ -158,5 +158,6 @@ def _cost(sweep: Sweep, cells: int, new: int) -> str:
     if expected.measured_on is None:
         return "; ".join([*told, "or half as long, or twice: no run on these data was timed yet"])
     folder = store().files.folder(expected.measured_on)
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    files = [file.stat() for file in folder.rglob("*") if file.is_file()]
+    size = sum(file.st_size for file in files if file.st_nlink == 1)  # what has more links is there already
     return "; ".join([*told, f"{size * new / 2**20:.0f} MB of disk"])
