@@ -24,16 +24,19 @@ def test_the_order_puts_clusters_together_and_names_their_borders() -> None:
     assert [len(part) for part in np.split(order, borders)] == np.bincount(labels).tolist()
 
 
+@pytest.mark.parametrize("part", [slice(None), slice(5, 9)])
 @pytest.mark.parametrize(("n", "pixels"), [(37, 10), (40, 8), (9, 20)])
-def test_block_means_agree_with_a_loop_and_keep_the_mean(n: int, pixels: int) -> None:
+def test_block_means_agree_with_a_loop_and_keep_the_mean(n: int, pixels: int, part: slice) -> None:
     A, order = RNG.random((n, n)), RNG.permutation(n)
-    shown = block_mean(A, order, pixels)
-    B = A[np.ix_(order, order)]
-    edges = np.linspace(0, n, min(n, pixels) + 1).astype(int)
-    for i in range(len(shown)):
-        for j in range(len(shown)):
-            part = B[edges[i] : edges[i + 1], edges[j] : edges[j + 1]]
-            assert shown[i, j] == pytest.approx(part.mean(), rel=1e-5)
+    columns = RNG.permutation(n)[part]
+    shown = block_mean(A, order, pixels, columns)
+    B = A[np.ix_(order, columns)]
+    down, across = (np.linspace(0, size, min(size, pixels) + 1).astype(int) for size in B.shape)
+    assert shown.shape == (len(down) - 1, len(across) - 1)
+    for i, j in np.ndindex(shown.shape):
+        block = B[down[i] : down[i + 1], across[j] : across[j + 1]]
+        assert shown[i, j] == pytest.approx(block.mean(), rel=1e-5)
+    np.testing.assert_array_equal(block_mean(A, order, pixels), block_mean(A, order, pixels, order))
 
 
 @pytest.mark.parametrize("n", [2, 10, 38, 100])

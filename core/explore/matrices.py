@@ -38,8 +38,8 @@ def matrix(
     """A square matrix of a run, ordered by cluster or class and shrunk.
 
     ``which`` is "C", "affinity", "prior", or "graph", the graph of the samples through anchors. The matrix speaks of the
-    samples of the subset, if the run learnt from one. `clusters` takes only some of the groups, `span` only the positions from
-    its first number on and before its second.
+    samples of the subset, if the run learnt from one. `clusters` takes only some of the groups, `span` only a part:
+    rows from one position to another, then columns, each up to but not with its second number.
     """
     final = store.files.arrays(run, "final", ("labels", "y", "rows"))
     if ("y" if order == "class" else "labels") not in final:
@@ -61,15 +61,18 @@ def _picture(
     A: Any, groups: NDArray, pixels: int, chosen: list[int] | None, span: list[int] | None = None
 ) -> dict[str, NDArray]:
     order, _ = cluster_order(groups)
-    if span:
-        order = order[span[0] : span[1]]
-        if len(order) < 2:
-            raise DataError(f"A part of the matrix must hold at least two samples. Got the positions {span}.")
     if chosen:
         order = order[np.isin(groups[order], chosen)]
-    _, borders = cluster_order(groups[order])
-    blocks = factor_block_mean(A.B, order, pixels) if isinstance(A, _Product) else block_mean(abs(A), order, pixels)
-    return {"blocks": blocks, "order": order, "borders": borders, "groups": groups[order]}
+    top, bottom, left, right = span or (0, len(order), 0, len(order))
+    rows, columns = order[top:bottom], order[left:right]
+    if span and min(len(rows), len(columns)) < 2:
+        raise DataError(f"A part of the matrix must hold at least two samples of {len(order)}. Got the positions {span}.")
+    _, borders = cluster_order(groups[rows])
+    if isinstance(A, _Product):
+        blocks = factor_block_mean(A.B, rows, pixels, columns)
+    else:
+        blocks = block_mean(abs(A), rows, pixels, columns)
+    return {"blocks": blocks, "order": rows, "borders": borders, "groups": groups[rows]}
 
 
 def joined(store: RunStore, *, run: str, sample: int) -> tuple[dict[str, NDArray], dict[str, Any]]:

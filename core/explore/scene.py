@@ -92,5 +92,6 @@ def packed_layout(points: NDArray, shown: NDArray) -> bytes:
 def packed_blocks(arrays: Mapping[str, NDArray], order: str, span: list[int] | None = None) -> bytes:
     """An ordered, shrunk matrix for the browser, as small numbers on a logarithmic scale."""
     level, top = log_levels(arrays["blocks"])
-    facts: dict[str, Any] = {"order": order, "span": span, "scores": {}, "place": -1}
+    columns = int(arrays["blocks"].shape[1])
+    facts: dict[str, Any] = {"order": order, "span": span, "columns": columns, "scores": {}, "place": -1}
     return pack(facts, {"blocks": level, "top": np.array([top], dtype=np.float32)})

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FAILED = pytest.StashKey[bool]()
 PATIENCE = 60_000  # milliseconds that a page may take on a slow machine
 expect.set_options(timeout=PATIENCE)
 
@@ -134,15 +135,31 @@ def store(server: Server) -> RunStore:
     return RunStore(server.home)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash.setdefault(FAILED, False)
+    item.stash[FAILED] |= report.failed
+    return report
+
+
 @pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page that fails the test if the app asks for anything outside this machine."""
+def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that fails the test if the app asks for anything outside this machine.
+
+    Of a journey that failed it says what the browser showed and complained of, which nobody can look at afterwards.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
     outside: list[str] = []
+    complaints: list[str] = []
     opened.on("request", lambda request: None if is_local(request.url) else outside.append(request.url))
+    opened.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    opened.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
     yield opened
+    if request.node.stash.get(FAILED, False):
+        print(f"at {opened.url}\n{opened.inner_text('body')[:1500]}", *complaints[-20:], sep="\n")
     context.close()
     assert not outside
 

@@ -235,17 +235,49 @@ def test_the_film_is_shown_while_it_is_made(page: Page, server: Server, store: R
 
 def test_a_block_is_seen_in_full_detail_by_a_double_click(page: Page, server: Server, trained: str) -> None:
     lab = explore(page, server, trained)
+    lab.locator('[data-part="rule"]').select_option("wrong")
+    wrong = chosen(lab)
     matrix = lab.get_by_role("img", name="Affinity").first
     before = pixels(lab, "Affinity")
     box = matrix.bounding_box()
     assert box is not None
-    matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
-    expect(lab).to_have_attribute("data-span", re.compile(r"^\d+-\d+$"))
+    place = {"x": box["width"] * 0.35, "y": box["height"] * 0.6}  # where two blocks meet
+    matrix.dblclick(position=place)
+    expect(lab).to_have_attribute("data-span", re.compile(r"^(\d+-){3}\d+$"))
     assert f"span={lab.get_attribute('data-span')}" in page.url
+    top, bottom, left, right = map(int, (lab.get_attribute("data-span") or "").split("-"))
+    assert not range(max(top, left), min(bottom, right)), "rows of one cluster and columns of another"
     wait_until(lambda: pixels(lab, "Affinity") != before, 20)
-    matrix.dblclick(position={"x": box["width"] * 0.35, "y": box["height"] * 0.35})
+    assert chosen(lab) == wrong > 0, "a double-click chooses nothing"
+    matrix.dblclick(position=place)
     expect(lab).to_have_attribute("data-span", "")
     wait_until(lambda: pixels(lab, "Affinity") == before, 20)
+
+
+def test_ctrl_and_the_wheel_look_closer_at_both_pictures_and_a_reload_keeps_it(
+    page: Page, server: Server, trained: str
+) -> None:
+    lab = explore(page, server, trained)
+    before = {name: pixels(lab, name) for name in ("Affinity", "Embedding")}
+    page.keyboard.down("Control")
+    for name in before:
+        lab.get_by_role("img", name=name).first.hover(position={"x": 150, "y": 150})
+        page.mouse.wheel(0, -300)
+        wait_until(lambda name=name: pixels(lab, name) != before[name], 20)  # type: ignore[misc]
+    page.keyboard.up("Control")
+    expect(lab).to_have_attribute("data-near", "true")
+    expect(lab).to_have_attribute("data-span", re.compile(r"^(\d+-){3}\d+$"))
+    span = lab.get_attribute("data-span") or ""
+    page.wait_for_url(f"**span={span}*near=*")
+    page.reload()
+    again = lab_of(page)
+    expect(again).to_have_attribute("data-span", span)
+    expect(again).to_have_attribute("data-near", "true")
+    settle(page)
+    for _ in before:
+        again.press("Escape")
+    for name in before:
+        wait_until(lambda name=name: pixels(again, name) == before[name], 20)  # type: ignore[misc]
 
 
 def test_a_projector_shows_pictures_alone(page: Page, server: Server, trained: str) -> None:

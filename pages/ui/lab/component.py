@@ -11,7 +11,7 @@ from streamlit import runtime
 
 BINARY = "application/octet-stream"
 _HERE = Path(__file__).parent
-_SCRIPTS = ("records", "film", "panel", "scatter", "matrix", "confusion", "timeline", "pictures", "lab")
+_SCRIPTS = ("records", "film", "panel", "closer", "scatter", "matrix", "confusion", "timeline", "pictures", "lab")
 
 
 @st.cache_resource(show_spinner=False)

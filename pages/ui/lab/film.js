@@ -9,7 +9,7 @@ class Film {
     this.shown = scene.shown
     this.frames = []
     this.layouts = new Map() // name -> { points, shown }: projections of the last state alone
-    this.fine = null // the last affinity in full detail
+    this.fine = new Map() // order -> { whole, part }: the last affinity in full detail
   }
 
   setFrames(frames) {
@@ -22,6 +22,11 @@ class Film {
         frame[`${name}At`] = latest
       }
     }
+  }
+
+  keep(record) {
+    const { order, span } = record.facts
+    this.fine.set(order, { ...this.fine.get(order), [span ? "part" : "whole"]: record })
   }
 
   get last() {

@@ -6,7 +6,7 @@ const SPEEDS = { "0.5": "½ ×", "1.0": "1 ×", "2.0": "2 ×", "4.0": "4 ×" } /
 const SECONDS = 8 // of a whole film at speed 1
 const REST = 1800 // milliseconds for which a living picture stands before it begins again
 const LIGHT = 0.07 // seconds between two pictures of it: a page has several
-const LINKED = ["at", "by", "colour", "order", "sel", "span"]
+const LINKED = ["at", "by", "colour", "order", "sel", "span", "near"]
 const labs = new WeakMap()
 
 class Lab {
@@ -19,7 +19,8 @@ class Lab {
     this.colour = null
     this.order = "cluster"
     this.speed = "1.0"
-    this.span = null // the part of the matrix that is looked at closely
+    this.span = null // the part of the matrix that is looked at closely: rows from, to, columns from, to
+    this.camera = null // the part of the projection: across, up
     this.hover = -1
     this.chosen = null
     this.rule = null
@@ -110,11 +111,7 @@ class Lab {
       film.layouts.set(name, { points: Float32Array.from(record.points, (v) => v / 32767), shown: record.shown })
     }
     for (const name of [...film.layouts.keys()]) if (!run.layouts?.[name]) film.layouts.delete(name)
-    film.fine = null
-    if (run.fine) {
-      const [record] = await load(run.fine)
-      film.fine = Object.assign(record, { order: record.facts.order, span: record.facts.span })
-    }
+    if (run.fine) film.keep((await load(run.fine))[0])
     if (run.sprite && !film.sprite) {
       const sprite = new Image()
       sprite.onload = () => {
@@ -272,7 +269,7 @@ class Lab {
     const where = facts.stage === "final" ? "the end" : `${facts.stage} ${facts.step.toLocaleString()} of ${facts.total.toLocaleString()}`
     const scores = [acc === undefined ? "" : `ACC ${acc.toFixed(3)}`, nmi === undefined ? "" : `NMI ${nmi.toFixed(3)}`].filter(Boolean)
     this.part("where").textContent = [where, ...scores].join(" · ")
-    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order, span: this.span?.join("-") ?? "" })
+    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order, span: this.span?.join("-") ?? "", near: this.camera ? "true" : "" })
     this.part("play").textContent = this.playing ? "❚❚" : "▶"
     this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
   }
@@ -364,7 +361,7 @@ class Lab {
 
   onKey(event) {
     if (["SELECT", "INPUT"].includes(event.target.tagName)) return
-    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle(), Escape: () => (this.span ? this.zoom(null) : this.choose(null)), Home: () => this.go(0), End: () => this.go(1) }
+    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle(), Escape: () => (this.span ? this.zoom(null) : this.camera ? this.look(null) : this.choose(null)), Home: () => this.go(0), End: () => this.go(1) }
     const action = actions[event.key]
     if (!action) return
     event.preventDefault()
@@ -378,6 +375,17 @@ class Lab {
     this.select(rule, samples)
     this.emitChosen()
     this.note()
+  }
+
+  // A click chooses, but the first one of a double-click is taken back.
+  click(samples, add = false) {
+    const now = performance.now()
+    if (now - (this.before?.at ?? -Infinity) > 500) this.before = { at: now, rule: this.rule, samples: this.chosen && [...this.chosen] }
+    this.choose(samples, null, add)
+  }
+
+  unclick() {
+    if (this.before) this.choose(this.before.samples, this.before.rule)
   }
 
   select(rule, samples) {
@@ -465,7 +473,7 @@ class Lab {
     const place = this.time >= 1 ? null : film.frames[film.index(this.time)].facts.place
     const few = this.chosen && !this.rule && this.chosen.size <= 60 ? [...this.chosen].join(".") : null
     const values = { at: place, by: this.layout === this.first ? null : this.layout, colour: this.colour === "cluster" ? null : this.colour,
-      order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few, span: this.span?.join("-") ?? null }
+      order: this.order === "cluster" ? null : this.order, sel: this.rule ?? few, span: this.span?.join("-") ?? null, near: this.camera?.flat().map((v) => v.toFixed(3)).join(",") ?? null }
     const address = new URL(window.location.href)
     for (const [name, value] of Object.entries(this.data.link ?? {})) address.searchParams.set(name, value)
     for (const name of LINKED) {
@@ -494,8 +502,9 @@ class Lab {
     if (chosen && /^[\d.]+$/.test(chosen)) this.select(null, chosen.split(".").map(Number).filter((s) => s < this.films[0].n))
     else this.select(chosen, null)
     if (this.chosen) this.emitChosen()
-    const span = /^(\d+)-(\d+)$/.exec(link.get("span") ?? "")
-    if (span && this.data.offers) this.span = [Number(span[1]), Number(span[2])]
+    if (/^(\d+-){3}\d+$/.test(link.get("span") ?? "") && this.data.offers) this.span = link.get("span").split("-").map(Number)
+    const near = (link.get("near") ?? "").split(",").map(Number)
+    if (near.length === 4 && near.every(Number.isFinite) && near[0] < near[1] && near[2] < near[3]) this.camera = [near.slice(0, 2), near.slice(2)]
     if (this.layout !== this.first || this.order !== "cluster" || this.span) this.ask()
     this.note()
   }
@@ -505,16 +514,25 @@ class Lab {
     this.emit("asks", { order: this.order, layout: this.layout, span: this.span })
   }
 
-  zoom(span) {
+  // The part of the matrix that is wanted; where it changes from moment to moment, it is asked for when it has come to rest.
+  zoom(span, moving = false) {
     if (!this.data.offers) return // only where the server can be asked for more detail
     this.span = span
-    this.ask()
+    clearTimeout(this.asking)
+    this.asking = setTimeout(() => this.ask(), moving ? 200 : 0)
+    this.draw()
+    this.note()
+  }
+
+  look(camera) {
+    this.camera = camera
     this.draw()
     this.note()
   }
 
   changed() {
     if (this.order !== this.host.dataset.order) this.span = null
+    if (this.layout !== this.host.dataset.layout) this.camera = null
     this.ask()
     this.draw()
     this.note()
@@ -535,6 +553,7 @@ class Lab {
     this.sight?.disconnect()
     this.seen = false
     clearTimeout(this.again)
+    clearTimeout(this.asking)
     this.stop()
     this.observer.disconnect()
     this.host.removeEventListener("keydown", this.keys)

@@ -17,47 +17,65 @@ class Matrix extends Panel {
         if (!this.ordered) return
         const [a, b] = [this.cell(path[0]), this.cell(path[path.length - 1])]
         if (far) lab.choose(this.between(a, b), null, event.shiftKey)
-        else lab.choose(null)
+        else lab.click(null)
       },
     )
     this.canvas.onpointermove = (event) => {
       if (this.dragging(event)) return
       const place = this.ordered && this.cell(this.at(event))
-      const inside = place && place.every((p) => p >= 0 && p < this.ordered.samples.length)
+      const inside = place && place.every((p, k) => p >= this.part[k][0] && p < this.part[k][1])
       this.canvas.style.cursor = inside ? "crosshair" : "default"
       if (!inside) return lab.point(-1)
       const [column, row] = place.map((p) => this.ordered.samples[Math.floor(p)])
       lab.point(row, event, film, column)
     }
     this.canvas.onpointerleave = () => lab.point(-1)
-    this.canvas.title = "Drag to choose samples. Double-click a block to see it in full detail, and again to see all."
-    this.canvas.ondblclick = (event) => {
-      if (!this.ordered) return
-      if (lab.span) return lab.zoom(null)
-      const [, row] = this.cell(this.at(event))
-      const edges = [0, ...this.whole.borders, this.whole.samples.length]
-      const block = edges.findIndex((edge, k) => row >= edge && row < edges[k + 1])
-      if (block >= 0 && edges[block + 1] - edges[block] > 1) lab.zoom([edges[block], edges[block + 1]])
-    }
+    this.canvas.title =
+      "Drag to choose samples. Double-click a block to see it in full detail, and again to see all; Ctrl and scroll to look closer, Alt and drag to move."
+    onCloser(this, {
+      zoomed: (place, factor) => this.look((axis, k, all) => closer(axis, this.cell(place)[k], factor, all)),
+      moved: (dx, dy) => this.look((axis, k, all) => shifted(axis, ((k ? -dy : -dx) / this.side) * (axis[1] - axis[0]), all)),
+      turned: (place) => {
+        if (!this.ordered) return
+        if (lab.span) return lab.zoom(null)
+        const edges = [0, ...this.ordered.borders, this.ordered.samples.length]
+        const blocks = this.cell(place).map((p) => edges.findIndex((edge, k) => p >= edge && p < edges[k + 1]))
+        if (blocks.includes(-1)) return
+        const [columns, rows] = blocks.map((k) => [edges[k], edges[k + 1]])
+        if (rows[1] - rows[0] > 1 && columns[1] - columns[0] > 1) lab.zoom([...rows, ...columns])
+      },
+    })
+  }
+
+  // A part of rows and columns, in whole positions.
+  look(change) {
+    if (!this.ordered || !this.lab.data.offers) return
+    const all = [0, this.ordered.samples.length]
+    const [columns, rows] = this.part.map((axis, k) => change(axis, k, all).map(Math.round))
+    if ([columns, rows].some(([from, to]) => to - from < 2)) return
+    const whole = [columns, rows].every(([from, to]) => from === 0 && to === all[1])
+    this.lab.zoom(whole ? null : [...rows, ...columns], true)
   }
 
   draw() {
     const { context, lab, film } = this
     this.clear()
     const i = film.index(lab.time)
-    const wanted = JSON.stringify(lab.span)
-    const fine = i === film.last && film.fine?.order === lab.order && JSON.stringify(film.fine.span) === wanted ? film.fine : null
-    const frame = fine ?? (lab.order === "cluster" ? film.latest("blocks", i) : null)
+    const fine = i === film.last ? film.fine.get(lab.order) : null
+    const close = fine?.part && String(fine.part.facts.span) === String(lab.span) ? fine.part : null
+    const frame = close ?? fine?.whole ?? (lab.order === "cluster" ? film.latest("blocks", i) : null)
     if (!frame) return this.say(film)
-    const labels = lab.order === "class" ? film.y : fine ? film.labels(film.last) : frame.labels
-    this.whole = film.order(labels, fine ? `fine${lab.order}` : frame.facts.place)
-    this.ordered = fine?.span ? part(this.whole, fine.span, film.n) : this.whole
+    const still = frame === close || frame === fine?.whole
+    const labels = lab.order === "class" ? film.y : still ? film.labels(film.last) : frame.labels
+    this.ordered = film.order(labels, still ? `still${lab.order}` : frame.facts.place)
+    const n = this.ordered.samples.length
+    const [r0, r1, c0, c1] = lab.span && lab.span.every((p) => p <= n) ? lab.span : [0, n, 0, n]
+    this.part = [[c0, c1], [r0, r1]]
     const bar = lab.data.autoplay ? 0 : 12 + 3.6 * lab.type
     const side = (this.side = Math.min(this.width - bar, this.height) - STRIP - 2)
     this.left = Math.max(STRIP + 1, (this.width - bar - side) / 2)
     this.top = STRIP + 1
-    context.imageSmoothingEnabled = false
-    context.drawImage(this.image(frame), this.left, this.top, side, side)
+    this.paint(frame, close ? [0, 1, 0, 1] : [r0 / n, r1 / n, c0 / n, c1 / n])
     this.frames(labels)
     this.marks()
     if (bar) this.bar(frame)
@@ -69,17 +87,27 @@ class Matrix extends Panel {
     }
   }
 
+  // A part of what a record shows, in shares of its sides: the detail of the whole, until that of the part has come.
+  paint(record, [r0, r1, c0, c1]) {
+    const image = this.image(record)
+    const [w, h] = [image.width, image.height]
+    this.context.imageSmoothingEnabled = false
+    this.context.drawImage(image, c0 * w, r0 * h, (c1 - c0) * w, (r1 - r0) * h, this.left, this.top, this.side, this.side)
+  }
+
   image(frame) {
     if (!frame.image) {
-      const p = Math.round(Math.sqrt(frame.blocks.length))
-      const picture = new ImageData(p, p)
+      const columns = frame.facts.columns ?? Math.round(Math.sqrt(frame.blocks.length))
+      const rows = frame.blocks.length / columns
+      const picture = new ImageData(columns, rows)
       const table = this.lab.heat
       for (let k = 0; k < frame.blocks.length; k++) {
         const at = 3 * frame.blocks[k]
         picture.data.set([table[at], table[at + 1], table[at + 2], 255], 4 * k)
       }
       frame.image = document.createElement("canvas")
-      frame.image.width = frame.image.height = p
+      frame.image.width = columns
+      frame.image.height = rows
       frame.image.getContext("2d").putImageData(picture, 0, 0)
     }
     return frame.image
@@ -89,37 +117,49 @@ class Matrix extends Panel {
   frames(groups) {
     const { context, lab } = this
     const { samples, borders } = this.ordered
-    const unit = this.side / samples.length
     const edges = [0, ...borders, samples.length]
     context.lineWidth = 1
     context.strokeStyle = "rgba(255,255,255,.65)"
+    context.save()
+    context.beginPath()
+    context.rect(this.left - STRIP, this.top - STRIP, this.side + STRIP, this.side + STRIP)
+    context.clip()
     for (let k = 0; k + 1 < edges.length; k++) {
-      const [from, size] = [edges[k] * unit, (edges[k + 1] - edges[k]) * unit]
-      if (edges.length < 130) context.strokeRect(this.left + from, this.top + from, size, size)
+      const [[x, wide], [y, high]] = [0, 1].map((axis) => this.extent(axis, edges[k], edges[k + 1]))
+      if (edges.length < 130 && wide > 0 && high > 0) context.strokeRect(x, y, wide, high)
       context.fillStyle = lab.tone(this.film, groups[samples[edges[k]]])
-      context.fillRect(this.left - STRIP, this.top + from, STRIP - 2, size)
-      context.fillRect(this.left + from, this.top - STRIP, size, STRIP - 2)
+      if (high > 0) context.fillRect(this.left - STRIP, y, STRIP - 2, high)
+      if (wide > 0) context.fillRect(x, this.top - STRIP, wide, STRIP - 2)
     }
+    context.restore()
+  }
+
+  // Where positions of the order lie along an axis (0 across, 1 down), and how far they reach, within the part that is seen.
+  extent(axis, from, to) {
+    const [low, high] = this.part[axis]
+    const unit = this.side / (high - low)
+    const [a, b] = [Math.max(from, low), Math.min(to, high)]
+    return [(axis ? this.top : this.left) + (a - low) * unit, (b - a) * unit]
   }
 
   marks() {
     const { context, lab } = this
     if (!lab.chosen) return
     const { samples, position } = this.ordered
-    const unit = this.side / samples.length
     const few = lab.chosen.size <= 0.03 * samples.length // lines across the matrix would hide it where they are many
+    const fill = (axis, at, size, from, length) =>
+      axis ? context.fillRect(from, at, length, size) : context.fillRect(at, from, size, length)
     for (const sample of lab.chosen) {
-      const place = position[sample]
-      if (place < 0) continue
-      const size = Math.max(unit, 1)
-      if (few) {
+      if (position[sample] < 0) continue
+      for (const axis of [0, 1]) {
+        const [at, size] = this.extent(axis, position[sample], position[sample] + 1)
+        if (size <= 0) continue
+        const edge = axis ? this.left : this.top
         context.fillStyle = "rgba(255,255,255,.16)"
-        context.fillRect(this.left, this.top + place * unit, this.side, size)
-        context.fillRect(this.left + place * unit, this.top, size, this.side)
+        if (few) fill(axis, at, Math.max(size, 1), edge, this.side)
+        context.fillStyle = lab.ink
+        fill(axis, at, Math.max(size, 1), edge - STRIP, STRIP - 1)
       }
-      context.fillStyle = lab.ink
-      context.fillRect(this.left - STRIP, this.top + place * unit, STRIP - 1, size)
-      context.fillRect(this.left + place * unit, this.top - STRIP, size, STRIP - 1)
     }
   }
 
@@ -150,9 +190,12 @@ class Matrix extends Panel {
     context.restore()
   }
 
-  cell([x, y]) {
-    const n = this.ordered.samples.length
-    return [((x - this.left) / this.side) * n, ((y - this.top) / this.side) * n]
+  // Column and row of a place of the canvas, as positions of the order.
+  cell(place) {
+    return [this.left, this.top].map((edge, k) => {
+      const [low, high] = this.part[k]
+      return low + ((place[k] - edge) / this.side) * (high - low)
+    })
   }
 
   between([c0, r0], [c1, r1]) {
@@ -175,12 +218,4 @@ class Matrix extends Panel {
       : ["This method clusters samples or codes directly:", "it has no affinity."]
     words.forEach((line, k) => context.fillText(line, this.width / 2, this.height / 2 + 20 * k))
   }
-}
-
-// A part of an order, as if there were nothing else.
-function part(whole, [from, to], n) {
-  const samples = whole.samples.slice(from, to)
-  const position = new Int32Array(n).fill(-1)
-  samples.forEach((sample, place) => (position[sample] = place))
-  return { samples, position, borders: whole.borders.filter((b) => b > from && b < to).map((b) => b - from) }
 }

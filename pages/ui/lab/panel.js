@@ -32,21 +32,30 @@ class Panel {
     return [event.clientX - box.left, event.clientY - box.top]
   }
 
-  // Calls back with the path of a drag, and at its end with whether it was more than a click.
+  // Calls back with the path of a drag, and at its end with whether it was more than a click. With Alt it moves the picture.
   onDrag(during, ended) {
     let path = null
+    let held = null
     this.canvas.onpointerdown = (event) => {
       if (event.button !== 0) return
-      path = [this.at(event)]
+      if (event.altKey && this.moved) held = this.at(event)
+      else path = [this.at(event)]
       this.canvas.setPointerCapture(event.pointerId)
     }
     this.dragging = (event) => {
+      if (held) {
+        const [x, y] = this.at(event)
+        this.moved(x - held[0], y - held[1])
+        held = [x, y]
+        return true
+      }
       if (!path) return false
       path.push(this.at(event))
       during(path, event)
       return true
     }
     const finish = (event) => {
+      held = null
       if (!path) return
       const [from, to] = [path[0], this.at(event)]
       const far = path.some(([x, y]) => Math.hypot(x - from[0], y - from[1]) > 5)
@@ -56,7 +65,7 @@ class Panel {
     }
     this.canvas.onpointerup = finish
     this.canvas.onpointercancel = () => {
-      path = null
+      path = held = null
       during(null)
     }
   }

@@ -1,6 +1,7 @@
 // The embedding: points that can be pointed at, clicked and lassoed.
 
 const dots = new Map()
+const WHOLE = [-1, 1] // both axes of a projection
 
 function dot(colour, size) {
   const key = `${colour}${size}`
@@ -34,7 +35,7 @@ class Scatter extends Panel {
         if (far) lab.choose(this.inside(path), null, event.shiftKey)
         else {
           const hit = this.hit(...path[0])
-          lab.choose(hit < 0 ? null : [hit], null, event.shiftKey)
+          lab.click(hit < 0 ? null : [hit], event.shiftKey)
         }
       },
     )
@@ -45,15 +46,37 @@ class Scatter extends Panel {
       lab.point(hit, event, film)
     }
     this.canvas.onpointerleave = () => lab.point(-1)
+    this.canvas.title = "Drag to choose samples. Ctrl and scroll to look closer, Alt and drag to move, double-click to see all."
+    onCloser(this, {
+      zoomed: (place, factor) => this.look((axis, k) => closer(axis, this.unit(place)[k], factor, WHOLE)),
+      moved: (dx, dy) => this.look((axis, k) => shifted(axis, k ? dy / this.scale : -dx / (this.scale * this.stretch), WHOLE)),
+      turned: (place) => {
+        if (lab.camera) lab.look(null)
+        else this.look((axis, k) => closer(axis, this.unit(place)[k], 3, WHOLE))
+      },
+    })
+  }
+
+  look(change) {
+    if (!this.found) return
+    const axes = (this.lab.camera ?? [WHOLE, WHOLE]).map(change)
+    this.lab.look(axes[0][1] - axes[0][0] > 1.999 ? null : axes)
+  }
+
+  // Where a place of the canvas is in the projection.
+  unit([x, y]) {
+    return [(x - this.middle[0]) / (this.scale * this.stretch), (this.middle[1] - y) / this.scale]
   }
 
   place() {
     const round = this.lab.layoutOf(this.film) === "circle"
     const names = round && !this.lab.data.autoplay ? 2 * this.lab.type + 40 : 14
     const side = Math.min(this.width, this.height) - names
-    this.scale = side / 2
-    this.middle = [this.width / 2, this.height / 2]
+    const [across, up] = this.lab.camera ?? [WHOLE, WHOLE]
+    this.scale = side / (across[1] - across[0])
     this.stretch = round ? 1 : Math.min(1.6, (this.width - 14) / side)
+    const middle = (axis) => ((axis[0] + axis[1]) / 2) * this.scale
+    this.middle = [this.width / 2 - middle(across) * this.stretch, this.height / 2 + middle(up)]
   }
 
   draw() {

@@ -94,9 +94,11 @@ class Stills:
 
 
 def _span(asked: Any, n: int) -> list[int] | None:
-    """A part of the matrix, from one position to another; None for all of it, or for what is no such part."""
-    whole = isinstance(asked, list) and len(asked) == 2 and all(isinstance(place, int) for place in asked)
-    return asked if whole and 0 <= asked[0] < asked[1] - 1 < n else None
+    """A part of the matrix, rows from one position to another and columns alike; None for all, or for what is no such part."""
+    if not isinstance(asked, list) or len(asked) != 4 or not all(isinstance(place, int) for place in asked):
+        return None
+    top, bottom, left, right = asked
+    return asked if 0 <= top < bottom - 1 < n and 0 <= left < right - 1 < n else None
 
 
 def quality_words(quality: Mapping[str, float]) -> str:
