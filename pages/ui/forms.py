@@ -117,10 +117,14 @@ def log_options(param: Param, value: float | None) -> list[float]:
 
 
 def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) -> Any:
-    """A row of exclusive choices, value to title; the first one is chosen at the start, and if the last is not offered now."""
+    """A row of exclusive choices, value to title; the first one is chosen at the start, and if the last is not offered now.
+
+    What is chosen is told to the browser by every run of the page. A default would only be told by the first, and if the
+    second one overtakes that, which it may on a busy machine, the browser would show a row in which nothing is chosen.
+    """
     values, state, kept = list(names), st.session_state, f"{key}:kept"
-    if key in state and state[key] not in names:
-        state[key] = state[kept] if state.get(kept) in names else values[0]
+    if key in state:
+        state[key] = next(value for value in (state[key], state.get(kept), values[0]) if value in names)
     start = None if key in state else values[0]
     state[kept] = state.get(key, start)
     chosen = st.segmented_control(
