@@ -27,7 +27,7 @@ def add(command: Add) -> None:
     bench.add_argument(
         "tasks",
         nargs="*",
-        help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; scaling: values of n; all by default; "
+        help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; ui: lab, large; scaling: values of n; all by default; "
         "ablation: data sets; table: files",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")

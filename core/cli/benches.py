@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.common import ParameterError
+from core.common import ParameterError, named
 
 
 def _bench_epoch(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -36,9 +36,12 @@ def _bench_around(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _bench_ui(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.large import bench_large
     from core.bench.ui import bench_ui
 
-    return _printed(bench_ui(), _bounded)
+    pieces = {"lab": bench_ui, "large": bench_large}
+    wanted = [named("piece", task, pieces) for task in options.tasks or pieces]
+    return _printed((row for piece in wanted for row in piece()), _bounded)
 
 
 def _bench_many(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -269,7 +269,7 @@ class Lab {
     const where = facts.stage === "final" ? "the end" : `${facts.stage} ${facts.step.toLocaleString()} of ${facts.total.toLocaleString()}`
     const scores = [acc === undefined ? "" : `ACC ${acc.toFixed(3)}`, nmi === undefined ? "" : `NMI ${nmi.toFixed(3)}`].filter(Boolean)
     this.part("where").textContent = [where, ...scores].join(" · ")
-    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order, span: this.span?.join("-") ?? "", near: this.camera ? "true" : "" })
+    Object.assign(this.host.dataset, { frame: facts.place, layout: this.layoutOf(film), colour: this.colour, order: this.order, span: this.span?.join("-") ?? "", near: this.camera ? "true" : "", detail: this.panels[0][1].detail ?? "" })
     this.part("play").textContent = this.playing ? "❚❚" : "▶"
     this.part("play").setAttribute("aria-label", this.playing ? "Pause" : "Play")
   }

@@ -75,6 +75,7 @@ class Matrix extends Panel {
     const side = (this.side = Math.min(this.width - bar, this.height) - STRIP - 2)
     this.left = Math.max(STRIP + 1, (this.width - bar - side) / 2)
     this.top = STRIP + 1
+    this.detail = close ? "part" : still ? "whole" : "frame"
     this.paint(frame, close ? [0, 1, 0, 1] : [r0 / n, r1 / n, c0 / n, c1 / n])
     this.frames(labels)
     this.marks()
