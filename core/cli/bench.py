@@ -27,8 +27,8 @@ def add(command: Add) -> None:
     bench.add_argument(
         "tasks",
         nargs="*",
-        help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; ui: lab, large; scaling: values of n; all by default; "
-        "ablation: data sets; table: files",
+        help="epoch: method and data, as udll-orl; around, faults: pieces, as cut; ui: lab, large; scaling: values of n; "
+        "all by default; ablation: data sets; table: files",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
