@@ -84,7 +84,5 @@ with told():
     if seen.chosen or seen.sample is not None:
         selection(run, data, seen)
     fitting = offered(run, store().files.array_names(run.id, "final"))
-    if "view" not in st.session_state and st.query_params.get("view") in fitting:
-        st.session_state["view"] = st.query_params["view"]  # a link by the full name; Streamlit itself knows the titles
     titles = {name: view.label for name, view in fitting.items()}
     fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")].draw(run, data)
