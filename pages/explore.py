@@ -48,7 +48,7 @@ def pick() -> Run:
 
 
 def leave_behind(run: Run, other: Run) -> None:
-    """Of what the link holds, the moment and the parts that are looked at are of one run; a choice of samples is of its data."""
+    """Of what the link holds, moment and parts looked at are of one run; a choice of samples is of its data."""
     alike = run.result["fingerprint"] == other.result["fingerprint"]
     for name in ("at", "span", "near", *(() if alike else ("sel",))):
         st.query_params.pop(name, None)
