@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from core import evaluation
 from core.common import DataError
@@ -100,6 +101,18 @@ def test_scores_equal_their_definitions(y: NDArray, labels: NDArray) -> None:
     assert scores["acc"] == clustering_accuracy(y, labels)
     assert set(scores) == {"acc", *norms, "ari", "purity"}
     assert all(type(value) is float for value in scores.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_are_those_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 200))
+    y, labels = (rng.integers(0, rng.integers(1, 9), n) for _ in range(2))
+    scores = evaluate(y, labels)
+    assert scores["ari"] == pytest.approx(adjusted_rand_score(y, labels), abs=1e-12)
+    for average in ("geometric", "arithmetic", "max"):
+        expected = normalized_mutual_info_score(y, labels, average_method=average)
+        assert scores[f"nmi_{average}"] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("y", "labels"), PAIRS, ids=lambda v: "")

@@ -49,15 +49,26 @@ class Database:
             db.execute("PRAGMA journal_mode = WAL")
             if found < SCHEMA_VERSION:
                 _migrate(db)
+        self._open = self._kept_open()
+
+    def _kept_open(self) -> sqlite3.Connection:
+        """A connection that nobody uses: when the last one is closed, SQLite writes its log back and waits for the disk.
+
+        A page reads the store some thirty times, and each time would be the last one.
+        """
+        kept = sqlite3.connect(self._path, timeout=20, isolation_level=None, check_same_thread=False)
+        kept.execute("PRAGMA user_version").fetchone()  # it is open from the first look on
+        return kept
 
     @contextmanager
-    def connect(self) -> Iterator[sqlite3.Connection]:
+    def connect(self, *, waits: bool = True) -> Iterator[sqlite3.Connection]:
+        """A connection; what it writes survives a power cut, or, if it does not wait for the disk, all but that."""
         try:
             db = sqlite3.connect(self._path, timeout=20, isolation_level=None)
             db.row_factory = sqlite3.Row
             try:
                 db.execute("PRAGMA foreign_keys = ON")
-                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
                 yield db
             finally:
                 db.close()

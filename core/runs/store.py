@@ -61,9 +61,12 @@ class RunStore:
 
     @contextmanager
     def writing(self, run_id: str, owner: Owner | None = None) -> Iterator[sqlite3.Connection]:
-        """A transaction on a run that may still change, and is of that process; an error in it undoes it."""
+        """A transaction on a run that may still change, and is of that process; an error in it undoes it.
+
+        It is how a run reports several times a second, so it does not wait for the disk.
+        """
         theirs, who = owned_by(owner)
-        with self._database.connect() as db:
+        with self._database.connect(waits=False) as db:
             db.execute("BEGIN IMMEDIATE")
             row = db.execute(f"SELECT status FROM runs WHERE id = ?{theirs}", (run_id, *who)).fetchone()
             if row is None or row["status"] not in (*ACTIVE, Status.QUEUED):
