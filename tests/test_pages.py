@@ -79,7 +79,7 @@ def finished(store: RunStore) -> Callable[..., str]:
     """A finished run of a method, by id."""
 
     def train(method: str, **overrides: Any) -> str:
-        return JobQueue(store, immediate=True).submit(quick_spec(method, **overrides)).id
+        return JobQueue(store, immediate=True).submit(quick_spec(method, **overrides), references=False).id
 
     return train
 
@@ -135,7 +135,7 @@ def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callab
     app.switch_page("pages/train.py").run()
     assert "with noise 0.25" in texts(healthy(app))
     spec = runs.make_spec("kmeans", DataSpec.from_dict(app.session_state["data"]))
-    run = JobQueue(store, immediate=True).submit(spec).id
+    run = JobQueue(store, immediate=True).submit(spec, references=False).id
     app = new_samples(visit, run)
     assert "with noise 0.25" in texts(app) and "here they come without it" in texts(app)
     assert any("digits with noise 0.25" in option for box in app.selectbox for option in box.options)
@@ -144,7 +144,7 @@ def test_noise_is_chosen_on_the_data_page_and_named_where_data_are(visit: Callab
 def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest], store: RunStore) -> None:
     data = described()
     spec = runs.make_spec("kmeans", data, overrides={"n_clusters": 2})
-    run = JobQueue(store, immediate=True).submit(spec).id
+    run = JobQueue(store, immediate=True).submit(spec, references=False).id
     app = visit("explore", run=run, view="Embedding", e_source="raw", e_colour="label:[x](y)<b>")
     assert app.session_state["e_colour"] == "label:[x](y)<b>" and "Clusters against [x](y)<b>: NMI (geometric)" in unescaped(
         app
@@ -156,7 +156,9 @@ def test_an_embedding_is_coloured_by_a_label_column(visit: Callable[..., AppTest
 
 def test_clusters_are_set_against_every_column_of_labels(visit: Callable[..., AppTest], store: RunStore) -> None:
     data = described()
-    run = JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", data, overrides={"n_clusters": 2})).id
+    run = (
+        JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", data, overrides={"n_clusters": 2}), references=False).id
+    )
     app = visit("explore", run=run, view="Confusion")
     assert app.session_state["f_column"] == "[x](y)<b>"
     app.session_state["f_column"] = "Cluster"
@@ -186,7 +188,7 @@ def test_an_upload_is_read_chosen_and_can_be_trained_on_without_labels(visit: Ca
     assert name.startswith("mine-")
 
     spec = runs.make_spec("kmeans", DataSpec(name), overrides={"n_clusters": 2})
-    run = store.get(JobQueue(store, immediate=True).submit(spec).id)
+    run = store.get(JobQueue(store, immediate=True).submit(spec, references=False).id)
     assert run.status == Status.DONE and "acc" not in run.result["metrics"] and run.result["metrics"]["silhouette"] > 0
     labels = store.files.arrays(run.id, "final")["labels"]
     assert len(set(labels[:20])) == 1 and labels[0] != labels[-1], "two far groups are told apart"
@@ -422,7 +424,7 @@ def test_every_loss_term_has_a_curve_under_its_symbol(visit: Callable[..., AppTe
 
 def test_a_failed_run_shows_its_reason(visit: Callable[..., AppTest], store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.losses.locality", lambda Z, L: Z.sum() * float("nan"))
-    run = JobQueue(store, immediate=True).submit(quick_spec("udll"))
+    run = JobQueue(store, immediate=True).submit(quick_spec("udll"), references=False)
     shown = texts(visit("train", run=run.id))
     assert store.get(run.id).status == Status.FAILED
     assert "'locality' became nan at epoch 1 of the stage 'finetune'" in shown
@@ -712,7 +714,7 @@ def held_out(store: RunStore) -> Callable[..., str]:
         declared = methods.method_class(method).declared()
         values = {name: value for name, value in (TINY | overrides).items() if name in declared}
         spec = runs.make_spec(method, data, preset="defaults", overrides=values, device="cpu")
-        return JobQueue(store, immediate=True).submit(spec).id
+        return JobQueue(store, immediate=True).submit(spec, references=False).id
 
     return train
 
@@ -978,7 +980,7 @@ def test_clusters_of_new_samples_have_the_names_of_all_pictures(visit: Callable[
     path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
     queue = JobQueue(store, immediate=True)
     for seed in range(6):  # of some the stored cluster 0 is the class y, of others x
-        run = queue.submit(runs.make_spec("kmeans", DataSpec(path.stem), seed=seed, overrides={"n_init": 1}))
+        run = queue.submit(runs.make_spec("kmeans", DataSpec(path.stem), seed=seed, overrides={"n_init": 1}), references=False)
         app = new_samples(visit, run.id)
         looked = next(box for box in app.selectbox if box.label == "Look at cluster")
         assert looked.options == ["x · 20 samples", "y · 20 samples"]
@@ -1002,7 +1004,7 @@ def test_hostile_class_names_of_new_samples_are_shown_as_text(visit: Callable[..
     hostile = ("<img src=x onerror=alert(1)>", "![x](http://example.invalid/a.png)")
     rows = "\n".join(f"{i % 7},{i % 3 + 9 * (i % 2)},{hostile[i % 2]}" for i in range(40))
     path = datasets.store_upload("mine.csv", f"a,b,label\n{rows}\n".encode())
-    run = JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", DataSpec(path.stem)))
+    run = JobQueue(store, immediate=True).submit(runs.make_spec("kmeans", DataSpec(path.stem)), references=False)
     app = new_samples(visit, run.id)
     table = next(frame.value for frame in app.dataframe if "its class" in frame.value)
     assert set(table["class"]) <= set(hostile)
@@ -1069,7 +1071,7 @@ def test_seeds_are_grouped_and_compared_in_pairs(
 
 def finished_with(store: RunStore, method: str, seed: int, **overrides: Any) -> str:
     spec = replace(quick_spec(method, **overrides), seed=seed)
-    return JobQueue(store, immediate=True).submit(spec).id
+    return JobQueue(store, immediate=True).submit(spec, references=False).id
 
 
 def test_the_missing_methods_are_queued_once_each(
@@ -1077,7 +1079,7 @@ def test_the_missing_methods_are_queued_once_each(
 ) -> None:
     monkeypatch.setattr(comparison, "LADDER", ("kmeans", "edsc", "lsc", "ssc_omp"))
     waiting = store.create(quick_spec("lsc"))  # k-means came along as a reference of ridge
-    finished("ridge")
+    JobQueue(store, immediate=True).submit(quick_spec("ridge"))
     app = visit("compare")
     assert "On their way: LSC" in texts(app)
     button(app, "Run what is missing of the ladder").click().run()
