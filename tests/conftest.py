@@ -60,6 +60,7 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv("AFFINITY_LAB_DATA", str(DATA))
     for name in THREADS:
         monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # no test cuts the power
     return home
 
 

@@ -151,10 +151,10 @@ def test_a_network_that_cannot_be_kept_is_lost_for_others_only(store: RunStore, 
 def test_a_run_that_failed_goes_on_from_where_it_was(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, write = train(store), RunHandle.save_arrays
 
-    def refuse(run: RunHandle, name: str, arrays: Any) -> None:
+    def refuse(run: RunHandle, name: str, arrays: Any, shared: Any = ()) -> None:
         if name == "final":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(run, name, arrays)
+        write(run, name, arrays, shared)
 
     monkeypatch.setattr(RunHandle, "save_arrays", refuse)
     failed = train(store)

@@ -67,6 +67,7 @@ def kept(step: Step) -> Step:
 
 
 @pytest.fixture(scope="module", params=DEEP)
+@patch("core.methods.sparse_coding.cluster_losses.START_STEPS", 20)  # all of them read the device alike
 def trained(request: pytest.FixtureRequest) -> Trained:
     name, X = request.param, digits()
     with patch("torch.optim.Adam", PlainAdam):

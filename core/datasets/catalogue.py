@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -506,7 +507,14 @@ def _with_names(raw: RawData, classes: tuple[str, ...]) -> RawData:
 
 
 def _read_digits() -> RawData:
+    images, target = _digits()
+    return assemble("scikit-learn's digits", Contents(images.copy(), target.copy()), Choices())
+
+
+@cache
+def _digits() -> tuple[NDArray, NDArray]:
+    """Read once: they come as text."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return assemble("scikit-learn's digits", Contents(bunch.images, bunch.target), Choices())
+    return bunch.images, bunch.target

@@ -91,8 +91,9 @@ def _migrate(db: sqlite3.Connection) -> None:
 
     Processes of one home may come here at once: the first to get the write lock does it.
     """
-    db.executescript(_SCHEMA)
     db.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):  # `executescript` would make each a transaction of its own, and wait for the disk
+        db.execute(statement)
     present = {row["name"] for row in db.execute("PRAGMA table_info(runs)")}
     for column, kind in (("boot", "TEXT"), ("deleted", "REAL")):
         if column not in present:
