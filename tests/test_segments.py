@@ -39,3 +39,22 @@ def test_what_is_not_offered_now_gives_way_and_a_choice_that_was_cleared_comes_b
     assert told(app.run()) == ["B"]
     app.toggle[0].set_value(False)
     assert told(app.run()) == ["A"] and app.text[0].value == "a"
+
+
+def leaving() -> None:
+    import streamlit as st
+
+    from pages.ui.forms import segments
+
+    if st.toggle("here", value=True):
+        st.text(segments("Look at", {"a": "A", "b": "B"}, key="look"))
+
+
+def test_who_comes_back_finds_the_last_choice() -> None:
+    app = AppTest.from_function(leaving).run()
+    app.session_state["look"] = "b"
+    app.run()
+    app.toggle[0].set_value(False).run()
+    assert "look" not in app.session_state
+    app.toggle[0].set_value(True)
+    assert told(app.run()) == ["B"] and app.text[0].value == "b"

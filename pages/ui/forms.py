@@ -117,26 +117,24 @@ def log_options(param: Param, value: float | None) -> list[float]:
 
 
 def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) -> Any:
-    """A row of exclusive choices, value to title; the first one is chosen at the start, and if the last is not offered now.
+    """A row of exclusive choices, value to title; at the start the first, then what was chosen last, if it is offered now.
 
     What is chosen is told to the browser by every run of the page. If only the first one told it, and the second overtook
     that, which it may on a busy machine, the browser would show a row in which nothing is chosen. A choice that is bound to
-    the address is there for the browser, but for the default; to set it would write the address anew.
+    the address is there for the browser; setting it would write the address anew, so that is done only where it must change.
     """
     values, state, kept = list(names), st.session_state, f"{key}:kept"
     bound = "bind" in options
-    if key in state and (state[key] not in names or not bound):
-        state[key] = next(value for value in (state[key], state.get(kept), values[0]) if value in names)
-        start = None
-    elif bound and key not in state and st.query_params.get(key) in names:
-        state[key] = st.query_params[key]  # a link by the name of the value; Streamlit itself knows the titles
-        start = None
-    else:
-        start = values[0]
-    state[kept] = state.get(key, start)
+    asked = st.query_params.get(key) if bound else None  # by the name of the value; Streamlit itself knows the titles
+    wanted = next((value for value in (state.get(key), asked, state.get(kept)) if value in names), values[0])
+    stands = state[key] in names if key in state else asked in names.values() or wanted == values[0]
+    if not (bound and stands):
+        state[key] = wanted
+    start = values[0] if bound and stands else None
     chosen = st.segmented_control(
         label, values, default=start, required=True, format_func=lambda value: names[value], key=key, **options
     )
     if chosen is None:  # Back and Forward clear a choice that the address does not name: take it again
         st.rerun()
+    state[kept] = chosen
     return chosen

@@ -156,7 +156,7 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     complaints: list[str] = []
     opened.on("request", lambda request: None if is_local(request.url) else outside.append(request.url))
     opened.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    opened.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
+    opened.on("pageerror", lambda error: complaints.append(f"thrown: {error.stack}"))
     yield opened
     if request.node.stash.get(FAILED, False):
         print(f"at {opened.url}\n{opened.inner_text('body')[:1500]}", *complaints[-20:], sep="\n")

@@ -80,6 +80,7 @@ class Matrix extends Panel {
     this.frames(labels)
     this.marks()
     if (bar) this.bar(frame)
+    if (lab.span && bar) this.foot(`Rows: ${this.names(labels, 1)}; columns: ${this.names(labels, 0)}. Double-click to see all`, lab)
     if (this.box) {
       const [[x0, y0], [x1, y1]] = this.box
       context.strokeStyle = "#ffffff"
@@ -141,6 +142,14 @@ class Matrix extends Panel {
     const unit = this.side / (high - low)
     const [a, b] = [Math.max(from, low), Math.min(to, high)]
     return [(axis ? this.top : this.left) + (a - low) * unit, (b - a) * unit]
+  }
+
+  // Which groups an axis of the part shows.
+  names(groups, axis) {
+    const [from, to] = this.part[axis]
+    const kind = this.lab.order === "class" ? "class" : "cluster"
+    const [first, last] = [from, to - 1].map((place) => this.film.name(groups[this.ordered.samples[place]]))
+    return first === last ? `${kind} ${first}` : `${kind} ${first} to ${last}`
   }
 
   marks() {

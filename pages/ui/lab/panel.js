@@ -32,6 +32,18 @@ class Panel {
     return [event.clientX - box.left, event.clientY - box.top]
   }
 
+  // A line at the foot of a picture that shows only a part.
+  foot(words, lab) {
+    const { context } = this
+    context.font = `${lab.type - 1}px ${lab.font}`
+    context.textAlign = "left"
+    context.textBaseline = "alphabetic"
+    context.fillStyle = lab.ground
+    context.fillRect(0, this.height - lab.type - 6, context.measureText(words).width + 8, lab.type + 6)
+    context.fillStyle = lab.faint
+    context.fillText(words, 4, this.height - 6)
+  }
+
   // Calls back with the path of a drag, and at its end with whether it was more than a click. With Alt it moves the picture.
   onDrag(during, ended) {
     let path = null

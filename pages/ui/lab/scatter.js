@@ -109,6 +109,7 @@ class Scatter extends Panel {
     for (const j of later) this.stamp(xy[2 * j], xy[2 * j + 1], size + 1.5, paint(shown[j]))
     if (lab.hover >= 0) this.ring(lab.hover)
     if (this.lasso) this.outline()
+    if (lab.camera) this.foot(`${(2 / (lab.camera[0][1] - lab.camera[0][0])).toFixed(1)} times closer; double-click to see all`, lab)
   }
 
   stamp(x, y, size, colour) {
