@@ -120,17 +120,20 @@ def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) 
     """A row of exclusive choices, value to title; at the start the first, then what was chosen last, if it is offered now.
 
     What is chosen is told to the browser by every run of the page. If only the first one told it, and the second overtook
-    that, which it may on a busy machine, the browser would show a row in which nothing is chosen. A choice that is bound to
-    the address is there for the browser; setting it would write the address anew, so that is done only where it must change.
+    that, which it may on a busy machine, the browser would show a row in which nothing is chosen. Where a choice is bound to
+    the address, to tell it is to write the address, so there the second run is the last that does.
     """
-    values, state, kept = list(names), st.session_state, f"{key}:kept"
+    values, state, kept, told = list(names), st.session_state, f"{key}:kept", f"{key}:told"
     bound = "bind" in options
     asked = st.query_params.get(key) if bound else None  # by the name of the value; Streamlit itself knows the titles
     wanted = next((value for value in (state.get(key), asked, state.get(kept)) if value in names), values[0])
-    stands = state[key] in names if key in state else asked in names.values() or wanted == values[0]
-    if not (bound and stands):
+    new = key not in state
+    in_address = asked in names.values() or wanted == values[0]
+    tell = not in_address if new else state[key] not in names or not state.get(told)
+    if tell or not bound:
         state[key] = wanted
-    start = values[0] if bound and stands else None
+    state[told] = not new
+    start = None if key in state else values[0]
     chosen = st.segmented_control(
         label, values, default=start, required=True, format_func=lambda value: names[value], key=key, **options
     )

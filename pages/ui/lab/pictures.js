@@ -25,6 +25,7 @@ class Pictures {
   draw() {
     const { lab, host } = this
     const [film] = lab.films
+    if (!film) return // a sheet of pictures that came before the frames
     host.replaceChildren()
     const words = document.createElement("p")
     host.append(words)
