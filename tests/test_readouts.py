@@ -81,6 +81,40 @@ def test_scale_and_order_of_c_do_not_matter() -> None:
     np.testing.assert_allclose(graph(C[np.ix_(order, order)]).toarray(), graph(C).toarray()[np.ix_(order, order)], atol=1e-4)
 
 
+@pytest.mark.parametrize("unit_rows", [True, False])
+def test_the_graph_of_rows_joins_who_is_explained_by_the_same(unit_rows: bool) -> None:
+    C = blocks(0.02) * np.random.default_rng(1).choice([-1, 1], (K * EACH, 1))  # a sample and its negative: one subspace
+    rows = np.abs(C) / (np.linalg.norm(C, axis=1, keepdims=True) if unit_rows else 1)
+    products = rows @ rows.T
+    np.fill_diagonal(products, -1)
+    A = affinity.neighbors_of_rows(C, power=2.0, kept=5, unit_rows=unit_rows)
+    assert abs(A - A.T).max() == 0 and A.diagonal().max() == 0 and A.min() >= 0 and A.max() <= 1
+    for i in (0, 40, 99):
+        nearest = np.argsort(-products[i])[:5]
+        ratio = A[[i]].toarray().ravel()[nearest] * np.where((np.argsort(-products[nearest])[:, :5] == i).any(axis=1), 1, 2)
+        np.testing.assert_allclose(ratio, (products[i, nearest] / products.max()) ** 2, rtol=1e-4)
+    assert clustering_accuracy(BLOCKS, affinity.spectral_labels(A, K, assign_labels="kmeans")) == 1
+
+
+def test_two_samples_that_do_not_explain_each_other_share_a_row() -> None:
+    C = np.zeros((6, 6))
+    C[0, 2] = C[1, 2] = C[3, 5] = C[4, 5] = 1.0
+    A = affinity.neighbors_of_rows(C, power=1.0, kept=1).toarray()
+    assert A[0, 1] == A[3, 4] == 1 and A[0, 3:].sum() == 0 and affinity.nearest_by_magnitude(C, 1).toarray()[0, 1] == 0
+
+
+def test_the_nearest_by_magnitude_are_the_largest_of_c() -> None:
+    C = blocks(0.05)
+    W = np.abs(C) + np.abs(C).T
+    np.fill_diagonal(W, 0)
+    A = affinity.nearest_by_magnitude(C, 4).toarray()
+    np.testing.assert_array_equal(A, A.T)
+    kept = -np.sort(-W, axis=1)[:, [3]] <= W
+    np.testing.assert_array_equal(A > 0, kept | kept.T)
+    np.testing.assert_allclose(A, W / W.max() * (0.5 * kept + 0.5 * kept.T), rtol=1e-6)
+    assert C.diagonal().any() and not affinity.nearest_by_magnitude(np.zeros((9, 9)), 4).nnz
+
+
 def test_the_graph_of_samples_is_that_of_spectral_clustering() -> None:
     X = np.random.default_rng(0).standard_normal((80, 6))
     A = kneighbors_graph(X, 10, include_self=True)
@@ -143,8 +177,13 @@ def trained(store: RunStore, method: str, **params: Any) -> Run:
     return run
 
 
-@pytest.mark.parametrize("by", ["neighbors", "medoid", "samples"])
-@pytest.mark.parametrize("method", ["ridge", "udll"])
+@pytest.mark.parametrize(
+    ("method", "by"),
+    [
+        *((method, by) for method in ("ridge", "udll") for by in ("neighbors", "medoid", "samples")),
+        *(("ridge", by) for by in ("nearest", "stochastic", "rows")),
+    ],
+)
 def test_the_workbench_reads_a_stored_c_as_its_run_did(store: RunStore, method: str, by: str) -> None:
     run = trained(store, method, affinity_by=by, assign_labels="kmeans", kept_neighbors=7)
     plain = trained(store, method)

@@ -21,6 +21,7 @@ from core.runs import RunStore
 NEIGHBORS_SHOWN = 12
 CONSTANTS = (
     "affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "exponent", "kept_neighbors", "unit_rows",
+    "smoothing",
 )  # fmt: skip
 """Of the read-out of a dense C, but for how its graph is cut."""
 

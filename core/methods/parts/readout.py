@@ -18,8 +18,11 @@ from core.affinity import (
     kept_rank,
     leading_pairs,
     medoid_graph,
+    nearest_by_magnitude,
     neighbors_of_cosines,
+    neighbors_of_rows,
     sample_graph,
+    stochastic_affinity,
 )
 from core.common import Part, choice, flag, integer, real
 from core.methods.contract import Labeller
@@ -81,11 +84,13 @@ class AffinityReadout(Part):
     affinity_by: str = choice(
         "cosines",
         symbol=r"A(C)",
-        choices=("cosines", "magnitudes", "neighbors", "medoid", "samples"),
+        choices=("cosines", "magnitudes", "nearest", "stochastic", "rows", "neighbors", "medoid", "samples"),
         group=AFFINITY_GROUP,
-        help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC); of the "
-        "cosines the nearest neighbours alone; of two such graphs and the 9-neighbour graphs of samples and codes, which are "
-        "not of C, the one whose clusters agree best with those of the others (medoid); or the graph of the samples alone.",
+        help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC), or the "
+        "nearest of each sample by them; the doubly stochastic matrix nearest to |C| (A-DSSC); the nearest by cosines between "
+        "rows of |C|, or of the factorised C (neighbors); of two such graphs and the 9-neighbour graphs of samples and codes, "
+        "which are not of C, the one whose clusters agree best with those of the others (medoid); or the graph of the samples "
+        "alone.",
     )
     exponent: float = real(
         0.5, symbol="q", low=0, high=4, soft=(0, 1), group=AFFINITY_GROUP,
@@ -94,6 +99,10 @@ class AffinityReadout(Part):
     kept_neighbors: int = integer(
         5, symbol="k_A", low=1, high=500, soft=(2, 30), group=AFFINITY_GROUP,
         help="Neighbours that each sample keeps, where the affinity is that of neighbours.",
+    )  # fmt: skip
+    smoothing: float = real(
+        0.03, symbol=r"\eta_A", low=1e-3, high=1e3, soft=(3e-3, 3), log=True, group=AFFINITY_GROUP,
+        help="Weight of ||A||^2 in the doubly stochastic affinity: larger joins each sample to more others, evenly.",
     )  # fmt: skip
 
     @property
@@ -115,19 +124,26 @@ class AffinityReadout(Part):
         """
         if form(C) == "anchors":
             return None
-        if self.affinity_by == "magnitudes" or form(C) == "sparse":
-            return affinity_from_magnitudes(C, threshold=self.threshold)
-        if self.affinity_by == "samples":
-            return arrays[SAMPLES]
-        if self.affinity_by == "medoid":
-            others = [arrays[name] for name in (SAMPLES, CODES) if name in arrays]
-            return medoid_graph(C, others, n_clusters)[0]
-        if self.affinity_by == "neighbors":
-            parts = leading_pairs(C, kept_rank(len(C), n_clusters, self.dim))
-            return neighbors_of_cosines(
-                parts, n_clusters=n_clusters, dim=self.dim, exponent=self.exponent, power=self.power,
-                kept=self.kept_neighbors, unit_rows=self.unit_rows,
-            )  # fmt: skip
+        match "magnitudes" if form(C) == "sparse" else self.affinity_by:
+            case "magnitudes":
+                return affinity_from_magnitudes(C, threshold=self.threshold)
+            case "nearest":
+                return nearest_by_magnitude(C, self.kept_neighbors)
+            case "stochastic":
+                return stochastic_affinity(C, self.smoothing)
+            case "rows":
+                return neighbors_of_rows(C, power=self.power, kept=self.kept_neighbors, unit_rows=self.unit_rows)
+            case "neighbors":
+                parts = leading_pairs(C, kept_rank(len(C), n_clusters, self.dim))
+                return neighbors_of_cosines(
+                    parts, n_clusters=n_clusters, dim=self.dim, exponent=self.exponent, power=self.power,
+                    kept=self.kept_neighbors, unit_rows=self.unit_rows,
+                )  # fmt: skip
+            case "medoid":
+                others = [arrays[name] for name in (SAMPLES, CODES) if name in arrays]
+                return medoid_graph(C, others, n_clusters)[0]
+            case "samples":
+                return arrays[SAMPLES]
         return affinity_from_representation(
             C, n_clusters=n_clusters, dim=self.dim, power=self.power, threshold=self.threshold,
             unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, exponent=self.exponent, unit_rows=self.unit_rows,
