@@ -641,6 +641,28 @@ def test_the_workbench_reclusters_without_training(
     assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
 
 
+def test_whether_depth_pays_is_answered_by_a_click(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    shallow = visit("explore", run=finished("ridge"), view="Workbench")
+    assert shallow.toggle and not any(str(toggle.key).startswith("depth:") for toggle in shallow.toggle)
+    run = finished("udll")
+    app = visit("explore", run=run, view="Workbench")
+    assert not list((store.home / "cache").glob("depth-*.npz")), "nothing is worked out unasked"
+    app.toggle(key=f"depth:{run}").set_value(True).run()
+    table = next(frame.value for frame in healthy(app).dataframe if "Read off" in frame.value)
+    assert list(table["Read off"]) == ["Ridge on the samples", "Ridge on the pretrained codes", "Trained C of this run"]
+    assert table["ACC"].between(0, 1).all() and "**Depth " in texts(app)
+    app.selectbox(key=f"w:{run}:affinity_by").set_value("samples").run()
+    assert "does not look at C" in app.error[0].value
+
+
+def test_curves_show_whether_codes_shrink(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    app = visit("explore", run=finished("udll"), view="Curves")
+    for words in methods.method_class("udll").gauges.values():
+        assert words in texts(app)
+
+
 def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[..., AppTest], tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", X=np.random.default_rng(0).random((60, 8)), y=np.arange(60) % 3)
     app = visit("train", method="dec", data=DataSpec(str(tmp_path / "own.npz")).to_dict())

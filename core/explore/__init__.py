@@ -3,6 +3,7 @@
 Uses `core.runs` and every room below.
 """
 
+from core.explore.depth import depth
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
@@ -65,6 +66,7 @@ __all__ = [
     "clusters",
     "clusters_of",
     "copies",
+    "depth",
     "differences",
     "embedding",
     "joined",
