@@ -12,7 +12,7 @@ from core import affinity, explore, runs
 from core.common import DataError
 from core.datasets import DataSpec, load
 from core.explore.depth import SEEDS
-from core.methods.parts.readout import AffinityReadout
+from core.methods.parts.readout import CODES, SAMPLES, AffinityReadout
 from core.methods.parts.ridge_strength import ridge_without_labels
 from core.runs import Run, RunStore, this_process
 
@@ -53,6 +53,20 @@ def test_ridge_is_read_as_it_would_be_alone(store: RunStore) -> None:
         labels = [affinity.spectral_labels(A, 10, assign_labels="kmeans", random_state=seed) for seed in range(SEEDS)]
         accuracy = [runs.looks.against_classes(load(DIGITS).y, {}, one)["acc"] for one in labels]  # type: ignore[arg-type]
         assert row["acc"] == pytest.approx(np.mean(accuracy))
+
+
+def test_what_is_read_of_the_samples_knows_nothing_of_the_network(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+    affinity_of = AffinityReadout.affinity
+
+    def noted(self: AffinityReadout, C: np.ndarray, n_clusters: int, arrays: Any) -> Any:
+        seen.append(set(arrays))
+        return affinity_of(self, C, n_clusters, arrays)
+
+    run = trained(store)
+    monkeypatch.setattr(AffinityReadout, "affinity", noted)
+    explore.depth(store, run=run.id, **{**READ, "affinity_by": "medoid"})
+    assert seen == [{SAMPLES}, {SAMPLES, CODES}, {SAMPLES, CODES}]
 
 
 def test_what_a_run_did_not_keep_has_no_row_and_no_labels_no_acc(store: RunStore) -> None:

@@ -22,8 +22,20 @@ from core.evaluation import cluster_numbers
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
 from core.methods import Clusterer
-from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed, this_process
-from pages.ui import comparison
+from core.runs import (
+    STARTS,
+    HistoryRow,
+    Owner,
+    PretrainedStore,
+    Run,
+    RunSpec,
+    RunStore,
+    Status,
+    frame_files,
+    framed,
+    this_process,
+)
+from pages.ui import comparison, live
 from pages.ui.awaiting import about
 from pages.ui.naming import told_apart
 from pages.ui.symbols import plain_symbol
@@ -661,6 +673,14 @@ def test_curves_show_whether_codes_shrink(visit: Callable[..., AppTest], finishe
     app = visit("explore", run=finished("udll"), view="Curves")
     for words in methods.method_class("udll").gauges.values():
         assert words in texts(app)
+
+
+def test_of_a_long_run_every_look_is_drawn() -> None:
+    rows = [
+        HistoryRow(k, "finetune", k, 0.1, {"loss": 1.0, **({"code_norm": 0.5} if k % 97 == 0 else {})}) for k in range(2000)
+    ]
+    assert [row.step for row in live.thinned(rows, "code_norm")] == list(range(0, 2000, 97))
+    assert len(live.thinned(rows, "loss")) <= live.MAX_CURVE_POINTS
 
 
 def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[..., AppTest], tmp_path: Path) -> None:

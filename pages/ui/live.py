@@ -263,7 +263,12 @@ def _small_charts(title: str, rows: Sequence[HistoryRow], names: Mapping[str, st
             with column:
                 symbol = names[name]
                 st.markdown(f"{symbol} {name}" if symbol.startswith("$") else symbol)
-                told_at = [row for row in rows if name in row.scalars]  # of what is seen at looks alone, every look is drawn
-                told_at = told_at[:: max(1, len(told_at) // MAX_CURVE_POINTS)]
-                chart = line([row.step for row in told_at], [row.scalars[name] for row in told_at])
+                drawn = thinned(rows, name)
+                chart = line([row.step for row in drawn], [row.scalars[name] for row in drawn])
                 st.echarts_chart(chart, height=140, key=f"{title}:{name}", alt=f"{name} over the steps")
+
+
+def thinned(rows: Sequence[HistoryRow], name: str) -> list[HistoryRow]:
+    """The rows that tell a scalar, every so many of them; of what is seen at looks alone, every look."""
+    told_at = [row for row in rows if name in row.scalars]
+    return told_at[:: max(1, len(told_at) // MAX_CURVE_POINTS)]
