@@ -35,19 +35,20 @@ def _draw(answer: Answer) -> None:
     bars = {"ACC": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)}
     st.dataframe(table, hide_index=True, column_config=bars, alt="The same read-out of three C")
     st.markdown(_words(facts))
-    notes = ["Eigengap needs no labels: how far the affinity is from falling into one cluster more, 1 at best."]
+    notes = ["± is over seeds of the cut." if "gain" in facts else ""]
+    notes.append("The eigengap needs no labels: how far the affinity is from falling into one cluster more, 1 at best.")
     if len(facts["rows"]) < len(OF):
         notes.append("This run did not keep its pretrained codes.")
-    notes.append("Strength of ridge chosen without labels. One training run: another seed of the network may do otherwise.")
-    st.caption(" ".join(notes))
+    strengths = " and ".join(f"{row['strength']:g}" for row in facts["rows"] if "strength" in row)
+    notes.append(f"Strength of ridge, chosen without labels: {strengths}. Another seed of the network may do otherwise.")
+    st.caption(" ".join(filter(None, notes)))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"Read off": OF[row["of"]]}
     if "acc" in row:
-        told |= {"ACC": row["acc"], "± seed of the cut": round(row["std"], 3)}
-    gap = f"{row['eigengap']:.3f}" if "eigengap" in row else "more pieces than clusters"
-    return {**told, "Eigengap": gap, "Strength": f"{row['strength']:g}" if "strength" in row else ""}
+        told |= {"ACC": row["acc"], "±": f"{row['std']:.3f}"}
+    return {**told, "Eigengap": f"{row['eigengap']:.3f}" if "eigengap" in row else "fallen apart"}
 
 
 def _words(facts: Mapping[str, Any]) -> str:

@@ -47,9 +47,9 @@ class DeepSubspace(Clusterer):
     uses_gpu = True
     shows = frozenset({"network", "affinity constants"})
     gauges = {
-        "code_norm": "Size of the codes, 1 at the start",
-        "relative_error": "Share of the codes that C leaves unexplained",
-        "effective_rank": "Directions of the codes (effective rank)",
+        "code_norm": "Size of the codes (start: 1)",
+        "relative_error": "Unexplained share of the codes",
+        "effective_rank": "Effective rank of the codes",
     }
     rules: ClassVar[tuple[Rule, ...]] = (parts.pretraining, parts.layers, parts.readout, rules.start)
 
