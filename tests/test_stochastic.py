@@ -7,10 +7,13 @@ import pytest
 from numpy.linalg import LinAlgError
 
 from core import affinity
-from core.affinity import stochastic_affinity
 from core.common import DataError
 from core.evaluation import clustering_accuracy
 from tests.test_readouts import BLOCKS, K, blocks
+
+
+def stochastic_affinity(C: np.ndarray, smoothing: float) -> np.ndarray:
+    return affinity.stochastic_affinity(C, smoothing).toarray()
 
 
 def some(n: int, seed: int = 0) -> np.ndarray:
@@ -88,7 +91,7 @@ def test_smoothing_goes_from_few_neighbours_to_all() -> None:
 
 def test_its_cut_finds_blocks() -> None:
     for smoothing, at_least in ((0.1, 0.95), (1.0, 0.99)):
-        A = stochastic_affinity(blocks(0.02), smoothing)
+        A = affinity.stochastic_affinity(blocks(0.02), smoothing)
         assert clustering_accuracy(BLOCKS, affinity.spectral_labels(A, K)) >= at_least
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
 
 from core.affinity.representation import checked_square, symmetrized
 
@@ -33,7 +34,7 @@ HALVINGS = 40
 DESCENT = 1e-4  # of what the slope promises, that a step must keep (Armijo)
 
 
-def stochastic_affinity(C: NDArray, smoothing: float) -> NDArray[np.float64]:
+def stochastic_affinity(C: NDArray, smoothing: float) -> csr_array:
     """The symmetric doubly stochastic matrix nearest to |C| / smoothing, as the head of this module has it.
 
     Parameters
@@ -45,7 +46,7 @@ def stochastic_affinity(C: NDArray, smoothing: float) -> NDArray[np.float64]:
 
     Returns
     -------
-    (n, n)
+    (n, n) csr_array
         Symmetric, non-negative, rows and columns sum to 1. Of a C that is zero, 1/n everywhere.
 
     Raises
@@ -61,7 +62,7 @@ def stochastic_affinity(C: NDArray, smoothing: float) -> NDArray[np.float64]:
     A = _excess(W, _multipliers(W, smoothing))
     A += A.T.copy()  # sums are taken in another order on the two sides of the diagonal
     A *= 0.5 / smoothing
-    return A
+    return csr_array(A)
 
 
 def _excess(W: NDArray, u: NDArray) -> NDArray:

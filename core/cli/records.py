@@ -24,7 +24,8 @@ def add(command: Add) -> None:
     target_arguments(export)
     asked = command("suggest", _suggest, "Choose a constant of a run's affinity without labels, on its stored C.")
     asked.add_argument("run_id")
-    asked.add_argument("--of", choices=("dim", "exponent", "kept_neighbors"), default="dim", help="which constant")
+    constants = ("dim", "exponent", "kept_neighbors", "smoothing")
+    asked.add_argument("--of", choices=constants, default="dim", help="which constant")
     command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
     command("undelete", _undelete, "Bring back a run that was deleted less than ten minutes ago.").add_argument("run_id")
 

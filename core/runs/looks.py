@@ -181,7 +181,7 @@ def alarms(view: View, n_clusters: int, stage: str, step: int) -> list[Alarm]:
     if isinstance(view.affinity, np.ndarray) and (parts := affinity.pieces(view.affinity)) > n_clusters:
         text = (
             f"The affinity has fallen into {parts} parts that no weight joins, for {n_clusters} clusters: which of them belong "
-            "together is chance. Keep more of C (threshold), lower the power, or raise the smoothing."
+            "together is chance. Keep more of C (threshold), or lower the power."
         )
         found.append(Alarm("fragments", text, stage, step))
     P = view.arrays.get("P")
