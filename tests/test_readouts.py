@@ -234,6 +234,56 @@ def test_what_is_suggested_agrees_most_and_has_seen_no_label(store: RunStore, na
         assert scores["acc"] == pytest.approx(one["acc"])
 
 
+@pytest.mark.parametrize(
+    ("method", "by", "left"),
+    [
+        ("ridge", "neighbors", ("dim", "exponent")),
+        ("ridge", "cosines", ("dim",)),
+        ("udll", "cosines", ("exponent",)),
+    ],
+)
+def test_what_is_left_to_the_data_is_what_would_be_suggested(
+    store: RunStore, method: str, by: str, left: tuple[str, ...]
+) -> None:
+    run = trained(store, method, affinity_by=by, assign_labels="kmeans", **dict.fromkeys(left))
+    taken = run.result["taken"]
+    assert tuple(taken) == left and all(run.spec.params[name] is None for name in left)
+    constants = {name: getattr(AffinityReadout(), name) for name in ("dim", "exponent")}
+    constants |= {name: run.spec.params[name] for name in ("power", "kept_neighbors")}
+    constants |= {name: value for name in constants if (value := run.spec.params[name]) is not None}
+    for name in left:
+        _, facts = explore.suggest(store, run=run.id, name=name, n_clusters=10, **constants)
+        assert facts["chosen"] == taken[name] in affinity.TRIED[name]
+        constants |= {name: taken[name]}
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
+    now = explore.settled_params(run)
+    assert {name: now[name] for name in left} == taken
+    asked = {"n_clusters": 10, "assign_labels": "kmeans", "random_state": 0, "pixels": 8}
+    for params in (now, run.spec.params):  # named, and left to be chosen again
+        arrays, _ = explore.recluster(
+            store, run=run.id, **asked, **{name: params[name] for name in explore.READOUT_CONSTANTS}
+        )  # fmt: skip
+        assert clustering_accuracy(labels, arrays["labels"]) == 1
+    assert explore.matrix(store, run=run.id, which="affinity", order="cluster", pixels=8)[0]["blocks"].max() > 0
+
+
+def test_nothing_is_chosen_that_is_not_used(store: RunStore) -> None:
+    assert "taken" not in trained(store, "ridge", affinity_by="magnitudes", dim=None, exponent=None).result
+    assert "taken" not in trained(store, "ridge", affinity_by="stochastic", dim=None).result
+    assert "taken" not in trained(store, "ridge", affinity_by="cosines", dim=None, scope="neighbors", n_candidates=9).result
+
+
+def test_what_was_chosen_is_told(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--dataset", "digits", "--per-class", "10"]
+    assert cli.main(["run", "ridge", *data, "--set", "affinity_by=neighbors", "--set", "dim=auto"]) == 0
+    out, told = capsys.readouterr()
+    (run,) = store.runs()
+    assert f"dim {run.result['taken']['dim']}, chosen without labels" in out and "dim of the affinity" in told
+    assert cli.main(["show", run.id, "--json"]) == 0 and last_json(capsys.readouterr().out)["taken"] == run.result["taken"]
+    assert cli.main(["suggest", run.id, "--of", "exponent"]) == 0
+    assert cli.main(["run", "ridge", *data, "--set", "kept_neighbors=auto"]) == 2, "no better than a fixed one"
+
+
 def test_the_regret_that_is_told_is_the_one_that_was_measured() -> None:
     means = {row.of["constant"]: row for row in load_results(results_files()["regret"]).rows if "mean" in str(row.of["data"])}
     assert set(means) == set(affinity.REGRET) == set(affinity.TRIED)
@@ -251,8 +301,8 @@ def test_regret_is_what_a_choice_is_below_the_best() -> None:
     assert [row["constant"] for row in rows] == 2 * list(affinity.TRIED)
     for row in rows:
         assert min(row["suggested"], row["fixed"]) >= 0 and row["chance"] >= 0
-    (dim, *_) = regrets(rows)
-    assert dim["suggested"] == pytest.approx((rows[0]["suggested"] + rows[3]["suggested"]) / 2) and dim["sets"] == 2
+    (dim, *_), of_dim = regrets(rows), [row["suggested"] for row in rows if row["constant"] == "dim"]
+    assert dim["suggested"] == pytest.approx(sum(of_dim) / 2) and dim["sets"] == len(of_dim) == 2
     assert any(row["chance"] > 0 for row in rows), "some value is worse than another"
 
 

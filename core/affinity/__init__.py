@@ -34,7 +34,7 @@ from core.affinity.representation import (
 from core.affinity.shares import cluster_shares, factor_cluster_shares
 from core.affinity.sparse import sparse_cut
 from core.affinity.stochastic import stochastic_affinity
-from core.affinity.suggestions import REGRET, TRIED, Tried, try_values
+from core.affinity.suggestions import REGRET, TRIED, Tried, most_agreed, try_values
 
 __all__ = [
     "ANCHORS_KEPT",
@@ -68,6 +68,7 @@ __all__ = [
     "leading_pairs",
     "medoid",
     "medoid_graph",
+    "most_agreed",
     "nearest_by_magnitude",
     "neighbors_of_cosines",
     "neighbors_of_rows",

@@ -25,6 +25,7 @@ REGRET = {
     "dim": "Regret .006 on average, .022 at worst; of 6 for all .014, of chance .012.",
     "exponent": "Regret .004 on average, .024 at worst; of .5 for all .012, of chance .018.",
     "kept_neighbors": "Regret .017 on average, .112 at worst: no better than 5 for all (.013) or chance (.014). Leave it.",
+    "smoothing": "Regret .050 on average, .331 at worst; of the default for all .032, of chance .066. Leave it.",
 }
 """What is known of a suggestion, as in assets/results/regret.json; where it is no better than a fixed value, that is said."""
 
@@ -68,6 +69,11 @@ def try_values(
     labels = [graph_labeller(graph, n_clusters, assign_labels="kmeans")(0) for graph in [*graphs, *others]]
     mean = agreements(labels)
     return [Tried(value, float(mean[place]), labels[place]) for place, value in enumerate(TRIED[name])]
+
+
+def most_agreed(found: Sequence[Tried]) -> Tried:
+    """The one that is suggested; of equals the first."""
+    return max(found, key=lambda one: one.agreement)
 
 
 def _neighbors(C: NDArray, name: str, n_clusters: int, constants: Mapping[str, Any]) -> list[csr_array]:

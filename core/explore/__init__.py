@@ -7,7 +7,7 @@ from core.explore.depth import depth
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
-from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
+from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster, settled_params
 from core.explore.overview import class_means, copies, neighbors_of, plane, value_counts
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
@@ -90,6 +90,7 @@ __all__ = [
     "same_settings",
     "scene",
     "settings_of",
+    "settled_params",
     "still",
     "strongest",
     "suggest",

@@ -37,7 +37,7 @@ def bench_regret(sets: Sequence[str]) -> Iterator[dict[str, Any]]:
             found = affinity.try_values(C, constant, beside, n_clusters=int(data.n_classes or 0), constants=CONSTANTS)
             assert data.y is not None
             reached = {one.value: evaluation.evaluate(data.y, one.labels)["acc"] for one in found}
-            best, chosen = max(reached.values()), max(found, key=lambda one: one.agreement).value
+            best, chosen = max(reached.values()), affinity.most_agreed(found).value
             yield {
                 "constant": constant, "data": name, "suggested": best - reached[chosen],
                 "fixed": best - reached[FIXED[constant]], "chance": best - float(np.mean(list(reached.values()))),
