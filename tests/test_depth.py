@@ -1,4 +1,4 @@
-"""Does depth pay here: one read-out of ridge on samples, ridge on pretrained codes, and the trained C."""
+"""Experiments on a stored C: one read-out of ridge and of the trained C, and one C under every read-out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import affinity, explore, runs
+from core import affinity, explore, methods, runs
 from core.common import DataError
 from core.datasets import DataSpec, load
-from core.explore.depth import SEEDS
+from core.explore.readings import OF_C, SEEDS
 from core.methods.parts.readout import CODES, SAMPLES, AffinityReadout
 from core.methods.parts.ridge_strength import ridge_without_labels
 from core.runs import Run, RunStore, this_process
@@ -94,3 +94,26 @@ def test_what_cannot_be_compared_is_said(store: RunStore, monkeypatch: pytest.Mo
         explore.depth(store, run=run.id, **READ)
     with pytest.raises(DataError, match="no self-expression"):
         explore.depth(store, run=trained(store, "kmeans").id, **READ)
+
+
+@pytest.mark.parametrize("method", ["ridge", "udll"])
+def test_one_c_is_read_in_every_way_that_looks_at_it_alone(store: RunStore, method: str) -> None:
+    run = trained(store, method)
+    asked = {**READ, "kept_neighbors": 7, "smoothing": 0.1}
+    _, facts = explore.readings(store, run=run.id, **asked)
+    declared = methods.method_class(method).declared()["affinity_by"].choices
+    assert [row["by"] for row in facts["rows"]] == list(OF_C) and set(declared) == {*OF_C, "medoid", "samples"}
+    for row in facts["rows"]:
+        cut = explore.recluster(store, run=run.id, pixels=8, **{**asked, "affinity_by": row["by"]})[1]["scores"]["acc"]
+        assert abs(row["acc"] - cut) <= 4 * row["std"] + 1e-9
+    assert len({row["acc"] for row in facts["rows"]}) > 3, "ways differ"
+
+
+def test_a_way_that_fails_does_not_hide_the_others(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(store, "ridge")
+    monkeypatch.setattr("core.affinity.stochastic.STEPS", 1)
+    rows = {row["by"]: row for row in explore.readings(store, run=run.id, **READ)[1]["rows"]}
+    assert "in 1 steps" in rows["stochastic"]["error"] and rows["rows"]["acc"] > 0.1
+    sparse = trained(store, "ridge", scope="neighbors", n_candidates=9)
+    with pytest.raises(DataError, match="is sparse"):
+        explore.readings(store, run=sparse.id, **READ)

@@ -667,6 +667,19 @@ def test_whether_depth_pays_is_answered_by_a_click(
     assert table["ACC"].between(0, 1).all() and "**Depth " in texts(app)
     app.selectbox(key=f"w:{run}:affinity_by").set_value("samples").run()
     assert "does not look at C" in app.error[0].value
+    app.toggle(key=f"depth:{run}").set_value(False).run()
+    app.toggle(key=f"readings:{run}").set_value(True).run()
+    table = next(frame.value for frame in healthy(app).dataframe if "Read by" in frame.value)
+    assert len(table) == 6 and "The read-out alone moves ACC" in texts(app)
+
+
+def test_what_may_be_left_to_the_data_stands_at_the_left_end_of_its_slider(visit: Callable[..., AppTest]) -> None:
+    app = visit("train", method="ridge", draft={"preset": "defaults", "params": {"dim": None}})
+    dim, exponent = (
+        next(each for each in app.select_slider if str(each.key).endswith(f":{name}")) for name in ("dim", "exponent")
+    )
+    assert dim.value is None and dim.options[0] == exponent.options[0] == "chosen without labels" and exponent.value == 0.5
+    assert "Without labels is chosen, at the end: dim" in texts(app)
 
 
 def test_curves_show_whether_codes_shrink(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:

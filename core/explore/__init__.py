@@ -12,6 +12,7 @@ from core.explore.overview import class_means, copies, neighbors_of, plane, valu
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
+from core.explore.readings import readings
 from core.explore.report import run_report
 from core.explore.scene import (
     NO_CLASS,
@@ -82,6 +83,7 @@ __all__ = [
     "preview",
     "random_rows",
     "read_answer",
+    "readings",
     "recluster",
     "reference_runs",
     "retrieval",

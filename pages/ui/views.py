@@ -23,7 +23,7 @@ from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.clusters import cluster_names, held, matrices_of, numbered, numbered_test
 from pages.ui.definitions import nmi_of, with_labels
-from pages.ui.depth import depth_here
+from pages.ui.experiments import experiments
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
@@ -272,7 +272,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
 
     with right:
         answered("recluster", draw, run=run.id, pixels=PIXELS, **constants)
-        depth_here(run, constants)
+        experiments(run, constants)
 
 
 def _reset_workbench(run_id: str) -> None:
