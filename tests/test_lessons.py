@@ -137,6 +137,25 @@ def test_what_the_lessons_say_of_depth_is_so(store: RunStore) -> None:
     assert ends["udll-digits"] == pytest.approx(0.89, abs=0.01) and ends["dec-digits"] == pytest.approx(0.69, abs=0.01)
 
 
+def test_what_the_lessons_say_of_small_codes_is_so(store: RunStore) -> None:
+    record, rows = prepared_sweep("shrinking")
+
+    def means(score: str) -> dict[float, float]:
+        return {level.at[0]: level.mean or 0.0 for level in levels(rows, [record.sweep.axes[0].name], score)}
+
+    size, share = means("code_norm"), means("relative_error")
+    assert all(0.5 < size[alpha] < 0.7 for alpha in (0.01, 0.1, 1.0)) and all(size[alpha] < 1 / 45 for alpha in (10.0, 1000.0))
+    assert round(share[1.0], 2) == 0.02 and round(share[1000.0], 1) == 0.7 and max(share, key=lambda alpha: share[alpha]) >= 10
+    errors = {alpha: size[alpha] ** 2 * share[alpha] for alpha in size}
+    assert errors[1.0] / errors[1000.0] == pytest.approx(54, abs=10) and min(errors, key=lambda alpha: errors[alpha]) == 1000
+    run = store.get(runs.bring(store, "shrinking"))
+    seen = [row for row in store.history(run.id) if "code_norm" in row.scalars]
+    first, last = seen[0].scalars, seen[-1].scalars
+    assert 0.3 < 1e6 * last["self-expression"] / first["self-expression"] < 3 and 5e-4 < last["code_norm"] < 2e-3
+    assert last["relative_error"] > 0.99 and "shrunk codes" in {alarm["kind"] for alarm in run.alarms}
+    assert all(row.scalars["acc"] == pytest.approx(0.73, abs=0.016) for row in seen if row.step >= 9)
+
+
 @pytest.mark.journey
 @pytest.mark.usefixtures("inline_queue")
 def test_all_steps_of_all_lessons_are_walked() -> None:

@@ -22,8 +22,20 @@ from core.evaluation import cluster_numbers
 from core.explore import Answer
 from core.jobs import Analyst, Capacity, JobQueue
 from core.methods import Clusterer
-from core.runs import STARTS, Owner, PretrainedStore, Run, RunSpec, RunStore, Status, frame_files, framed, this_process
-from pages.ui import comparison
+from core.runs import (
+    STARTS,
+    HistoryRow,
+    Owner,
+    PretrainedStore,
+    Run,
+    RunSpec,
+    RunStore,
+    Status,
+    frame_files,
+    framed,
+    this_process,
+)
+from pages.ui import comparison, live
 from pages.ui.awaiting import about
 from pages.ui.naming import told_apart
 from pages.ui.symbols import plain_symbol
@@ -641,6 +653,49 @@ def test_the_workbench_reclusters_without_training(
     assert len(store.runs()) == runs_before
     labels = [np.load(path)["labels"] for path in (store.home / "cache").glob("recluster-*.npz")]
     assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
+
+
+def test_whether_depth_pays_is_answered_by_a_click(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    shallow = visit("explore", run=finished("ridge"), view="Workbench")
+    assert shallow.toggle and not any(str(toggle.key).startswith("depth:") for toggle in shallow.toggle)
+    run = finished("udll")
+    app = visit("explore", run=run, view="Workbench")
+    assert not list((store.home / "cache").glob("depth-*.npz")), "nothing is worked out unasked"
+    app.toggle(key=f"depth:{run}").set_value(True).run()
+    table = next(frame.value for frame in healthy(app).dataframe if "Read off" in frame.value)
+    assert list(table["Read off"]) == ["Ridge on the samples", "Ridge on the pretrained codes", "Trained C of this run"]
+    assert table["ACC"].between(0, 1).all() and "**Depth " in texts(app)
+    app.selectbox(key=f"w:{run}:affinity_by").set_value("samples").run()
+    assert "does not look at C" in app.error[0].value
+    app.toggle(key=f"depth:{run}").set_value(False).run()
+    app.toggle(key=f"readings:{run}").set_value(True).run()
+    table = next(frame.value for frame in healthy(app).dataframe if "Read by" in frame.value)
+    assert len(table) == 6 and "The read-out alone moves ACC" in texts(app)
+
+
+def test_what_may_be_left_to_the_data_stands_at_the_left_end_of_its_slider(visit: Callable[..., AppTest]) -> None:
+    app = visit("train", method="ridge", draft={"preset": "defaults", "params": {"dim": None}})
+    dim, exponent = (
+        next(each for each in app.select_slider if str(each.key).endswith(f":{name}")) for name in ("dim", "exponent")
+    )
+    assert dim.value is None and dim.options[0] == exponent.options[0] == "chosen without labels" and exponent.value == 0.5
+    assert "Without labels is chosen, at the end: dim" in texts(app)
+
+
+def test_curves_show_whether_codes_shrink(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    app = visit("explore", run=finished("udll"), view="Curves")
+    for words in methods.method_class("udll").gauges.values():
+        assert words in texts(app)
+
+
+def test_of_a_long_run_every_look_is_drawn() -> None:
+    rows = [
+        HistoryRow(k, "finetune", k, 0.1, {"loss": 1.0, **({"code_norm": 0.5} if k % 97 == 0 else {})}) for k in range(2000)
+    ]
+    assert [row.step for row in live.thinned(rows, "code_norm")] == list(range(0, 2000, 97))
+    assert len(live.thinned(rows, "loss")) <= live.MAX_CURVE_POINTS
 
 
 def test_own_data_are_set_by_rule_and_the_form_says_by_which(visit: Callable[..., AppTest], tmp_path: Path) -> None:

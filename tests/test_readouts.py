@@ -81,6 +81,40 @@ def test_scale_and_order_of_c_do_not_matter() -> None:
     np.testing.assert_allclose(graph(C[np.ix_(order, order)]).toarray(), graph(C).toarray()[np.ix_(order, order)], atol=1e-4)
 
 
+@pytest.mark.parametrize("unit_rows", [True, False])
+def test_the_graph_of_rows_joins_who_is_explained_by_the_same(unit_rows: bool) -> None:
+    C = blocks(0.02) * np.random.default_rng(1).choice([-1, 1], (K * EACH, 1))  # a sample and its negative: one subspace
+    rows = np.abs(C) / (np.linalg.norm(C, axis=1, keepdims=True) if unit_rows else 1)
+    products = rows @ rows.T
+    np.fill_diagonal(products, -1)
+    A = affinity.neighbors_of_rows(C, power=2.0, kept=5, unit_rows=unit_rows)
+    assert abs(A - A.T).max() == 0 and A.diagonal().max() == 0 and A.min() >= 0 and A.max() <= 1
+    for i in (0, 40, 99):
+        nearest = np.argsort(-products[i])[:5]
+        ratio = A[[i]].toarray().ravel()[nearest] * np.where((np.argsort(-products[nearest])[:, :5] == i).any(axis=1), 1, 2)
+        np.testing.assert_allclose(ratio, (products[i, nearest] / products.max()) ** 2, rtol=1e-4)
+    assert clustering_accuracy(BLOCKS, affinity.spectral_labels(A, K, assign_labels="kmeans")) == 1
+
+
+def test_two_samples_that_do_not_explain_each_other_share_a_row() -> None:
+    C = np.zeros((6, 6))
+    C[0, 2] = C[1, 2] = C[3, 5] = C[4, 5] = 1.0
+    A = affinity.neighbors_of_rows(C, power=1.0, kept=1).toarray()
+    assert A[0, 1] == A[3, 4] == 1 and A[0, 3:].sum() == 0 and affinity.nearest_by_magnitude(C, 1).toarray()[0, 1] == 0
+
+
+def test_the_nearest_by_magnitude_are_the_largest_of_c() -> None:
+    C = blocks(0.05)
+    W = np.abs(C) + np.abs(C).T
+    np.fill_diagonal(W, 0)
+    A = affinity.nearest_by_magnitude(C, 4).toarray()
+    np.testing.assert_array_equal(A, A.T)
+    kept = -np.sort(-W, axis=1)[:, [3]] <= W
+    np.testing.assert_array_equal(A > 0, kept | kept.T)
+    np.testing.assert_allclose(A, W / W.max() * (0.5 * kept + 0.5 * kept.T), rtol=1e-6)
+    assert C.diagonal().any() and not affinity.nearest_by_magnitude(np.zeros((9, 9)), 4).nnz
+
+
 def test_the_graph_of_samples_is_that_of_spectral_clustering() -> None:
     X = np.random.default_rng(0).standard_normal((80, 6))
     A = kneighbors_graph(X, 10, include_self=True)
@@ -143,8 +177,13 @@ def trained(store: RunStore, method: str, **params: Any) -> Run:
     return run
 
 
-@pytest.mark.parametrize("by", ["neighbors", "medoid", "samples"])
-@pytest.mark.parametrize("method", ["ridge", "udll"])
+@pytest.mark.parametrize(
+    ("method", "by"),
+    [
+        *((method, by) for method in ("ridge", "udll") for by in ("neighbors", "medoid", "samples")),
+        *(("ridge", by) for by in ("nearest", "stochastic", "rows")),
+    ],
+)
 def test_the_workbench_reads_a_stored_c_as_its_run_did(store: RunStore, method: str, by: str) -> None:
     run = trained(store, method, affinity_by=by, assign_labels="kmeans", kept_neighbors=7)
     plain = trained(store, method)
@@ -188,10 +227,61 @@ def test_what_is_suggested_agrees_most_and_has_seen_no_label(store: RunStore, na
     best = max(facts["tried"], key=lambda one: one["agreement"])
     assert facts["chosen"] == best["value"] and all(0 <= one["agreement"] <= 1 for one in facts["tried"])
     for one in facts["tried"]:  # each is what the workbench reads under that value
-        constants = {**asked, name: one["value"], "affinity_by": "neighbors"}
+        by = "stochastic" if name == "smoothing" else "neighbors"
+        constants = {**asked, name: one["value"], "affinity_by": by}
         more = {"assign_labels": "kmeans", "random_state": 0, "pixels": 8, "n_clusters": 10}
         scores = explore.recluster(store, run=run.id, **constants, **more)[1]["scores"]
         assert scores["acc"] == pytest.approx(one["acc"])
+
+
+@pytest.mark.parametrize(
+    ("method", "by", "left"),
+    [
+        ("ridge", "neighbors", ("dim", "exponent")),
+        ("ridge", "cosines", ("dim",)),
+        ("udll", "cosines", ("exponent",)),
+    ],
+)
+def test_what_is_left_to_the_data_is_what_would_be_suggested(
+    store: RunStore, method: str, by: str, left: tuple[str, ...]
+) -> None:
+    run = trained(store, method, affinity_by=by, assign_labels="kmeans", **dict.fromkeys(left))
+    taken = run.result["taken"]
+    assert tuple(taken) == left and all(run.spec.params[name] is None for name in left)
+    constants = {name: getattr(AffinityReadout(), name) for name in ("dim", "exponent")}
+    constants |= {name: run.spec.params[name] for name in ("power", "kept_neighbors")}
+    constants |= {name: value for name in constants if (value := run.spec.params[name]) is not None}
+    for name in left:
+        _, facts = explore.suggest(store, run=run.id, name=name, n_clusters=10, **constants)
+        assert facts["chosen"] == taken[name] in affinity.TRIED[name]
+        constants |= {name: taken[name]}
+    labels = store.files.arrays(run.id, "final", ["labels"])["labels"]
+    now = explore.settled_params(run)
+    assert {name: now[name] for name in left} == taken
+    asked = {"n_clusters": 10, "assign_labels": "kmeans", "random_state": 0, "pixels": 8}
+    for params in (now, run.spec.params):  # named, and left to be chosen again
+        arrays, _ = explore.recluster(
+            store, run=run.id, **asked, **{name: params[name] for name in explore.READOUT_CONSTANTS}
+        )  # fmt: skip
+        assert clustering_accuracy(labels, arrays["labels"]) == 1
+    assert explore.matrix(store, run=run.id, which="affinity", order="cluster", pixels=8)[0]["blocks"].max() > 0
+
+
+def test_nothing_is_chosen_that_is_not_used(store: RunStore) -> None:
+    assert "taken" not in trained(store, "ridge", affinity_by="magnitudes", dim=None, exponent=None).result
+    assert "taken" not in trained(store, "ridge", affinity_by="stochastic", dim=None).result
+    assert "taken" not in trained(store, "ridge", affinity_by="cosines", dim=None, scope="neighbors", n_candidates=9).result
+
+
+def test_what_was_chosen_is_told(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--dataset", "digits", "--per-class", "10"]
+    assert cli.main(["run", "ridge", *data, "--set", "affinity_by=neighbors", "--set", "dim=auto"]) == 0
+    out, told = capsys.readouterr()
+    (run,) = store.runs()
+    assert f"dim {run.result['taken']['dim']}, chosen without labels" in out and "dim of the affinity" in told
+    assert cli.main(["show", run.id, "--json"]) == 0 and last_json(capsys.readouterr().out)["taken"] == run.result["taken"]
+    assert cli.main(["suggest", run.id, "--of", "exponent"]) == 0
+    assert cli.main(["run", "ridge", *data, "--set", "kept_neighbors=auto"]) == 2, "no better than a fixed one"
 
 
 def test_the_regret_that_is_told_is_the_one_that_was_measured() -> None:
@@ -211,8 +301,8 @@ def test_regret_is_what_a_choice_is_below_the_best() -> None:
     assert [row["constant"] for row in rows] == 2 * list(affinity.TRIED)
     for row in rows:
         assert min(row["suggested"], row["fixed"]) >= 0 and row["chance"] >= 0
-    (dim, *_) = regrets(rows)
-    assert dim["suggested"] == pytest.approx((rows[0]["suggested"] + rows[3]["suggested"]) / 2) and dim["sets"] == 2
+    (dim, *_), of_dim = regrets(rows), [row["suggested"] for row in rows if row["constant"] == "dim"]
+    assert dim["suggested"] == pytest.approx(sum(of_dim) / 2) and dim["sets"] == len(of_dim) == 2
     assert any(row["chance"] > 0 for row in rows), "some value is worse than another"
 
 

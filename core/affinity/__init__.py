@@ -13,7 +13,9 @@ from core.affinity.neighbors import (
     leading_pairs,
     medoid,
     medoid_graph,
+    nearest_by_magnitude,
     neighbors_of_cosines,
+    neighbors_of_rows,
     sample_graph,
 )
 from core.affinity.reading import AssignLabels, embedded_labels
@@ -31,7 +33,8 @@ from core.affinity.representation import (
 )
 from core.affinity.shares import cluster_shares, factor_cluster_shares
 from core.affinity.sparse import sparse_cut
-from core.affinity.suggestions import REGRET, TRIED, Tried, try_values
+from core.affinity.stochastic import stochastic_affinity
+from core.affinity.suggestions import REGRET, TRIED, Tried, most_agreed, try_values
 
 __all__ = [
     "ANCHORS_KEPT",
@@ -65,13 +68,17 @@ __all__ = [
     "leading_pairs",
     "medoid",
     "medoid_graph",
+    "most_agreed",
+    "nearest_by_magnitude",
     "neighbors_of_cosines",
+    "neighbors_of_rows",
     "number_of_groups",
     "pieces",
     "sample_graph",
     "shared_neighbors",
     "sparse_cut",
     "spectral_labels",
+    "stochastic_affinity",
     "symmetrized",
     "threshold_columns",
     "try_values",

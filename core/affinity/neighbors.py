@@ -1,4 +1,5 @@
-"""From a self-expression C to a sparse graph: the nearest neighbours of each sample by the cosines of C's leading factor.
+"""From a self-expression C to a sparse graph: the nearest neighbours of each sample by the cosines of C's leading factor, by
+those of its rows, or by its entries.
 
 The published post-processing (`core.affinity.representation`) keeps all positive cosines and leaves it to a power to make
 them sparse, whose constants must be chosen. Here each sample keeps a few; thresholds of the columns before that hurt. What
@@ -7,7 +8,7 @@ the settings by rule reach with it is the benchmark *transfer*.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,36 @@ def neighbors_of_cosines(
     """
     n = len(parts.vectors)
     M = factor_rows(parts, kept_rank(n, n_clusters, dim), exponent, unit_rows=unit_rows)
+    return _largest_of(lambda rows: M[rows] @ M.T, n, kept, power)
+
+
+def neighbors_of_rows(C: NDArray, *, power: float, kept: int, unit_rows: bool = True) -> csr_array:
+    """Each sample joined to those that are explained by the same others: of the largest cosines between rows of |C|.
+
+    Of |C|, since a sample and its negative lie in one subspace. Two samples may be joined that do not explain each other at
+    all. Parameters and result are those of `neighbors_of_cosines`.
+    """
+    M = np.abs(checked_square(C)).astype(np.float32)
+    if unit_rows:
+        norms = np.linalg.norm(M, axis=1, keepdims=True)
+        M /= np.where(norms > 0, norms, 1)
+    return _largest_of(lambda rows: M[rows] @ M.T, len(M), kept, power)
+
+
+def nearest_by_magnitude(C: NDArray, kept: int) -> csr_array:
+    """Each sample joined to those of the largest (|C| + |C|^T)/2, which are the weights, as `neighbors_of_cosines` joins."""
+    W = symmetrized(checked_square(C), "absolute")
+    return _largest_of(lambda rows: np.array(W[rows]), len(W), kept, 1.0)
+
+
+def _largest_of(products_of: Callable[[NDArray[np.int64]], NDArray], n: int, kept: int, power: float) -> csr_array:
+    """The graph of the `kept` largest products of each sample with others, raised to a power; products come by rows."""
     kept = min(kept, n - 1)
     columns, weights = np.empty((n, kept), dtype=np.int64), np.empty((n, kept))
     chunk = max(1, _CHUNK_ENTRIES // n)
     for start in range(0, n, chunk):
         rows = np.arange(start, min(start + chunk, n))
-        products = M[rows] @ M.T
+        products = products_of(rows)
         products[np.arange(len(rows)), rows] = -np.inf
         columns[rows] = np.argpartition(-products, kept - 1, axis=1)[:, :kept]
         weights[rows] = np.maximum(np.take_along_axis(products, columns[rows], axis=1), 0) ** power

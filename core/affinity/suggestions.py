@@ -15,13 +15,17 @@ from scipy.sparse import csr_array
 from core.affinity.cut import graph_labeller
 from core.affinity.neighbors import agreements, leading_pairs, neighbors_of_cosines
 from core.affinity.representation import kept_rank
+from core.affinity.stochastic import stochastic_affinity
 from core.common import ParameterError
 
-TRIED: Mapping[str, tuple[Any, ...]] = {"dim": (3, 4, 6, 8), "exponent": (0.0, 0.25, 0.5), "kept_neighbors": (5, 10)}
+TRIED: Mapping[str, tuple[Any, ...]] = {
+    "dim": (3, 4, 6, 8), "exponent": (0.0, 0.25, 0.5), "kept_neighbors": (5, 10), "smoothing": (0.01, 0.03, 0.1, 0.3),
+}  # fmt: skip
 REGRET = {
     "dim": "Regret .006 on average, .022 at worst; of 6 for all .014, of chance .012.",
     "exponent": "Regret .004 on average, .024 at worst; of .5 for all .012, of chance .018.",
     "kept_neighbors": "Regret .017 on average, .112 at worst: no better than 5 for all (.013) or chance (.014). Leave it.",
+    "smoothing": "Regret .050 on average, .331 at worst; of the default for all .032, of chance .066. Leave it.",
 }
 """What is known of a suggestion, as in assets/results/regret.json; where it is no better than a fixed value, that is said."""
 
@@ -38,7 +42,9 @@ class Tried:
 def try_values(
     C: NDArray, name: str, others: Sequence[csr_array], *, n_clusters: int, constants: Mapping[str, Any]
 ) -> list[Tried]:
-    """Each value of a constant of the graph of neighbours; the one of the largest agreement is what is suggested.
+    """Each value of a constant of the graph of neighbours, or of the doubly stochastic one (smoothing).
+
+    The one of the largest agreement is what is suggested.
 
     Parameters
     ----------
@@ -47,7 +53,7 @@ def try_values(
     others
         Graphs that are not of C; their clusters are compared with, and never chosen.
     constants
-        ``dim``, ``exponent``, ``power`` and ``kept_neighbors``, as the others stay.
+        ``dim``, ``exponent``, ``power`` and ``kept_neighbors``, as the others stay; for ``smoothing`` none matters.
 
     Raises
     ------
@@ -56,12 +62,25 @@ def try_values(
     """
     if name not in TRIED:
         raise ParameterError(f"A suggestion is made for {', '.join(TRIED)}. Got {name!r} instead.")
+    if name == "smoothing":
+        graphs = [stochastic_affinity(C, value) for value in TRIED[name]]
+    else:
+        graphs = _neighbors(C, name, n_clusters, constants)
+    labels = [graph_labeller(graph, n_clusters, assign_labels="kmeans")(0) for graph in [*graphs, *others]]
+    mean = agreements(labels)
+    return [Tried(value, float(mean[place]), labels[place]) for place, value in enumerate(TRIED[name])]
+
+
+def most_agreed(found: Sequence[Tried]) -> Tried:
+    """The one that is suggested; of equals the first."""
+    return max(found, key=lambda one: one.agreement)
+
+
+def _neighbors(C: NDArray, name: str, n_clusters: int, constants: Mapping[str, Any]) -> list[csr_array]:
     most = max(*TRIED["dim"], constants["dim"])
     parts = leading_pairs(C, kept_rank(len(C), n_clusters, most))
     graphs: list[csr_array] = []
     for value in TRIED[name]:
         now = {"n_clusters": n_clusters, **constants, name: value}
         graphs.append(neighbors_of_cosines(parts, kept=now.pop("kept_neighbors"), **now))
-    labels = [graph_labeller(graph, n_clusters, assign_labels="kmeans")(0) for graph in [*graphs, *others]]
-    mean = agreements(labels)
-    return [Tried(value, float(mean[place]), labels[place]) for place, value in enumerate(TRIED[name])]
+    return graphs

@@ -152,10 +152,10 @@ def _regret(rows: Measured, _: Asked) -> dict[str, Any]:
     return {
         "title": "Regret: constants of the read-out chosen without labels",
         "protocol": (
-            "One C of ridge for each set, its strength chosen without labels, read off by neighbours of cosines. ACC below "
-            "that of the best value that was tried: of the suggestion (the largest mean NMI with the clusters of the other "
-            "values and of the neighbours of the samples), of the fixed value of the rules, and of chance (the mean over the "
-            "values)."
+            "One C of ridge for each set, its strength chosen without labels, read off by neighbours of cosines, for the "
+            "smoothing as a doubly stochastic matrix. ACC below that of the best value that was tried: of the suggestion (the "
+            "largest mean NMI with the clusters of the other values and of the neighbours of the samples), of the fixed value "
+            "of the rules (of the smoothing its default), and of chance (the mean over the values)."
         ),
         "seeds": [0],
         "chosen": "with labels",

@@ -24,7 +24,8 @@ def add(command: Add) -> None:
     target_arguments(export)
     asked = command("suggest", _suggest, "Choose a constant of a run's affinity without labels, on its stored C.")
     asked.add_argument("run_id")
-    asked.add_argument("--of", choices=("dim", "exponent", "kept_neighbors"), default="dim", help="which constant")
+    constants = ("dim", "exponent", "kept_neighbors", "smoothing")
+    asked.add_argument("--of", choices=constants, default="dim", help="which constant")
     command("delete", _delete, "Delete one run with all its files.").add_argument("run_id")
     command("undelete", _undelete, "Bring back a run that was deleted less than ten minutes ago.").add_argument("run_id")
 
@@ -35,7 +36,7 @@ def result_json(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.id, "status": str(run.status), "method": run.spec.method, "dataset": run.spec.data.name,
         "data": run.spec.to_dict()["data"], "preset": run.spec.preset, "modified": run.spec.modified,
-        "params": result.get("params", dict(run.spec.params)), "seed": run.spec.seed,
+        "params": result.get("params", dict(run.spec.params)), "taken": result.get("taken", {}), "seed": run.spec.seed,
         "device": result.get("device"), "n_samples": result.get("n_samples"), "n_labelled": result.get("n_labelled"),
         "metrics": result.get("metrics", {}),
         "spread": result.get("spread", {}), "best": result.get("best", {}), "seconds": result.get("seconds", {}),
@@ -72,6 +73,8 @@ def print_run(run: Run, as_json: bool) -> None:
         print(f"    {what} against {column}: ACC {row['acc']:.4f}, NMI (geometric) {row['nmi_geometric']:.4f}")
     for found in published(run.spec):
         print(f"    printed in {found.words}")
+    for name, value in run.result.get("taken", {}).items():
+        print(f"    {name} {value:g}, chosen without labels")
     best = run.result.get("best")
     if best:
         print(f"    best over the run   {best['acc']:.4f} at {best['stage']} {best['step']} (chosen with the labels)")
@@ -118,7 +121,7 @@ def _suggest(options: argparse.Namespace) -> int:
 
     store = settled_store()
     run = store.get(options.run_id)
-    params, K = run.spec.params, run.result.get("n_clusters")
+    params, K = {**run.spec.params, **run.result.get("taken", {})}, run.result.get("n_clusters")
     constants = {name: params[name] for name in ("dim", "exponent", "power", "kept_neighbors") if name in params}
     if K is None or not constants:
         raise InvalidInput(f"The run {options.run_id} has no self-expression whose constants could be chosen.")

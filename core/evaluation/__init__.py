@@ -3,6 +3,7 @@
 Uses `core.common` and `core.graphs`.
 """
 
+from core.evaluation.codes import code_signs, effective_rank
 from core.evaluation.layouts import Progress
 from core.evaluation.metrics import (
     MAP_DEFINITIONS,
@@ -42,8 +43,10 @@ __all__ = [
     "block_diagonality",
     "cluster_numbers",
     "clustering_accuracy",
+    "code_signs",
     "confusion",
     "diagonal_mass",
+    "effective_rank",
     "evaluate",
     "factor_block_diagonality",
     "has_tiny_clusters",

@@ -3,14 +3,16 @@
 Uses `core.runs` and every room below.
 """
 
+from core.explore.depth import depth
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.groups import clusters
 from core.explore.matrices import CONSTANTS as READOUT_CONSTANTS
-from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster
+from core.explore.matrices import NEIGHBORS_SHOWN, joined, matrix, recluster, settled_params
 from core.explore.overview import class_means, copies, neighbors_of, plane, value_counts
 from core.explore.prepared import build_prepared
 from core.explore.progress import Progress, Watch
 from core.explore.questions import Answer, Question, answer, read_answer
+from core.explore.readings import readings
 from core.explore.report import run_report
 from core.explore.scene import (
     NO_CLASS,
@@ -65,6 +67,7 @@ __all__ = [
     "clusters",
     "clusters_of",
     "copies",
+    "depth",
     "differences",
     "embedding",
     "joined",
@@ -80,6 +83,7 @@ __all__ = [
     "preview",
     "random_rows",
     "read_answer",
+    "readings",
     "recluster",
     "reference_runs",
     "retrieval",
@@ -88,6 +92,7 @@ __all__ = [
     "same_settings",
     "scene",
     "settings_of",
+    "settled_params",
     "still",
     "strongest",
     "suggest",

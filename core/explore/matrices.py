@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from core.common import DataError
 from core.explore.scene import class_groups, numbered_labels
 from core.methods.parts.readout import CODES, LOOK_BEYOND, SAMPLES, AffinityReadout
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
-from core.runs import RunStore
+from core.runs import Run, RunStore
 
 NEIGHBORS_SHOWN = 12
 CONSTANTS = (
     "affinity_by", "threshold", "dim", "power", "unit_diagonal", "symmetrize", "exponent", "kept_neighbors", "unit_rows",
+    "smoothing",
 )  # fmt: skip
 """Of the read-out of a dense C, but for how its graph is cut."""
 
@@ -121,6 +122,11 @@ def has_square(store: RunStore, run: str, C: Any) -> bool:
     return stored_matrix(store, run, "A") is not None or (C is not None and "affinity constants" in shows)
 
 
+def settled_params(run: Run) -> dict[str, Any]:
+    """Hyperparameters of a finished run, those that were left to the data as they were taken."""
+    return methods.completed(run.spec.method, run.spec.params) | run.result.get("taken", {})
+
+
 def square(store: RunStore, run: str, which: str) -> Any:
     record, home = store.get(run), str(store.home)
     if which == "prior":
@@ -135,7 +141,7 @@ def square(store: RunStore, run: str, which: str) -> Any:
     A = stored_matrix(store, run, "A")
     if A is not None:
         return A
-    K, params = record.result["n_clusters"], methods.completed(record.spec.method, record.spec.params)
+    K, params = record.result["n_clusters"], settled_params(record)
     if "affinity constants" not in methods.method_class(record.spec.method).shows:
         raise DataError(f"The method {record.spec.method} has no affinity.")
     C = full_representation(home, run)
@@ -207,18 +213,20 @@ def _decomposition(
 def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool = False, **constants: Any) -> Any:
     """The affinity of a dense C under other constants; what is costly in the published chain is kept for the next question."""
     readout, home = AffinityReadout(**constants), str(store.home)
+    beside = graphs_beside(home, run) if readout.left or readout.affinity_by in LOOK_BEYOND else {}
+    if readout.left:
+        readout = readout.settled(full_representation(home, run), n_clusters, beside)
     if readout.affinity_by == "cosines":
         parts = _decomposition(
             home, run, readout.threshold, readout.symmetrize, readout.unit_diagonal, zero_diagonal
         )  # fmt: skip
         return affinity.affinity_from_decomposition(
-            parts, n_clusters=n_clusters, dim=readout.dim, power=readout.power, exponent=readout.exponent,
-            unit_rows=readout.unit_rows,
+            parts, n_clusters=n_clusters, dim=cast(int, readout.dim), power=readout.power,
+            exponent=cast(float, readout.exponent), unit_rows=readout.unit_rows,
         )  # fmt: skip
     C = full_representation(home, run)
     if zero_diagonal:
         C = C - np.diag(np.diagonal(C))
-    beside = graphs_beside(home, run) if readout.affinity_by in LOOK_BEYOND else {}
     return readout.affinity(C, n_clusters, beside)
 
 

@@ -31,5 +31,4 @@ def suggest(
         labels = one.labels[final["nearest"].astype(int)] if "nearest" in final else one.labels
         scores = {"acc": evaluation.evaluate(*evaluation.known(final["y"], labels))["acc"]} if "y" in final else {}
         tried.append({"value": one.value, "agreement": one.agreement, **scores})
-    best = max(found, key=lambda one: one.agreement)
-    return {}, {"tried": tried, "chosen": best.value, "regret": affinity.REGRET[name]}
+    return {}, {"tried": tried, "chosen": affinity.most_agreed(found).value, "regret": affinity.REGRET[name]}

@@ -17,8 +17,10 @@ from scipy.sparse import csr_array
 
 from core import affinity, datasets, evaluation, runs
 from core.common import DataError
+from core.explore.depth import depth
 from core.explore.groups import clusters
 from core.explore.matrices import NEIGHBORS_SHOWN, has_square, joined, matrix, recluster, square, stored_matrix
+from core.explore.readings import readings
 from core.explore.suggesting import suggest
 from core.explore.unlabelled import unlabelled
 from core.runs import Painter, Run, RunStore, Status, View, this_process
@@ -289,7 +291,8 @@ def label_new(store: RunStore, *, run: str, data: Mapping[str, Any]) -> tuple[di
 _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] = {
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
-    "suggest": suggest, "unlabelled": unlabelled, "clusters": clusters,
+    "suggest": suggest, "unlabelled": unlabelled, "clusters": clusters, "depth": depth,
+    "readings": readings,
 }  # fmt: skip
 _TELLING = frozenset({"embedding", "unlabelled"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -211,6 +211,10 @@ class Clusterer:
         """
         raise NotImplementedError  # pragma: no cover
 
+    def taken(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Hyperparameters that were left to the data, as they were chosen at the end, from the arrays of the last step."""
+        return {}
+
     def side_labels(self, arrays: Arrays) -> Mapping[str, NDArray[np.int64]]:
         """Clusters (n,) that a method finds on the way to its result, by the codes they are of; most find none."""
         return {}

@@ -23,6 +23,8 @@ LIVE_SILHOUETTE = 500
 IDENTITY_MASS = 0.5
 FEW = 0.5  # of the clusters
 WORSE = 0.01  # of accuracy: less may be chance
+SHRUNK = 0.1  # of the norm of the codes at the start: that alone makes the loss of self-expression a hundredth
+BETTER = 0.5  # of the relative error at the start: below it, C has come to explain more, and that halved the loss at least
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,9 @@ def score(
         scores["block_diagonality"] = evaluation.block_diagonality(affinity, expressed_labels(arrays, labels))
     elif factor is not None:
         scores["block_diagonality"] = evaluation.factor_block_diagonality(factor, labels)
+    if "unexplained" in arrays:
+        rows = arrays.get("rows", slice(None))
+        scores |= evaluation.code_signs(arrays["Z"][rows], arrays["Z_pretrained"][rows], arrays["unexplained"])
     return scores
 
 
@@ -195,7 +200,9 @@ def _effective_number(shares: NDArray) -> float:
     return float(np.exp(-(p * np.log(p)).sum()))
 
 
-def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
+def history_alarms(
+    rescued: int, start: float | None, scores: Mapping[str, float], stage: str, step: int, *, unexplained: float | None = None
+) -> list[Alarm]:
     """Signs that show in the course of a run.
 
     Parameters
@@ -204,6 +211,9 @@ def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float
         Batches so far whose orthonormalisation was rescued.
     start
         Accuracy at the end of pretraining; None until something else has been trained.
+    unexplained
+        Relative error of the self-expression when it was first looked at; None before. More than 1, which is that of C = 0,
+        is the passing trouble of a C that has just begun.
     """
     found = []
     if rescued:
@@ -218,4 +228,12 @@ def history_alarms(rescued: int, start: float | None, scores: Mapping[str, float
             "(seen with the labels)."
         )
         found.append(Alarm("worse than its start", text, stage, step))
+    norm, error = scores.get("code_norm", 1.0), scores.get("relative_error", 0.0)
+    if unexplained is not None and norm < SHRUNK and error > BETTER * min(unexplained, 1.0):
+        text = (
+            f"The loss of self-expression fell because the codes shrank: their norm is {norm:.1%} of what it was at the start, "
+            f"while C still leaves {error:.0%} of them unexplained. Lower the weight of the self-expression, or raise that of "
+            "the reconstruction."
+        )
+        found.append(Alarm("shrunk codes", text, stage, step))
     return found

@@ -38,6 +38,8 @@ def conclude(
         stored["labels"] = method.labels_
         view = looks.concluded(method, data, host)
         result = {"metrics": dict(view.scores), "spread": spread(method, data, host)}
+        if taken := method.taken(host):
+            result["taken"] = dict(taken)
         if data.partly_labelled:
             result["n_labelled"] = data.n_labelled
         side = method.side_labels(host)

@@ -37,6 +37,7 @@ class Recorder:
         self._stage: tuple[str, int, float] = ("", 0, 0.0)
         self.rescued = 0  # batches whose orthonormalisation was rescued
         self.accuracy: dict[str, float] = {}  # the last one of each stage
+        self.unexplained: float | None = None  # relative error of the self-expression, when it was first looked at
 
     @contextmanager
     def clock(self, stage: str) -> Iterator[None]:
@@ -85,6 +86,8 @@ class Recorder:
         self.rescued += int(scalars.get("rescued", 0))
         if "acc" in scalars:
             self.accuracy[stage] = scalars["acc"]
+        if self.unexplained is None:
+            self.unexplained = scalars.get("relative_error")
 
     def leave_out(self, seconds: float) -> None:
         """Do not count a pause as time of the run."""
@@ -99,7 +102,7 @@ class Recorder:
     def history_alarms(self, scores: Mapping[str, float], stage: str, step: int) -> list[Alarm]:
         """What the course of the run so far says about it."""
         start = self.accuracy.get("pretrain") if stage != "pretrain" else None
-        return history_alarms(self.rescued, start, scores, stage, step)
+        return history_alarms(self.rescued, start, scores, stage, step, unexplained=self.unexplained)
 
     def consider(self, scores: Mapping[str, float], stage: str, step: int) -> None:
         """Remember the scores of the most accurate snapshot: an oracle's choice, and marked so."""
@@ -146,11 +149,13 @@ class Recorder:
             "elapsed": self.elapsed(),
             "rescued": self.rescued,
             "accuracy": dict(self.accuracy),
+            "unexplained": self.unexplained,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.seq, self.seconds, self._best = state["seq"], dict(state["seconds"]), dict(state["best"])
         self.rescued, self.accuracy = state.get("rescued", 0), dict(state.get("accuracy", {}))
+        self.unexplained = state.get("unexplained")
         self._began = time.monotonic() - state["elapsed"]
 
     def elapsed(self) -> float:

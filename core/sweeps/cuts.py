@@ -13,15 +13,15 @@ from typing import Any
 
 from core import datasets, methods
 from core.common import AffinityLabError, atomic_write, demand_writable, stored_file
-from core.explore import recluster
+from core.explore import recluster, settled_params
 from core.runs import Run, RunSpec, RunStore, Status
-from core.sweeps.axes import SEED, changed, value_of
+from core.sweeps.axes import SEED, changed
 from core.sweeps.designs import key_of
 from core.sweeps.records import SweepRecord
 from core.sweeps.spec import Cell, Load, Sweep
 
 BEFORE = ("threshold", "symmetrize", "unit_diagonal")  # the costly link of the chain, kept while the others change
-CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "exponent", "kept_neighbors", "unit_rows", "assign_labels")
+CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "exponent", "kept_neighbors", "unit_rows", "smoothing", "assign_labels")
 READABLE = ("full", "subset")
 ERROR, SECONDS = "error", "seconds"
 Ask = Callable[..., Mapping[str, Any] | None]
@@ -98,6 +98,6 @@ def cut_here(store: RunStore, **question: Any) -> Mapping[str, Any]:
 
 def question(run: Run, cell: Cell) -> dict[str, Any]:
     """How `core.explore.recluster` is asked for a cell."""
-    constants = {name: cell.setting.get(name, value_of(run.spec, name)) for name in CONSTANTS}
-    constants = {name: value for name, value in constants.items() if value is not None}  # runs of before there were all of them
+    known = settled_params(run)  # of a run of before there were all of them, what did the same
+    constants = {name: cell.setting[name] if name in cell.setting else known[name] for name in CONSTANTS}
     return {"run": run.id, "n_clusters": run.result["n_clusters"], "random_state": cell.seed, "pixels": 16, **constants}

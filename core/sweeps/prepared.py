@@ -24,7 +24,7 @@ from core.sweeps.table import Row
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "sweeps"
 PREFIX = "prepared-"
-KEPT = ("acc", "nmi_geometric", "ari", "silhouette", "block_diagonality", SECONDS)
+KEPT = ("acc", "nmi_geometric", "ari", "silhouette", "block_diagonality", "code_norm", "relative_error", SECONDS)
 DIGITS = 4
 
 

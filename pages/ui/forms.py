@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from math import ceil, floor, log10
 from typing import Any
@@ -17,6 +17,7 @@ from pages.ui.text import plain
 
 _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200
+_CHOICES = 20  # steps of a slider at whose left end stands that a value is left out
 
 
 def parameter_form(
@@ -61,6 +62,8 @@ def widget(param: Param, value: Any, *, key: str) -> Any:
     if param.kind == "sizes":
         text = None if value is None else "-".join(map(str, value))
         return st.text_input(value=text, placeholder=param.none_means if param.optional else None, **about)
+    if param.optional and not param.log and (steps := _few_steps(param)) and value in (None, *steps):
+        return _or_none(param, steps, value, about)
     if param.optional and not param.log:
         number: Any = int if param.kind == "integer" else float
         return st.number_input(
@@ -85,12 +88,26 @@ def _taught(name: str) -> str:
 
 def _logarithmic(param: Param, value: float | None, about: dict[str, Any]) -> Any:
     """A slider over powers of ten; where the parameter may be left out, that stands at its left end."""
+    options = log_options(param, param.default if value is None else float(value))
+    return _or_none(param, options, value if value is None else float(value), about)
+
+
+def _or_none(param: Param, options: Sequence[float], value: float | None, about: dict[str, Any]) -> Any:
     left_out = [None] if param.optional else []
-    options = [*left_out, *log_options(param, param.default if value is None else float(value))]
     return st.select_slider(
-        options=options, value=value if value is None else float(value), **about,
+        options=[*left_out, *options], value=value, **about,
         format_func=lambda v: param.none_means if v is None else f"{v:g}",
     )  # fmt: skip
+
+
+def _few_steps(param: Param) -> list[float]:
+    """The values of a short soft range, for a parameter that has one of them by default; else none."""
+    if param.soft is None or param.default is None:
+        return []
+    low, high = param.soft
+    if param.kind == "integer":
+        return list(range(int(low), int(high) + 1)) if high - low < _CHOICES else []
+    return [round(low + (high - low) * step / _CHOICES, 12) for step in range(_CHOICES + 1)]
 
 
 def _linear(param: Param, value: Any, about: dict[str, Any]) -> Any:

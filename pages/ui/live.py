@@ -248,9 +248,8 @@ def loss_curves(rows: Sequence[HistoryRow], run: Run) -> None:
     for stage in dict.fromkeys(row.stage for row in rows):
         here = [row for row in rows if row.stage == stage]
         if len(here) > 1:
-            thin = here[:: max(1, len(here) // MAX_CURVE_POINTS)]
-            _small_charts(f"Loss terms, stage {stage}", thin, terms)
-            _small_charts(f"Watched besides, stage {stage}", thin, cls.gauges)
+            _small_charts(f"Loss terms, stage {stage}", here, terms)
+            _small_charts(f"Watched besides, stage {stage}", here, cls.gauges)
 
 
 def _small_charts(title: str, rows: Sequence[HistoryRow], names: Mapping[str, str]) -> None:
@@ -264,6 +263,12 @@ def _small_charts(title: str, rows: Sequence[HistoryRow], names: Mapping[str, st
             with column:
                 symbol = names[name]
                 st.markdown(f"{symbol} {name}" if symbol.startswith("$") else symbol)
-                told_at = [row for row in rows if name in row.scalars]
-                chart = line([row.step for row in told_at], [row.scalars[name] for row in told_at])
+                drawn = thinned(rows, name)
+                chart = line([row.step for row in drawn], [row.scalars[name] for row in drawn])
                 st.echarts_chart(chart, height=140, key=f"{title}:{name}", alt=f"{name} over the steps")
+
+
+def thinned(rows: Sequence[HistoryRow], name: str) -> list[HistoryRow]:
+    """The rows that tell a scalar, every so many of them; of what is seen at looks alone, every look."""
+    told_at = [row for row in rows if name in row.scalars]
+    return told_at[:: max(1, len(told_at) // MAX_CURVE_POINTS)]

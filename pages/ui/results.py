@@ -13,7 +13,8 @@ from pages.ui.text import plain
 
 SCORES = {
     "acc": "ACC", "nmi_geometric": "NMI (geometric)", "nmi_max": "NMI (max)", "nmi_arithmetic": "NMI (arithmetic)",
-    "ari": "ARI", "rest_acc": "ACC on the rest",
+    "ari": "ARI", "rest_acc": "ACC on the rest", "code_norm": "size of codes",
+    "relative_error": "unexplained share", "effective_rank": "effective rank",
 }  # fmt: skip
 ORIGINS = {
     "command": "The command below wrote this table.",

@@ -12,7 +12,7 @@ from core.explore import Answer
 from core.runs import Run
 from pages.ui.awaiting import answered
 
-NAMES = {"dim": "d dimensions", "exponent": "q of the eigenvalues", "kept_neighbors": "k neighbours"}
+NAMES = {"dim": "d dimensions", "exponent": "q of the eigenvalues", "kept_neighbors": "k neighbours", "smoothing": "smoothing"}
 
 
 def suggestions(run: Run, constants: Mapping[str, Any]) -> None:
@@ -23,7 +23,8 @@ def suggestions(run: Run, constants: Mapping[str, Any]) -> None:
             placeholder="choose one",
         )  # fmt: skip
         if name is None:
-            st.caption("Of the affinity *neighbors*: its values are tried on this C, and the clusterings compared.")
+            of = "Of the affinity *neighbors*, or *stochastic* (smoothing)"
+            st.caption(f"{of}: its values are tried on this C, and the clusterings compared.")
             return
         others = {key: constants[key] for key in ("dim", "exponent", "power", "kept_neighbors", "n_clusters")}
         answered("suggest", _draw, run=run.id, name=name, **others)

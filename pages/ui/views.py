@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from pages.ui.awaiting import answered
 from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, runs_beside
 from pages.ui.clusters import cluster_names, held, matrices_of, numbered, numbered_test
 from pages.ui.definitions import nmi_of, with_labels
+from pages.ui.experiments import experiments
 from pages.ui.forms import segments, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
@@ -237,13 +238,14 @@ def workbench_view(run: Run, data: Dataset) -> None:
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
     declared = methods.method_class(run.spec.method).declared()
-    params = {**methods.completed(run.spec.method, run.spec.params), "n_clusters": run.result["n_clusters"]}
+    params = {**explore.settled_params(run), "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
         for name in (*explore.READOUT_CONSTANTS, "assign_labels"):
-            constants[name] = widget(declared[name], params.get(name, declared[name].default), key=f"w:{run.id}:{name}")
+            concrete = replace(declared[name], optional=False)  # here one is chosen; Suggest tells which, below
+            constants[name] = widget(concrete, params.get(name, concrete.default), key=f"w:{run.id}:{name}")
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
         constants["random_state"] = int(
@@ -270,6 +272,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
 
     with right:
         answered("recluster", draw, run=run.id, pixels=PIXELS, **constants)
+        experiments(run, constants)
 
 
 def _reset_workbench(run_id: str) -> None:
@@ -357,6 +360,8 @@ def record_view(run: Run, data: Dataset) -> None:
     with left:
         st.caption("Hyperparameters")
         values = {**run.spec.params, "n_clusters": run.result.get("n_clusters"), "random_state": run.spec.seed}
+        taken = {name: f"{_text(value)}, chosen without labels" for name, value in run.result.get("taken", {}).items()}
+        values |= taken
         table = [
             {"Parameter": param.name, "Value": _text(values.get(name)), "Default": _text(param.default), "Meaning": param.help}
             for name, param in declared.items()

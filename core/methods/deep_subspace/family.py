@@ -46,6 +46,11 @@ class DeepSubspace(Clusterer):
     reads = "C"
     uses_gpu = True
     shows = frozenset({"network", "affinity constants"})
+    gauges = {
+        "code_norm": "Size of the codes (start: 1)",
+        "relative_error": "Unexplained share of the codes",
+        "effective_rank": "Effective rank of the codes",
+    }
     rules: ClassVar[tuple[Rule, ...]] = (parts.pretraining, parts.layers, parts.readout, rules.start)
 
     coder = held(PretrainedNetwork)
@@ -150,7 +155,8 @@ class DeepSubspace(Clusterer):
         from core.methods.deep_subspace.problem import Problem
 
         problem = Problem(self, on.net, self._first_representation(part, Z), part, **constants)
-        yield from problem.trainer(lambda: {**beside, **self._seen(problem, rows)}).run(stages, "finetune", self.epochs)
+        still = {"Z_pretrained": known["Z_pretrained"], **beside}
+        yield from problem.trainer(lambda: {**still, **self._seen(problem, rows)}).run(stages, "finetune", self.epochs)
         if stages.reached("finetune"):
             yield self.conclude({**known, **beside, **self._seen(problem, rows)})
 
@@ -172,9 +178,9 @@ class DeepSubspace(Clusterer):
         return torch.from_numpy(C.astype(np.float32)).to(self.device)
 
     def _seen(self, problem: Problem, rows: NDArray[np.int64] | None) -> Arrays:
-        """C as it is clustered, the codes, and the reconstructions decoder(C Z); computed only if somebody looks."""
+        """C as it is clustered, codes, what C leaves of them, reconstructions decoder(C Z); computed only if somebody looks."""
         on = self.coder_
-        views = {**on.views(), "C": lambda: self.read(problem.C)}
+        views = {**on.views(), "C": lambda: self.read(problem.C), "unexplained": problem.unexplained}
         if rows is None:
             return {**views, "X_hat": lambda: on.shown(problem.reconstructions())}
 
@@ -188,6 +194,9 @@ class DeepSubspace(Clusterer):
 
     def affinity(self, arrays: Arrays) -> NDArray | None:
         return self.readout.affinity(arrays["C"], self.K, arrays)
+
+    def taken(self, arrays: Arrays) -> Mapping[str, Any]:
+        return self.readout.taken(arrays["C"], self.K, arrays)
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays, affinity, self.K)

@@ -60,6 +60,12 @@ class Problem:
             X_hat: Tensor = self.net.decode(combine(self.C, self.net.encode(self.X)))
             return X_hat
 
+    def unexplained(self) -> Tensor:
+        """||z_i - (C Z)_i||^2 of each sample, by C as it is trained, whatever part of it is clustered; without gradients."""
+        with torch.no_grad():
+            Z = self.net.encode(self.X)
+            return (Z - combine(self.C, Z)).square().sum(1)
+
     def trainer(self, views: Callable[[], Arrays] = dict) -> Trainer:
         """Full-batch Adam steps on network and C, each an epoch."""
         rates = self.method.network_learning_rate, self.method.learning_rate

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
 
 from numpy.typing import NDArray
 
@@ -18,8 +19,13 @@ from core.affinity import (
     kept_rank,
     leading_pairs,
     medoid_graph,
+    most_agreed,
+    nearest_by_magnitude,
     neighbors_of_cosines,
+    neighbors_of_rows,
     sample_graph,
+    stochastic_affinity,
+    try_values,
 )
 from core.common import Part, choice, flag, integer, real
 from core.methods.contract import Labeller
@@ -34,6 +40,12 @@ LOOK_BEYOND = {  # ways that need more than C
     "samples": "Clusters are not read off C: the graph of the samples' own neighbours is cut.",
 }
 SAMPLES, CODES = "knn", "knn_codes"  # arrays: the graphs that they need
+CHOSEN = {"cosines": ("dim", "exponent"), "neighbors": ("dim", "exponent")}
+"""Constants of each affinity that may be left to the data, in the order in which they are chosen.
+
+They are those for which a suggestion is better than a fixed value (`core.affinity.REGRET`).
+"""
+LEFT = "chosen without labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +56,10 @@ class AffinityReadout(Part):
     (n, p) over p anchors.
     """
 
-    dim: int = integer(
-        4, symbol="d", low=1, high=200, soft=(1, 20), group=AFFINITY_GROUP,
-        help="Assumed dimension of each subspace; the affinity keeps d K + 1 components of C.",
+    dim: int | None = integer(
+        4, symbol="d", low=1, high=200, soft=(1, 20), group=AFFINITY_GROUP, optional=True, none_means=LEFT,
+        help="Assumed dimension of each subspace; the affinity keeps d K + 1 components of C. None takes, on the C of the run, "
+        "the value that core suggest would.",
     )  # fmt: skip
     power: float = real(
         5.0, symbol="p", low=0.1, high=50, soft=(1, 10), group=AFFINITY_GROUP,
@@ -81,29 +94,60 @@ class AffinityReadout(Part):
     affinity_by: str = choice(
         "cosines",
         symbol=r"A(C)",
-        choices=("cosines", "magnitudes", "neighbors", "medoid", "samples"),
+        choices=("cosines", "magnitudes", "nearest", "stochastic", "rows", "neighbors", "medoid", "samples"),
         group=AFFINITY_GROUP,
-        help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC); of the "
-        "cosines the nearest neighbours alone; of two such graphs and the 9-neighbour graphs of samples and codes, which are "
-        "not of C, the one whose clusters agree best with those of the others (medoid); or the graph of the samples alone.",
+        help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC), or the "
+        "nearest of each sample by them; the doubly stochastic matrix nearest to |C| (A-DSSC); the nearest by cosines between "
+        "rows of |C|, or of the factorised C (neighbors); of two such graphs and the 9-neighbour graphs of samples and codes, "
+        "which are not of C, the one whose clusters agree best with those of the others (medoid); or the graph of the samples "
+        "alone.",
     )
-    exponent: float = real(
-        0.5, symbol="q", low=0, high=4, soft=(0, 1), group=AFFINITY_GROUP,
-        help="Power of the eigenvalues in the factor of C; 1/2 as published, 0 lets all components count alike.",
+    exponent: float | None = real(
+        0.5, symbol="q", low=0, high=4, soft=(0, 1), group=AFFINITY_GROUP, optional=True, none_means=LEFT,
+        help="Power of the eigenvalues in the factor of C; 1/2 as published, 0 lets all count alike. None: as for d.",
     )  # fmt: skip
     kept_neighbors: int = integer(
         5, symbol="k_A", low=1, high=500, soft=(2, 30), group=AFFINITY_GROUP,
         help="Neighbours that each sample keeps, where the affinity is that of neighbours.",
     )  # fmt: skip
+    smoothing: float = real(  # of seven values from .003 to 3 the best by mean ACC on C of ridge of nine sets: with the labels
+        0.03, symbol=r"\eta_A", low=1e-3, high=1e3, soft=(3e-3, 3), log=True, group=AFFINITY_GROUP,
+        help="Weight of ||A||^2 in the doubly stochastic affinity: larger joins each sample to more others, evenly.",
+    )  # fmt: skip
 
     @property
     def words(self) -> str | None:
-        """What a user must know of it, in a sentence: that it does not look at C alone."""
-        return LOOK_BEYOND.get(self.affinity_by)
+        """What a user must know of it, in a sentence: that it does not look at C alone, or leaves something to the data."""
+        left = f"Without labels is chosen, at the end: {', '.join(self.left)} of the affinity." if self.left else None
+        return " ".join(filter(None, (LOOK_BEYOND.get(self.affinity_by), left))) or None
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The constants of its affinity that it leaves to the data."""
+        return tuple(name for name in CHOSEN.get(self.affinity_by, ()) if getattr(self, name) is None)
+
+    def settled(self, C: Any, n_clusters: int, arrays: Arrays) -> Self:
+        """Itself, with what it leaves to the data as `taken` has it."""
+        return replace(self, **self.taken(C, n_clusters, arrays))
+
+    def taken(self, C: Any, n_clusters: int, arrays: Arrays) -> Mapping[str, Any]:
+        """What is left to the data, chosen one after the other on a dense C by `core.affinity.try_values`, without labels.
+
+        `arrays` hold the graphs that `beside` gives. Until it is chosen, a constant is what it is by default.
+        """
+        if form(C) != "dense":
+            return {}
+        others, found = [arrays[name] for name in (SAMPLES, CODES) if name in arrays], dict[str, Any]()
+        for name in self.left:
+            known = replace(AffinityReadout(), **found)
+            constants = {key: getattr(self, key) for key in ("dim", "exponent", "power", "kept_neighbors")}
+            constants = {key: getattr(known, key) if value is None else value for key, value in constants.items()}
+            found[name] = most_agreed(try_values(C, name, others, n_clusters=n_clusters, constants=constants)).value
+        return found
 
     def beside(self, X: NDArray, Z: NDArray | None = None) -> Arrays:
         """What the read-out needs besides C: graphs of the samples (n, ...) that C speaks of, and of their codes if any."""
-        if self.affinity_by not in LOOK_BEYOND:
+        if self.affinity_by not in LOOK_BEYOND and not self.left:
             return {}
         codes = {} if Z is None or self.affinity_by == "samples" else {CODES: sample_graph(Z)}
         return {SAMPLES: sample_graph(X), **codes}
@@ -115,22 +159,32 @@ class AffinityReadout(Part):
         """
         if form(C) == "anchors":
             return None
-        if self.affinity_by == "magnitudes" or form(C) == "sparse":
-            return affinity_from_magnitudes(C, threshold=self.threshold)
-        if self.affinity_by == "samples":
-            return arrays[SAMPLES]
-        if self.affinity_by == "medoid":
-            others = [arrays[name] for name in (SAMPLES, CODES) if name in arrays]
-            return medoid_graph(C, others, n_clusters)[0]
-        if self.affinity_by == "neighbors":
-            parts = leading_pairs(C, kept_rank(len(C), n_clusters, self.dim))
-            return neighbors_of_cosines(
-                parts, n_clusters=n_clusters, dim=self.dim, exponent=self.exponent, power=self.power,
-                kept=self.kept_neighbors, unit_rows=self.unit_rows,
-            )  # fmt: skip
+        if self.left and form(C) == "dense":
+            return self.settled(C, n_clusters, arrays).affinity(C, n_clusters, arrays)
+        dim, exponent = cast(int, self.dim), cast(float, self.exponent)
+        match "magnitudes" if form(C) == "sparse" else self.affinity_by:
+            case "magnitudes":
+                return affinity_from_magnitudes(C, threshold=self.threshold)
+            case "nearest":
+                return nearest_by_magnitude(C, self.kept_neighbors)
+            case "stochastic":
+                return stochastic_affinity(C, self.smoothing)
+            case "rows":
+                return neighbors_of_rows(C, power=self.power, kept=self.kept_neighbors, unit_rows=self.unit_rows)
+            case "neighbors":
+                parts = leading_pairs(C, kept_rank(len(C), n_clusters, dim))
+                return neighbors_of_cosines(
+                    parts, n_clusters=n_clusters, dim=dim, exponent=exponent, power=self.power,
+                    kept=self.kept_neighbors, unit_rows=self.unit_rows,
+                )  # fmt: skip
+            case "medoid":
+                others = [arrays[name] for name in (SAMPLES, CODES) if name in arrays]
+                return medoid_graph(C, others, n_clusters)[0]
+            case "samples":
+                return arrays[SAMPLES]
         return affinity_from_representation(
-            C, n_clusters=n_clusters, dim=self.dim, power=self.power, threshold=self.threshold,
-            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, exponent=self.exponent, unit_rows=self.unit_rows,
+            C, n_clusters=n_clusters, dim=dim, power=self.power, threshold=self.threshold,
+            unit_diagonal=self.unit_diagonal, symmetrize=self.symmetrize, exponent=exponent, unit_rows=self.unit_rows,
         )  # fmt: skip
 
     def labeller(self, arrays: Arrays, affinity: NDArray | None, n_clusters: int) -> Labeller:

@@ -32,6 +32,13 @@ def chosen_strength(features: NDArray, n_clusters: int, random_state: int = 0) -
     return max(STRENGTHS, key=lambda strength: _clarity(ridge_representation(features, strength), n_clusters))
 
 
+def ridge_without_labels(features: NDArray, n_clusters: int, random_state: int = 0) -> tuple[NDArray, float]:
+    """C (n, n) of ridge with a zero diagonal on features of unit norm, and its strength, chosen as `chosen_strength` does."""
+    rows = unit_rows(np.asarray(features, dtype=np.float64).reshape(len(features), -1))
+    strength = chosen_strength(rows, n_clusters, random_state)
+    return ridge_representation(rows, strength), strength
+
+
 def _clarity(C: NDArray, n_clusters: int) -> float:
     """The K-th largest eigenvalue of the normalised affinity."""
     A = affinity_from_representation(C, n_clusters=n_clusters, **JUDGED_BY)  # type: ignore[arg-type]

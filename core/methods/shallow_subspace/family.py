@@ -103,6 +103,9 @@ class ShallowSubspace(Clusterer):
     def affinity(self, arrays: Arrays) -> NDArray | None:
         return self.readout.affinity(arrays["C"], self.K, arrays)
 
+    def taken(self, arrays: Arrays) -> Mapping[str, Any]:
+        return self.readout.taken(arrays["C"], self.K, arrays)
+
     def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
         return self.readout.labeller(arrays, affinity, self.K)
 
