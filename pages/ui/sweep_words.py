@@ -11,7 +11,7 @@ from core import sweeps
 from core.sweeps import Row
 from pages.ui.results import score_title
 
-LEFT_TO_DATA = "all"
+LEFT_TO_DATA = "auto"
 TELLING = 3  # deviations over seeds that best and worst of several settings are apart by chance alone
 
 
