@@ -15,6 +15,10 @@ What the paper leaves open, and how it is settled here. As in the published prog
 neighbour weighs less than 1e-5, which one far sample can bring about. Where no two clusters are linked to and fro the program
 stops with more than K; here the smallest then joins the one whose mean is nearest. Where the parts to start from are fewer
 than K, single samples are taken instead.
+
+Measured, ACC / NMI (geometric): USPS .725 / .825, which is what is published of it (.725 / .825); MNIST-test .850 / .844, and
+.932 / .859 with k = 30 (published .933 / .864), but .309 / .565 with k = 10: k decides, and nothing says it beforehand. Digits
+.875 / .896, MNIST-1000 .654 / .687, COIL-20 .826 / .939. 10,000 samples take five seconds of one core.
 """
 
 from __future__ import annotations
