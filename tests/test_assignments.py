@@ -15,6 +15,7 @@ from core.affinity import degree_clusters
 from core.common import ParameterError
 from core.methods.deep_assignments import correlations
 from core.methods.deep_assignments.denoising import layer_loss
+from core.methods.deep_assignments.family import directions
 from core.nets import LayeredAutoEncoder, transformed
 from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
@@ -161,6 +162,11 @@ def test_the_first_epochs_learn_the_first_clusters_the_others_what_the_softmax_s
     steps_of(untrained, digits())
     theta = untrained.head_.weight.detach().numpy()
     np.testing.assert_allclose(theta, means / np.linalg.norm(means, axis=1, keepdims=True), rtol=1e-4, atol=1e-5)
+
+
+def test_a_cluster_that_copies_leave_empty_does_no_harm() -> None:
+    Z = np.array([[3.0, 4.0], [3.0, 4.0], [0.0, -2.0]])
+    np.testing.assert_allclose(directions(Z, np.array([0, 0, 2]), 3), [[0.6, 0.8], [0, 0], [0, -1]])
 
 
 def test_without_targets_of_its_own_depict_settles_and_may_stop() -> None:

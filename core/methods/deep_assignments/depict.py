@@ -10,10 +10,16 @@ what the clean code's p became when it was balanced:
 The two are minimised in turn: q in closed form, from all samples, at the start of every epoch, then one pass with q fixed. The
 first targets are the clusters of k-means on the codes of the network, trained by its reconstructions alone.
 
-What of the published program differs, and can be had: it weighs hidden layers by 0.1 (``hidden_weight``), and its target is
-DEC's, p^2 over the frequency of the cluster (``target="square"``), which sharpens p where the printed one only balances it.
-Ours are odd kernels (its are 4 and 5), samples in [0, 1] with a linear output (its are in [-1, 1] with a tanh), and k-means
-for the first clusters of all data, where it takes an agglomerative clustering of MNIST-test and USPS.
+What of the published program differs, and can be had: it weighs hidden layers by 0.1 (``hidden_weight``), its target is DEC's,
+p^2 over the frequency of the cluster (``target="square"``, the default), and it starts from an agglomerative clustering of
+MNIST-test and USPS (``start="linkage"`` is one). The printed target only balances p, and against noise p~ lags behind it: on
+digits the loss rises from epoch to epoch, from 0.8 to 1.6 (log K is 2.3), while clusters stay as they are.
+
+What is ours: odd kernels (4 and 5 are published), a code of about 3K (K is published: the softmax is then never sure), samples
+in [0, 1] with a linear output (the program's are in [-1, 1] with a tanh), and dozens of passes over the data, not thousands.
+
+Measured, ACC / NMI (geometric), three seeds: digits .816 +- .021 / .797 +- .028, MNIST-1000 .581 +- .013 / .539 +- .007 (RGRL's
+table has .424 / .424 for it), 2,000 of USPS by rule .702 +- .012 / .682 +- .006.
 """
 
 from __future__ import annotations

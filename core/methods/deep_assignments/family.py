@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.methods.deep_assignments.denoising import DenoisingOnData
     from core.methods.deep_assignments.problem import Batch
 
-SMALLEST = 1e-12  # norm that a mean of codes is divided by
+SMALLEST = 1e-12  # norm that a sum of codes is divided by
 
 
 @dataclass(kw_only=True)
@@ -111,8 +111,7 @@ class DeepAssignments(Clusterer):
         yield from on.pretrain(self.coder.pretraining, stages)
         before = on.codes().cpu()
         first = self._first_clusters(before.numpy(), K)
-        means = np.stack([before.numpy()[first == k].mean(axis=0) for k in range(K)])
-        self.head_ = self._head(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), SMALLEST))
+        self.head_ = self._head(directions(before.numpy(), first, K))
         problem = Problem(self, on, first, K)
         yield from problem.trainer().run(stages, "finetune", self.epochs)
         yield self.conclude({**problem.views(), "Z_pretrained": before})
@@ -166,3 +165,10 @@ class DeepAssignments(Clusterer):
     def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
         coder, K = cls.coder.of(params), params["n_clusters"] or 10
         return coder.cost(shape).and_more({"what an epoch knows": 8 * shape[0] * K}, K * coder.code_size(shape[1:]))
+
+
+def directions(Z: NDArray, labels: NDArray[np.int64], n_clusters: int) -> NDArray:
+    """The mean code of each cluster, scaled to unit norm, (K, d); zeros where copies of samples leave a cluster empty."""
+    sums = np.zeros((n_clusters, Z.shape[1]))
+    np.add.at(sums, labels, Z)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SMALLEST))
