@@ -99,6 +99,12 @@ def test_transformations_move_images_and_keep_them_where_they_are_switched_off()
     assert 0.05 < noise.std() / vectors.std() < 0.15
 
 
+def test_a_start_of_its_own_is_told() -> None:
+    dccm: Any = methods.method_class("dccm")
+    assert not dccm.departures({"pretrain_epochs": 0, "start_epochs": 0})
+    assert "from nothing" in dccm.departures({"pretrain_epochs": 0, "start_epochs": 3})[0]
+
+
 # ---- the network -------------------------------------------------------------------------------------------------------
 
 

@@ -19,8 +19,9 @@ epoch, as the program works them out for a thousand samples at a time; Adam, not
 first map; images are not mirrored; vectors get Gaussian noise.
 
 Measured, ACC / NMI (geometric), three seeds: digits .867 +- .031 / .865 +- .016, MNIST-1000 .698 +- .039 / .718 +- .023 (RGRL's
-table has .402 / .347 for it). What carries it are the transformations: without them (``transformation=0``) digits are .792 +-
-.032. Without the mutual information (``beta=0``) they are .863 +- .034.
+table has .402 / .347 for it), 2,000 of USPS by rule .789 +- .022 / .791 +- .037. What carries it on digits are the transformations
+(.792 +- .032 without) and the start: from nothing, as published, it reaches .241 +- .014 in as many passes. Without the mutual
+information (``beta=0``) it is .863 +- .034.
 """
 
 from __future__ import annotations
@@ -99,6 +100,14 @@ class DCCM(DeepAssignments):
         1.0, symbol=r"\tau", low=0, high=5, soft=(0, 2), group="Objective",
         help="How far samples are transformed, in units of the published ranges (turned by 20 degrees, shifted by 18 %, ...).",
     )  # fmt: skip
+
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        if not params.get("pretrain_epochs") and not params.get("start_epochs"):
+            return []
+        return [
+            "It starts from a pretrained auto-encoder and the clusters of its codes; that of the paper starts from nothing."
+        ]
 
     def helpers(self, sample_shape: tuple[int, ...]) -> Mapping[str, nn.Module]:
         import torch
