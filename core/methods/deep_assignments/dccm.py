@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.common import real
 from core.methods.contract import Cost
+from core.methods.deep_assignments import rules
 from core.methods.deep_assignments.family import DeepAssignments
 from core.methods.registry import register
 
@@ -73,6 +74,7 @@ class DCCM(DeepAssignments):
         r"\min\; \ell_g(P, W) + \ell_g(P', W) + \alpha\, (\ell_p(P, y) + \ell_p(P', y)) - "
         r"\beta\, \hat I(s; z), \quad W_{ij} = [\cos(p_i, p_j) \geq \mathrm{thres}_1]"
     )
+    rules = (rules.network, rules.clustering, rules.transformed)
     symbols = {
         "reconstruction": r"\tfrac1n \textstyle\sum_{il} \tfrac{\omega_l}{|z_i^l|} \lVert z_i^l - \hat z_i^l \rVert^2",
         "graph": r"\ell_g(P, W) + \ell_g(P', W)",
