@@ -15,9 +15,11 @@ from core import methods
 from core.graphs import adaptive_neighbors, laplacian, symmetrized_graph
 from core.graphs.tensors import sparse_tensor
 from core.losses import flat
+from core.methods.deep_assignments.correlations import known, triplets
+from core.methods.deep_assignments.problem import Batch as AssignedBatch
 from core.methods.deep_centroids.problem import Batch
 from core.methods.deep_subspace.problem import Problem
-from core.nets import MLPAutoEncoder
+from core.nets import MLPAutoEncoder, transformed
 
 DEEP = [name for name, cls in methods.registered().items() if cls.learns == "deep"]
 N, M, D = 14, 9, 4
@@ -133,6 +135,47 @@ def test_the_mixture_of_vade() -> None:
     pi, M_, s = parameters["logits"].softmax(0), parameters["means"], parameters["log_variances"].exp()
     literal = objective_of("vade")(X, net.decode(z), mean, log_v.exp(), z, pi, M_, s, noise=0.3)
     agree(found.values(), literal, [*net.parameters(), *parameters.values()])
+
+
+# ---- assignments -------------------------------------------------------------------------------------------------------
+
+
+def denoised(name: str, **params: Any) -> tuple[Any, Any, AssignedBatch]:
+    """A method of a softmax with its network on random vectors, in float64, and a batch of all of them."""
+    method: Any = methods.build(name, network="dense", widths=(7, D), n_clusters=3, **params)
+    on = method.coder.on(random(N, M).numpy(), random_state=0, device="cpu")
+    on.net, on.X = on.net.double(), on.X.double()
+    helpers = {key: made.double() for key, made in method.helpers((M,)).items()}
+    head = method._head(random(3, D, seed=3).numpy()).double()
+    P = (2 * random(N, 3, seed=4)).softmax(1)
+    return method, on, AssignedBatch(on.X, method.targets(P), on, head, helpers)
+
+
+@pytest.mark.parametrize("params", [{}, {"target": "root", "hidden_weight": 0.1}, {"dropout": 0.5}])
+def test_balanced_targets_of_depict(params: dict[str, Any]) -> None:
+    method, on, batch = denoised("depict", **params)
+    state = on.noise.get_state()
+    found = method.terms(batch)
+    on.noise.set_state(state)
+    noisy = on.net.activations(on.X, on.noisy)[-1]
+    layers, P = on.net.activations(on.X)[:-1], (2 * random(N, 3, seed=4)).softmax(1)
+    literal = with_weights("depict", method)(layers, on.net.reconstructions(noisy), noisy, batch.head.weight, P)
+    agree(found.values(), literal, [*on.net.parameters(), *batch.head.parameters()])
+
+
+@pytest.mark.parametrize("params", [{}, {"alpha": 0.3, "beta": 2.0, "graph_threshold": 0.8, "label_threshold": 0.5}])
+def test_correlations_of_dccm(params: dict[str, Any]) -> None:
+    method, on, batch = denoised("dccm", **params)
+    state = on.noise.get_state()
+    found = method.terms(batch)
+    on.noise.set_state(state)
+    layers = on.net.activations(torch.cat([on.X, transformed(on.X, method.transformation, on.noise)]))
+    P, moved = batch.head(layers[-1]).softmax(1).chunk(2)
+    graph = known(batch.known, method.graph_threshold, method.label_threshold).graph
+    told = triplets(layers[1][:N], layers[-1][:N], graph, batch.helpers, on.noise)
+    literal = with_weights("dccm", method)(P, moved, batch.known, *told)
+    learnt = [*on.net.encoder.parameters(), *batch.head.parameters(), *batch.helpers["discriminator"].parameters()]
+    agree(found.values(), literal, learnt, rtol=1e-6)
 
 
 # ---- an auto-encoder alone -----------------------------------------------------------------------------------------------

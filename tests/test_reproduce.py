@@ -100,7 +100,9 @@ def test_tables_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = {found["table"]: found for found in last_json(capsys.readouterr().out)}
     assert set(listed) == set(tables())
     rows = {row["label"]: row for row in listed["rgrl/table4"]["rows"]}
-    assert rows["RGRL-L2"]["values"]["ORL"]["ACC"] == 0.87 and rows["DCCM"]["method"] is None and rows["DCCM"]["absent"]
+    assert rows["RGRL-L2"]["values"]["ORL"]["ACC"] == 0.87 and rows["DCCM"]["method"] == "dccm"
+    (jule,) = (row for row in listed["dscdan/table3"]["rows"] if row["label"] == "JULE")
+    assert jule["method"] is None and jule["absent"]
 
 
 @pytest.mark.parametrize(

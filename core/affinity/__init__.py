@@ -7,6 +7,7 @@ from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinit
 from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
 from core.affinity.dense import dense_cut, pieces
 from core.affinity.groups import KNOWN, Groups, number_of_groups, shared_neighbors
+from core.affinity.linkage import degree_clusters, degree_linkage
 from core.affinity.neighbors import (
     CANDIDATES,
     SHARPENED,
@@ -58,6 +59,8 @@ __all__ = [
     "anchor_factor",
     "cluster_shares",
     "decompose",
+    "degree_clusters",
+    "degree_linkage",
     "dense_cut",
     "embedded_labels",
     "factor_cluster_shares",

@@ -21,8 +21,8 @@ from core.methods.presets import Preset, load_presets
 from core.methods.rules import RULE
 
 FAMILIES = (
-    "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "On pretrained codes",
-    "Shallow subspace", "Baselines",
+    "Deep subspace", "Graph-regularised", "Deep spectral", "Deep centroids", "Deep assignments",
+    "On pretrained codes", "Shallow subspace", "Baselines",
 )  # fmt: skip
 PREFERRED = ("paper", "code", "ours")  # of presets that are neither called like the data set nor its fast one
 _METHODS: dict[str, type[Clusterer]] = {}

@@ -6,14 +6,14 @@ Images are (b, channels, height, width) here, vectors (b, m).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from core.nets.perceptron import _drawn, _linear, perceptron
+from core.nets.mirrored import mirrored_convolutions, mirrored_layers
+from core.nets.perceptron import _linear, perceptron
 
 SLOPE = 0.2
 
@@ -65,45 +65,14 @@ class DualAutoEncoder(nn.Module):
         super().__init__()
         self.register_buffer("bounded", torch.tensor(bounded))
         if len(sample_shape) == 1:
-            blocks, mirror, self.map_shape = self._dense(sample_shape[0], widths, generator)
+            blocks, mirror, self.map_shape = mirrored_layers([sample_shape[0], *widths], generator)
         else:
-            blocks, mirror, self.map_shape = self._convolutional(sample_shape, channels, kernel_sizes, strides, generator)
+            blocks, mirror, self.map_shape = mirrored_convolutions(sample_shape, channels, kernel_sizes, strides, generator)
         self.blocks, self.mirror = nn.ModuleList(blocks), nn.ModuleList(mirror)
         size = prod(self.map_shape)
         self.mean, self.log_variance = _linear(size, code_size, generator), _linear(size, code_size, generator)
         self.unfold = _linear(code_size, size, generator)
         self.rectifier = nn.LeakyReLU(SLOPE)
-
-    @staticmethod
-    def _dense(
-        n_features: int, widths: Sequence[int], generator: torch.Generator
-    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:
-        sizes = [n_features, *widths]
-        blocks = [_linear(a, b, generator) for a, b in pairwise(sizes)]
-        mirror = [_linear(a, b, generator) for a, b in pairwise(sizes[::-1])]
-        return blocks, mirror, (sizes[-1],)
-
-    @staticmethod
-    def _convolutional(
-        sample_shape: tuple[int, ...],
-        channels: Sequence[int],
-        kernel_sizes: Sequence[int],
-        strides: Sequence[int],
-        generator: torch.Generator,
-    ) -> tuple[list[nn.Module], list[nn.Module], tuple[int, ...]]:
-        before, *sides = sample_shape
-        blocks: list[nn.Module] = []
-        mirror: list[nn.Module] = []
-        for after, kernel, stride in zip(channels, kernel_sizes, strides, strict=True):
-            down = nn.utils.skip_init(nn.Conv2d, before, after, kernel, stride, kernel // 2)
-            spare = [(side - 1) % stride for side in sides]  # rows that the stride leaves over
-            up = nn.utils.skip_init(
-                nn.ConvTranspose2d, after, before, kernel, stride, kernel // 2, output_padding=(spare[0], spare[1])
-            )
-            blocks.append(_drawn(down, generator))
-            mirror.insert(0, _drawn(up, generator))
-            before, sides = after, [-(-side // stride) for side in sides]
-        return blocks, mirror, (before, *sides)
 
     def encode(self, X: Tensor) -> Encoding:
         """Gaussian codes of a batch, and the feature maps on the way."""

@@ -1,0 +1,174 @@
+"""Deep clustering by a softmax: a network, a layer that says which cluster a code belongs to, and both trained together.
+
+The stage "pretrain" trains the auto-encoder alone. k-means, or graph degree linkage, groups its codes, and the rows of the last
+layer theta are the means, scaled to unit norm: p_ik = exp(theta_k^T z_i) / sum_l exp(theta_l^T z_i). The stage "finetune" goes
+on in mini-batches towards what is known at the beginning of each epoch: for `start_epochs` these clusters, then p itself. A
+sample belongs to its largest p. Terms are means over the samples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.affinity import degree_clusters
+from core.common import choice, held, integer, real
+from core.methods.contract import Clusterer, Cost, Labeller
+from core.methods.deep_assignments import rules
+from core.methods.deep_assignments.network import DenoisingNetwork
+from core.methods.parts.kmeans import KMeansReadout
+from core.methods.parts.network import own_weights
+from core.methods.rules import Rule
+from core.training import Arrays, Stages, Step, in_chunks
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from core.methods.deep_assignments.denoising import DenoisingOnData
+    from core.methods.deep_assignments.problem import Batch
+
+SMALLEST = 1e-12  # norm that a sum of codes is divided by
+
+
+@dataclass(kw_only=True)
+class DeepAssignments(Clusterer):
+    """A method that trains a network and its softmax towards what that softmax says.
+
+    A method gives the terms of its loss (`terms`), and may turn what is known of all samples into targets (`targets`) or train
+    further networks (`helpers`).
+    """
+
+    family = "Deep assignments"
+    learns = "deep"
+    reads = "Z"
+    uses_gpu = True
+    shows = frozenset({"network"})
+    rules: ClassVar[tuple[Rule, ...]] = (rules.network, rules.clustering)
+
+    coder = held(DenoisingNetwork)
+
+    epochs: int = integer(
+        40, symbol="T", low=0, high=100_000, soft=(0, 200), group="Training",
+        help="Passes over the data with the clustering loss.",
+    )  # fmt: skip
+    start_epochs: int = integer(
+        10, symbol="T_s", low=0, high=100_000, soft=(0, 50), group="Training",
+        help="How many of these passes learn the first clusters.",
+    )  # fmt: skip
+    learning_rate: float = real(
+        3e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-2), log=True, group="Training",
+        help="Learning rate of Adam in that stage.",
+    )  # fmt: skip
+    train_batch_size: int = integer(
+        100, symbol="B_1", low=2, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
+    )
+    min_change: float = real(
+        0.0, symbol=r"\epsilon", low=0, high=1, soft=(0, 0.01), group="Training",
+        help="Stop once no larger share of the samples changes its cluster in an epoch; 0 trains all epochs.",
+    )  # fmt: skip
+    start: str = choice(
+        "kmeans", symbol=r"\hat y_0", choices=("kmeans", "linkage"), group="Clusters",
+        help="The first clusters: k-means on the pretrained codes, or graph degree linkage of them (AC-GDL).",
+    )  # fmt: skip
+    n_init: int = integer(
+        20, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
+        help="Starts of the k-means that finds the first clusters; the lowest objective is kept.",
+    )  # fmt: skip
+
+    coder_: DenoisingOnData = field(init=False, repr=False)
+    head_: nn.Linear = field(init=False, repr=False)
+
+    # ---- what a method says ------------------------------------------------------------------------------------------
+
+    def terms(self, batch: Batch) -> Mapping[str, Tensor]:
+        """The loss of a batch, term by term."""
+        raise NotImplementedError  # pragma: no cover
+
+    def targets(self, P: Tensor) -> Tensor:
+        """What a whole epoch is trained towards, (n, K), from what is known of all samples at its beginning."""
+        return P
+
+    def helpers(self, sample_shape: tuple[int, ...]) -> Mapping[str, nn.Module]:
+        """Networks that are trained beside, by name; their weights are drawn on the CPU."""
+        return {}
+
+    # ---- training ----------------------------------------------------------------------------------------------------
+
+    def check_data(self, X: NDArray) -> None:
+        self.coder.check(X)
+
+    def iter_fit(self, X: NDArray, stages: Stages | None = None) -> Iterator[Step]:
+        from core.methods.deep_assignments.problem import Problem
+
+        stages = stages or Stages()
+        K = self.clusters(X)
+        self.check_data(X)
+        on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
+        yield from on.pretrain(self.coder.pretraining, stages)
+        before = on.codes().cpu()
+        first = self._first_clusters(before.numpy(), K)
+        self.head_ = self._head(directions(before.numpy(), first, K))
+        problem = Problem(self, on, first, K)
+        yield from problem.trainer().run(stages, "finetune", self.epochs)
+        yield self.conclude({**problem.views(), "Z_pretrained": before})
+
+    def _first_clusters(self, Z: NDArray, K: int) -> NDArray[np.int64]:
+        if self.start == "linkage":
+            return degree_clusters(Z, K, min(20, len(Z) - 1))[1]
+        from sklearn.cluster import KMeans
+
+        return KMeans(K, n_init=self.n_init, random_state=self.random_state).fit(Z).labels_.astype(np.int64)
+
+    def _head(self, theta: NDArray) -> nn.Linear:
+        """The last layer with the given weights (K, d)."""
+        import torch
+        from torch import nn
+
+        head = nn.utils.skip_init(nn.Linear, theta.shape[1], theta.shape[0], bias=False)
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(np.asarray(theta, dtype=np.float32)))
+        return head.to(self.device)
+
+    def posterior(self, Z: Tensor) -> Tensor:
+        """p (n, K) of codes, without gradients."""
+        return in_chunks(lambda part: self.head_(part).softmax(1), Z)
+
+    # ---- clusters, new samples ---------------------------------------------------------------------------------------
+
+    def labeller(self, arrays: Arrays, affinity: NDArray | None) -> Labeller:
+        """The largest p, whatever the seed; k-means while the auto-encoder is trained alone."""
+        if "P" in arrays:
+            labels = np.asarray(arrays["P"].argmax(axis=1), dtype=np.int64)
+            return lambda seed: labels
+        return KMeansReadout(n_init=1).labeller(arrays["Z"], self.K)
+
+    def label_codes(self, Z: NDArray) -> NDArray[np.int64]:
+        import torch
+
+        P = self.posterior(torch.from_numpy(np.ascontiguousarray(Z)).to(self.device))
+        return np.asarray(P.argmax(dim=1).cpu(), dtype=np.int64)
+
+    def embed(self, X: NDArray) -> NDArray:
+        return self.coder.embed(self.coder_, X)
+
+    def restore(self, samples: NDArray, arrays: Arrays, weights: Arrays) -> Self:
+        self.coder_ = self.coder.on(samples, random_state=self.random_state, device=self.device)
+        self.coder_.load_weights(weights)
+        self.head_ = self._head(np.asarray(own_weights(weights, "head")["weight"]))
+        return super().restore(samples, arrays, weights)
+
+    @classmethod
+    def cost(cls, shape: tuple[int, ...], params: Mapping[str, Any]) -> Cost:
+        coder, K = cls.coder.of(params), params["n_clusters"] or 10
+        return coder.cost(shape).and_more({"what an epoch knows": 8 * shape[0] * K}, K * coder.code_size(shape[1:]))
+
+
+def directions(Z: NDArray, labels: NDArray[np.int64], n_clusters: int) -> NDArray:
+    """The mean code of each cluster, scaled to unit norm, (K, d); zeros where copies of samples leave a cluster empty."""
+    sums = np.zeros((n_clusters, Z.shape[1]))
+    np.add.at(sums, labels, Z)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SMALLEST))
