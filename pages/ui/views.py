@@ -55,6 +55,7 @@ ABOUT = {
     "subset": "Shown are the {s:,} samples of the subset that C speaks of, not all {n:,}.",
 }
 PIXELS = 480
+SQUARE = 640  # pixels across: a wider figure has its colour bar far from its matrix
 COMPILES = "UMAP compiles once per start of the app, about 10 s, then projects"
 
 
@@ -206,7 +207,8 @@ def affinity_view(run: Run, data: Dataset) -> None:
         n = len(arrays["order"])
         shown = [names[g] for g in dict.fromkeys(arrays["groups"].tolist())]
         figure = figures.blocks(arrays["blocks"], arrays["borders"], n, labels=shown)
-        st.plotly_chart(figure, key=f"affinity:{run.id}:{which}:{order}:{zoom}", alt=f"{MATRICES[which]} ordered by {order}")
+        key = f"affinity:{run.id}:{which}:{order}:{zoom}"
+        st.plotly_chart(figure, width=SQUARE, key=key, alt=f"{MATRICES[which]} ordered by {order}")
         if n > len(arrays["blocks"]):
             pixels = len(arrays["blocks"])
             st.caption(f"Means over blocks: {n:,} samples on {pixels} pixels. Zoom for detail.")
@@ -266,7 +268,7 @@ def workbench_view(run: Run, data: Dataset) -> None:
             )
         arrays = answer.arrays
         figure = figures.blocks(arrays["blocks"], arrays["borders"], len(arrays["order"]))
-        st.plotly_chart(figure, key="workbench", alt="Affinity under the chosen constants")
+        st.plotly_chart(figure, width=SQUARE, key="workbench", alt="Affinity under the chosen constants")
         seconds = f"Worked out in {answer.facts['seconds']:.1f} s from the stored C; changes are against the run."
         st.caption(" ".join([seconds, "Constants that are chosen by their ACC are chosen with the labels.", *about]))
 
