@@ -58,3 +58,27 @@ def test_who_comes_back_finds_the_last_choice() -> None:
     assert "look" not in app.session_state
     app.toggle[0].set_value(True)
     assert told(app.run()) == ["B"] and app.text[0].value == "b"
+
+
+def bound() -> None:
+    import streamlit as st
+
+    from pages.ui.forms import segments
+
+    st.text(segments("Look at", {"a": "A", "b": "B"}, key="look", bind="query-params"))
+
+
+def test_a_choice_in_the_address_is_told_twice_and_then_left_to_the_browser() -> None:
+    app = AppTest.from_function(bound).run()
+    assert told(app) == ["A"]
+    assert told(app.run()) == ["A"], "the second run may overtake the first"
+    assert told(app.run()) == [], "a default that is repeated would win over Back"
+    assert app.text[0].value == "a"
+    app.session_state["look"] = None
+    assert told(app.run()) == ["A"]
+
+
+def test_a_link_may_name_a_value() -> None:
+    app = AppTest.from_function(bound)
+    app.query_params["look"] = "b"
+    assert app.run().text[0].value == "b" and told(app) == ["B"]

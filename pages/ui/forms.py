@@ -138,19 +138,21 @@ def segments(label: str, names: Mapping[Any, str], *, key: str, **options: Any) 
 
     What is chosen is told to the browser by every run of the page. If only the first one told it, and the second overtook
     that, which it may on a busy machine, the browser would show a row in which nothing is chosen. Where a choice is bound to
-    the address, to tell it is to write the address, so there the second run is the last that does.
+    the address, to set it is to write the address, and to repeat a default is to lose the choice by Back and Forward: so
+    there the second run repeats the first, and no later one does.
     """
     values, state, kept, told = list(names), st.session_state, f"{key}:kept", f"{key}:told"
-    bound = "bind" in options
-    asked = st.query_params.get(key) if bound else None  # by the name of the value; Streamlit itself knows the titles
+    asked = st.query_params.get(key) if "bind" in options else None  # the name of a value; Streamlit itself knows the titles
     wanted = next((value for value in (state.get(key), asked, state.get(kept)) if value in names), values[0])
     new = key not in state
-    in_address = asked in names.values() or wanted == values[0]
-    tell = not in_address if new else state[key] not in names or not state.get(told)
-    if tell or not bound:
-        state[key] = wanted
+    early, stands = new or not state.get(told), new or state[key] in names
+    by_default = wanted == values[0] or asked in names.values()
     state[told] = not new
-    start = None if key in state else values[0]
+    start = None
+    if "bind" not in options or not stands or (early and not by_default):
+        state[key] = wanted
+    elif early:
+        start = values[0]
     chosen = st.segmented_control(
         label, values, default=start, required=True, format_func=lambda value: names[value], key=key, **options
     )
