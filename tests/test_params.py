@@ -184,3 +184,14 @@ def test_a_name_like_no_other_gets_the_list_and_no_guess() -> None:
     with pytest.raises(UnknownName) as caught:
         check_all(DECLARED, {"zzz": 1}, "example")
     assert "Did you mean" not in str(caught.value) and "colour" in str(caught.value)
+
+
+def test_what_may_be_left_out_says_how_and_what_that_means() -> None:
+    chosen = Param(
+        name="dim", kind="integer", default=4, symbol="d", help="Directions.", low=1, high=20, soft=(1, 20), optional=True,
+        none_means="chosen without labels",
+    )  # fmt: skip
+    with pytest.raises(ParameterError, match=r"an integer in \[1, 20\] or auto \(chosen without labels\)\."):
+        chosen.parse("banana", "udll")
+    assert chosen.parse("auto", "udll") is None
+    assert dataclasses.replace(chosen, none_means="none").allowed.endswith(" or none")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from core.plots import figures
+from core.plots import figures, sweeps
 from core.plots.blocks import block_mean, cluster_order
 from core.plots.montage import montage
 from core.plots.palette import colours, full_brightness, log_levels, normalized, scale_ticks
@@ -171,3 +171,9 @@ def test_a_surface_has_a_hole_where_nothing_is_known() -> None:
 def test_the_deviation_over_seeds_is_seen_beside_effects_of_nothing() -> None:
     options = effects(["a"], [(0.0, 0.0, 0.001)], 0.06, score="ACC", evaluator="forests")
     assert options["xAxis"]["max"] > 6.0 == pytest.approx(options["series"][0]["markLine"]["data"][0]["xAxis"])
+
+
+def test_a_long_name_of_a_score_begins_at_the_left_of_its_chart() -> None:
+    """Centred above the axis, "unexplained share" would be read as "explained share"."""
+    drawn = sweeps.scatter([(0.0, 1.0, "a run")], x="alpha", y="unexplained share")
+    assert drawn["yAxis"]["nameTextStyle"]["align"] == "left"

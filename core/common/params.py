@@ -74,7 +74,8 @@ class Param:
             "choice": "one of " + ", ".join(map(repr, self.choices)),
             "sizes": f"1 to 8 integers in [{low}, {high}], written like 3-3-5",
         }[self.kind]
-        return rule + (" or none" if self.optional else "")
+        left_out = " or none" if self.none_means == "none" else f" or auto ({self.none_means})"
+        return rule + (left_out if self.optional else "")
 
     def check(self, value: Any, owner: str) -> Any:
         """Return `value` in its declared type.

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.plots.palette import TEN, WRONG, heat_table
 
+LEFT = {"nameTextStyle": {"align": "left", "padding": [0, 0, 0, -24]}}  # centred above its axis, a long name would be cut off
 CROSS = "path://M0,0L10,10M10,0L0,10"
 FORMAT = "%.3f"
 WRITTEN = 8  # values along an axis of a heatmap for which a number fits into a cell
@@ -214,7 +215,7 @@ def _frame(score: str) -> dict[str, Any]:
         "animation": False,
         "grid": {"left": 8, "right": 24, "top": 30, "bottom": 28, "containLabel": True},
         "tooltip": {"trigger": "item", "valueFormatter": FORMAT},
-        "yAxis": {"type": "value", "scale": True, "name": score, "axisLabel": {"hideOverlap": True}},
+        "yAxis": {"type": "value", "scale": True, "name": score, "axisLabel": {"hideOverlap": True}, **LEFT},
     }
 
 

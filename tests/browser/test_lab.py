@@ -254,6 +254,51 @@ def test_a_block_is_seen_in_full_detail_by_a_double_click(page: Page, server: Se
     wait_until(lambda: pixels(lab, "Affinity") == before, 20)
 
 
+def test_small_steps_of_wheel_and_mouse_add_up_and_no_double_click_loses_the_choice(
+    page: Page, server: Server, trained: str
+) -> None:
+    lab = explore(page, server, trained)
+    lab.locator('[data-part="rule"]').select_option("wrong")
+    wrong = str(chosen(lab))
+    matrix = lab.get_by_role("img", name="Affinity").first
+    box = matrix.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4
+    page.mouse.move(x, y)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -500)
+    for _ in range(6):
+        page.mouse.wheel(0, -120)
+    expect(lab).to_have_attribute("data-span", re.compile(r"^(\d+-){3}\d+$"))
+    near = lab.get_attribute("data-span") or ""
+    for _ in range(40):
+        page.mouse.wheel(0, 3)  # a pinch: each too little for one more row
+    page.keyboard.up("Control")
+    expect(lab).not_to_have_attribute("data-span", near)
+
+    near = lab.get_attribute("data-span") or ""
+    page.keyboard.down("Alt")
+    page.mouse.down()
+    page.mouse.move(x - 90, y, steps=90)
+    page.mouse.up()
+    expect(lab).not_to_have_attribute("data-span", near)
+    page.mouse.dblclick(x, y)
+    page.keyboard.up("Alt")
+    expect(lab).to_have_attribute("data-span", "")
+    expect(lab).to_have_attribute("data-chosen", wrong)
+    page.mouse.click(x, y, click_count=3)
+    expect(lab).to_have_attribute("data-chosen", wrong)
+
+
+def test_a_link_to_a_part_that_there_is_not_shows_all(page: Page, server: Server, trained: str) -> None:
+    lab = explore(page, server, trained, "&span=0-900-0-900&near=-100,100,-100,100")
+    expect(lab).to_have_attribute("data-span", "")
+    expect(lab).to_have_attribute("data-near", "")
+    explore(page, server, trained, "&span=50-20-0-10&near=5,6,5,6")
+    expect(lab).to_have_attribute("data-span", "")
+    page.wait_for_url("**near=0.000%2C1.000%2C0.000%2C1.000*")
+
+
 def test_ctrl_and_the_wheel_look_closer_at_both_pictures_and_a_reload_keeps_it(
     page: Page, server: Server, trained: str
 ) -> None:

@@ -18,7 +18,7 @@ function onCloser(panel, { zoomed, moved, turned }) {
   if (!lab.data.autoplay) canvas.addEventListener("wheel", wheel, { passive: false })
   panel.moved = moved
   canvas.ondblclick = (event) => {
-    lab.unclick() // its first click is no choice
+    lab.unclick(event) // its first click is no choice
     turned(panel.at(event))
   }
 }

@@ -6,6 +6,7 @@ const SPEEDS = { "0.5": "½ ×", "1.0": "1 ×", "2.0": "2 ×", "4.0": "4 ×" } /
 const SECONDS = 8 // of a whole film at speed 1
 const REST = 1800 // milliseconds for which a living picture stands before it begins again
 const LIGHT = 0.07 // seconds between two pictures of it: a page has several
+const DOUBLE = 600 // milliseconds between two clicks that may be one double-click
 const LINKED = ["at", "by", "colour", "order", "sel", "span", "near"]
 const labs = new WeakMap()
 
@@ -21,6 +22,7 @@ class Lab {
     this.speed = "1.0"
     this.span = null // the part of the matrix that is looked at closely: rows from, to, columns from, to
     this.camera = null // the part of the projection: across, up
+    this.undone = -Infinity // when a double-click last took back its first click
     this.hover = -1
     this.chosen = null
     this.rule = null
@@ -181,7 +183,8 @@ class Lab {
     if (!films.some((film) => film.frames.some((frame) => frame.sure))) delete colours.sure
     if (!(this.colour in colours)) this.colour = "cluster"
     fill(this.part("colour"), colours, this.colour)
-    fill(this.part("order"), known ? { cluster: "by cluster", class: "by class" } : { cluster: "by cluster" }, this.order)
+    const byClass = known && this.data.offers // the server works that out
+    fill(this.part("order"), byClass ? { cluster: "by cluster", class: "by class" } : { cluster: "by cluster" }, this.order)
     const rules = { "": "Choose …" }
     if (known) rules.wrong = "wrong ones"
     if ("sure" in colours) rules.unsure = "the least sure tenth"
@@ -378,14 +381,17 @@ class Lab {
   }
 
   // A click chooses, but the first one of a double-click is taken back.
-  click(samples, add = false) {
-    const now = performance.now()
-    if (now - (this.before?.at ?? -Infinity) > 500) this.before = { at: now, rule: this.rule, samples: this.chosen && [...this.chosen] }
-    this.choose(samples, null, add)
+  click(samples, { timeStamp: now, shiftKey }) {
+    if (now - this.undone < DOUBLE) return // the third of three
+    if (now - (this.before?.at ?? -Infinity) > DOUBLE) this.before = { at: now, rule: this.rule, samples: this.chosen && [...this.chosen] }
+    this.choose(samples, null, shiftKey)
   }
 
-  unclick() {
-    if (this.before) this.choose(this.before.samples, this.before.rule)
+  unclick({ timeStamp: now }) {
+    if (now - (this.before?.at ?? -Infinity) > 2 * DOUBLE) return // with Alt there was none
+    this.choose(this.before.samples, this.before.rule)
+    this.before = null
+    this.undone = now
   }
 
   select(rule, samples) {
@@ -502,9 +508,15 @@ class Lab {
     if (chosen && /^[\d.]+$/.test(chosen)) this.select(null, chosen.split(".").map(Number).filter((s) => s < this.films[0].n))
     else this.select(chosen, null)
     if (this.chosen) this.emitChosen()
-    if (/^(\d+-){3}\d+$/.test(link.get("span") ?? "") && this.data.offers) this.span = link.get("span").split("-").map(Number)
+    if (/^(\d+-){3}\d+$/.test(link.get("span") ?? "") && this.data.offers) {
+      const [r0, r1, c0, c1] = link.get("span").split("-").map(Number)
+      if ([[r0, r1], [c0, c1]].every(([from, to]) => to - from > 1 && to <= film.n)) this.span = [r0, r1, c0, c1]
+    }
     const near = (link.get("near") ?? "").split(",").map(Number)
-    if (near.length === 4 && near.every(Number.isFinite) && near[0] < near[1] && near[2] < near[3]) this.camera = [near.slice(0, 2), near.slice(2)]
+    if (near.length === 4 && near.every(Number.isFinite) && near[0] < near[1] && near[2] < near[3]) {
+      const axes = [near.slice(0, 2), near.slice(2)].map(([from, to]) => closer([from, to], (from + to) / 2, 1, WHOLE))
+      if (axes[0][1] - axes[0][0] < 1.999) this.camera = axes
+    }
     if (this.layout !== this.first || this.order !== "cluster" || this.span) this.ask()
     this.note()
   }

@@ -17,7 +17,7 @@ class Matrix extends Panel {
         if (!this.ordered) return
         const [a, b] = [this.cell(path[0]), this.cell(path[path.length - 1])]
         if (far) lab.choose(this.between(a, b), null, event.shiftKey)
-        else lab.click(null)
+        else lab.click(null, event)
       },
     )
     this.canvas.onpointermove = (event) => {
@@ -30,8 +30,10 @@ class Matrix extends Panel {
       lab.point(row, event, film, column)
     }
     this.canvas.onpointerleave = () => lab.point(-1)
-    this.canvas.title =
-      "Drag to choose samples. Double-click a block to see it in full detail, and again to see all; Ctrl and scroll to look closer, Alt and drag to move."
+    this.canvas.title = "Drag to choose samples."
+    if (!lab.data.offers) return // nobody can be asked for more detail
+    this.canvas.title +=
+      " Double-click a block to see it in full detail, and again to see all; Ctrl and scroll to look closer, Alt and drag to move."
     onCloser(this, {
       zoomed: (place, factor) => this.look((axis, k, all) => closer(axis, this.cell(place)[k], factor, all)),
       moved: (dx, dy) => this.look((axis, k, all) => shifted(axis, ((k ? -dy : -dx) / this.side) * (axis[1] - axis[0]), all)),
@@ -51,15 +53,21 @@ class Matrix extends Panel {
   look(change) {
     if (!this.ordered || !this.lab.data.offers) return
     const all = [0, this.ordered.samples.length]
-    const [columns, rows] = this.part.map((axis, k) => change(axis, k, all).map(Math.round))
+    const before = String(this.lab.span)
+    const start = this.unrounded?.span === before ? this.unrounded.part : this.part // small steps add up
+    const part = start.map((axis, k) => change(axis, k, all))
+    const [columns, rows] = part.map((axis) => axis.map(Math.round))
     if ([columns, rows].some(([from, to]) => to - from < 2)) return
     const whole = [columns, rows].every(([from, to]) => from === 0 && to === all[1])
-    this.lab.zoom(whole ? null : [...rows, ...columns], true)
+    const span = whole ? null : [...rows, ...columns]
+    this.unrounded = { span: String(span), part }
+    if (String(span) !== before) this.lab.zoom(span, true)
   }
 
   draw() {
     const { context, lab, film } = this
     this.clear()
+    this.detail = null
     const i = film.index(lab.time)
     const fine = i === film.last ? film.fine.get(lab.order) : null
     const close = fine?.part && String(fine.part.facts.span) === String(lab.span) ? fine.part : null
@@ -224,7 +232,8 @@ class Matrix extends Panel {
     context.font = `${lab.type + 1}px ${lab.font}`
     context.textAlign = "center"
     const words = film.facts.affinity
-      ? lab.order === "class" ? ["Ordered by class it is worked out", "for the last step only"] : ["No affinity yet"]
+      ? lab.order !== "class" ? ["No affinity yet"]
+        : film.index(lab.time) === film.last ? ["Being ordered by class"] : ["Ordered by class it is worked out", "for the last step only"]
       : ["This method clusters samples or codes directly:", "it has no affinity."]
     words.forEach((line, k) => context.fillText(line, this.width / 2, this.height / 2 + 20 * k))
   }

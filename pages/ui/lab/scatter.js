@@ -35,7 +35,7 @@ class Scatter extends Panel {
         if (far) lab.choose(this.inside(path), null, event.shiftKey)
         else {
           const hit = this.hit(...path[0])
-          lab.click(hit < 0 ? null : [hit], event.shiftKey)
+          lab.click(hit < 0 ? null : [hit], event)
         }
       },
     )
