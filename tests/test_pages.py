@@ -44,6 +44,7 @@ from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
 SMALL = DataSpec("digits", per_class=12, n_classes=4)
+OTHER = DataSpec("digits", per_class=8)
 QUICK = {"pretrain_epochs": 2, "epochs": 2, "channels": (4,), "kernel_sizes": (3,), "n_atoms": 20, "sweeps": 1}
 
 
@@ -1127,6 +1128,24 @@ def test_seeds_are_grouped_and_compared_in_pairs(
 def finished_with(store: RunStore, method: str, seed: int, **overrides: Any) -> str:
     spec = replace(quick_spec(method, **overrides), seed=seed)
     return JobQueue(store, immediate=True).submit(spec, references=False).id
+
+
+def test_the_run_that_is_looked_at_stays_so_on_a_page_of_other_data(store: RunStore) -> None:
+    """On Train a link's run brings its data and method; once other data are chosen, its run waits for the way back."""
+    linked = finished_with(store, "ridge", 0)
+    newer = JobQueue(store, immediate=True).submit(replace(quick_spec("kmeans"), data=OTHER), references=False).id
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.query_params["run"] = linked
+    app.switch_page("pages/explore.py").run()
+    assert app.session_state["run"] == linked
+    del app.query_params["run"]  # a click in the side bar
+    healthy(app.switch_page("pages/train.py").run())
+    assert app.session_state["data"] == SMALL.to_dict() and app.session_state["method"] == "ridge"
+    app.session_state["data"], app.session_state["adopted"] = OTHER.to_dict(), linked  # as the page Data leaves them
+    healthy(app.run())
+    assert app.session_state["run"] == linked, f"and not {newer}, which is shown here"
+    healthy(app.switch_page("pages/explore.py").run())
+    assert app.selectbox[0].value == linked
 
 
 def test_the_missing_methods_are_queued_once_each(

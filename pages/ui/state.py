@@ -59,26 +59,32 @@ def chosen_data() -> DataSpec:
 
 def choose_data(spec: DataSpec) -> None:
     st.session_state["data"] = spec.to_dict()
+    st.session_state["adopted"] = _linked_run()  # who chooses data has done with those of the run that was linked
+
+
+def _linked_run() -> str | None:
+    """The run of the link, else the one that was looked at last."""
+    return st.query_params.get("run") or st.session_state.get("run")
 
 
 def chosen_run(runs: list[Run], newest: list[Run] | None = None) -> Run | None:
     """The run this user looks at: the one of the link, else the one chosen last, else the first of `newest`."""
-    wanted = st.query_params.get("run") or st.session_state.get("run")
+    wanted = _linked_run()
     found = next((run for run in runs if run.id == wanted), None)
     if found is None and wanted and not store().has(wanted):
         st.warning(f"There is no run {plain(wanted)} to show here.", icon=":material/warning:")
         st.query_params.pop("run", None)
         st.session_state.pop("run", None)
-    newest = runs if newest is None else newest
-    found = found or (newest[0] if newest else None)
-    if wanted and found is not None:  # who came by a link looks at that run on the other pages too
+    if found is not None:  # who came by a link looks at that run on the other pages too
         st.session_state["run"] = found.id  # not in the address: every change of it is one more step for Back
-    return found
+        return found
+    newest = runs if newest is None else newest  # the run that is looked at may be one of another page: it stays that
+    return newest[0] if newest else None
 
 
 def adopt_linked_run() -> None:
     """Who comes by a link to a run works on its data, with its method; once, so that other data can be chosen after that."""
-    wanted = st.query_params.get("run")
+    wanted = _linked_run()
     if not wanted or st.session_state.get("adopted") == wanted:
         return
     st.session_state["adopted"] = wanted
