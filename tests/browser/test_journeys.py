@@ -373,4 +373,5 @@ def choose_method(page: Page, title: str) -> None:
     page.keyboard.type(title)
     page.get_by_role("option", name=re.compile(f"^{re.escape(title)} ·")).click()
     expect(page.get_by_role("combobox", name="Method")).to_have_value(re.compile(f"^{re.escape(title)} ·"))
+    page.wait_for_timeout(500)  # the page is still that of the method before, and looks settled
     settle(page)
