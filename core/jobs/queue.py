@@ -25,7 +25,7 @@ from core.jobs.place import Place
 from core.jobs.pool import Pool
 from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, branch, claim_for_this_process, execute, settle_lost, sweep
 
-TICK_SECONDS = 0.2
+TICK_SECONDS, GLANCE_SECONDS = 0.2, 0.05
 STOP_GRACE_SECONDS = 60.0
 KILL_GRACE_SECONDS = 10.0
 SWEEP_SECONDS = 60.0
@@ -68,6 +68,7 @@ class JobQueue:
         self._stop_seen: dict[str, float] = {}
         self._terminated: set[str] = set()
         self._next_sweep = 0.0
+        self._at_work, self._started = 0, False  # at the last look, and whether it started a run
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="affinity-lab-queue", daemon=True)
         if read_only():
@@ -123,21 +124,31 @@ class JobQueue:
     # ---- supervision ---------------------------------------------------------------------------------------------
 
     def _supervise(self) -> None:
-        while not self._closing.wait(TICK_SECONDS):
+        while not self._closing.is_set():
             try:
+                self._rest()
                 self._tick()
             except Exception:  # a full disk or a locked database must not end the supervision
                 logging.getLogger(__name__).exception("The queue goes on after an error.")
+                self._closing.wait(TICK_SECONDS)
             if self._superseded() and not self.pool.busy and not self.away.busy:
                 self.away.close()
                 self.pool.close()
                 break
+
+    def _rest(self) -> None:
+        """Wait for the next look; less where a run was just started, or has ended, since another may take its place."""
+        began = time.monotonic()
+        while not self._started and time.monotonic() < began + TICK_SECONDS:
+            if self._closing.wait(GLANCE_SECONDS) or (self._at_work and self.store.count(ACTIVE) < self._at_work):
+                return
 
     def _tick(self) -> None:
         settle_lost(self.store)
         self._forget_deleted()
         self._enforce_stops()
         active = self.store.runs(status=ACTIVE)
+        self._at_work, self._started = len(active), False
         self.pool.refresh({run.id for run in active})
         if self._superseded():
             self.pool.dismiss_free()
@@ -149,7 +160,7 @@ class JobQueue:
         if (run or not training) and not self.pool.ready():
             self.pool.start()
         if run:
-            self._start(run)  # one at a tick, with a fresh look at who is active before the next
+            self._start(run)  # one at a look, with a fresh one at who is active before the next
 
     def _next(self, training: Sequence[Run]) -> Run | None:
         """The first of the waiting runs whose kind of device is not all taken."""
@@ -169,6 +180,7 @@ class JobQueue:
         except (RunConflict, UnknownName):
             return  # another queue took it, or it was cancelled or deleted
         self.pool.assign(worker, run.id)
+        self._started = True
 
     def _enforce_stops(self) -> None:
         """A stop that is not obeyed in time becomes SIGTERM, then SIGKILL."""
