@@ -10,6 +10,7 @@ from typing import Any
 
 from core import datasets, runs
 from core.bench.ui import VISITS, chromium, held, served
+from core.common import DataError
 from core.datasets import DataSpec
 from core.runs import RunStore, this_process
 
@@ -20,10 +21,16 @@ DATA = {"mnist": "kmeans", "coil100": "ridge"}
 
 
 def bench_large(visits: int = VISITS) -> Iterator[dict[str, Any]]:
-    """Medians of visits to a server that is warm, in seconds; a data set that is not here is left out."""
+    """Medians of visits to a server that is warm, in seconds; a data set that is not here is left out.
+
+    Raises
+    ------
+    DataError
+        If none is here, or there is no browser.
+    """
     here = [name for name in DATA if datasets.available(name)]
     if not here:
-        return
+        raise DataError(f"None of {', '.join(DATA)} is on this machine; see AFFINITY_LAB_DATA.")
     with tempfile.TemporaryDirectory() as place, chromium() as browser:
         store = RunStore(place)
         trained = {name: _trained(store, name, DATA[name]) for name in here}
