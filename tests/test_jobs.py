@@ -27,6 +27,7 @@ from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
 from core.runs import (
+    ACTIVE,
     SWEPT,
     Owner,
     Run,
@@ -121,6 +122,23 @@ def test_what_was_launched_alone_does_not_wait_for_a_sweep(store: RunStore, make
     swept = [store.create(spec, tags=f"{SWEPT}a").id for _ in range(3)]
     alone = [store.create(spec, tags=tag).id for tag in ("", "my sweep 2")]
     assert [queue.position(run) for run in (*alone, *swept)] == [0, 1, 2, 3, 4]
+
+
+def test_nothing_is_started_by_a_queue_that_closes(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    closing: list[bool] = []
+    monkeypatch.setattr(JobQueue, "_tick", lambda queue: closing.append(queue._closing.is_set()))
+    queue = JobQueue(store)
+    wait_until(lambda: len(closing) > 1)
+    queue.close()
+    assert not any(closing)
+
+
+def test_runs_of_a_status_are_counted_without_those_that_were_deleted(store: RunStore) -> None:
+    runs = [store.create(make_spec("kmeans", DIGITS)).id for _ in range(3)]
+    assert (store.count([Status.QUEUED]), store.count(ACTIVE), store.count([Status.QUEUED, *ACTIVE])) == (3, 0, 3)
+    store.claim(runs[0], this_process())
+    store.delete(runs[1])
+    assert (store.count([Status.QUEUED]), store.count(ACTIVE)) == (1, 1)
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from core import datasets, runs
-from core.bench.ui import VISITS, chromium, held, served
+from core.bench.ui import VISITS, chromium, held, served, until
 from core.common import DataError
 from core.datasets import DataSpec
 from core.runs import RunStore, this_process
@@ -58,24 +57,17 @@ def _visit(browser: Any, link: str, look: Callable[[Any, str], dict[str, float]]
 
 
 def _points(page: Any, link: str) -> dict[str, float]:
-    found = {POINTS: _until(page, lambda: page.goto(f"{link}&by=pca:raw"), '.lab[data-layout="pca:raw"]')}
+    found = {POINTS: until(page, lambda: page.goto(f"{link}&by=pca:raw"), '.lab[data-layout="pca:raw"]')}
     canvas = page.locator('.lab canvas[aria-label="Embedding"]').bounding_box()
     x, y = canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2
-    found[HOVER] = _until(page, lambda: page.mouse.move(x, y), '.lab [data-part="card"]')
+    found[HOVER] = until(page, lambda: page.mouse.move(x, y), '.lab [data-part="card"]')
     return found
 
 
 def _affinity(page: Any, link: str) -> dict[str, float]:
-    found = {AFFINITY: _until(page, lambda: page.goto(link), '.lab[data-detail="whole"]')}
+    found = {AFFINITY: until(page, lambda: page.goto(link), '.lab[data-detail="whole"]')}
     matrix = page.locator('.lab canvas[aria-label^="Affinity"]')
     at = {"x": matrix.bounding_box()["width"] * 0.4, "y": matrix.bounding_box()["height"] * 0.5}
     page.wait_for_timeout(1500)
-    found[PART] = _until(page, lambda: matrix.dblclick(position=at), '.lab[data-detail="part"]')
+    found[PART] = until(page, lambda: matrix.dblclick(position=at), '.lab[data-detail="part"]')
     return found
-
-
-def _until(page: Any, act: Callable[[], Any], shown: str) -> float:
-    began = time.perf_counter()
-    act()
-    page.locator(shown).first.wait_for(state="visible", timeout=120_000)
-    return time.perf_counter() - began

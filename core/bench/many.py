@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import random
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.bench.ui import chromium, held, served
+from core.bench.ui import chromium, held, served, until
 from core.datasets import DataSpec
 from core.runs import RunSpec, RunStore, Status, make_spec
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis, settings
@@ -74,13 +73,13 @@ def _record(run_id: str, spec: RunSpec, place: int, rng: random.Random) -> dict[
 def _visit(browser: Any, address: str) -> dict[str, float]:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     try:
-        found = {"a sweep of 500 runs, painted": _until(page, lambda: page.goto(f"{address}/sweeps"), HEATMAP.format("ACC"))}
+        found = {"a sweep of 500 runs, painted": until(page, lambda: page.goto(f"{address}/sweeps"), HEATMAP.format("ACC"))}
         page.wait_for_timeout(2000)
         page.get_by_role("combobox", name="Score", exact=True).click()
         option = page.get_by_role("option", name="purity", exact=True)
         option.wait_for()
-        found["a sweep of 500 runs, another score"] = _until(page, option.click, HEATMAP.format("purity"))
-        found[f"the table of {RUNS:,} runs"] = _until(
+        found["a sweep of 500 runs, another score"] = until(page, option.click, HEATMAP.format("purity"))
+        found[f"the table of {RUNS:,} runs"] = until(
             page, lambda: page.goto(f"{address}/runs"), "[data-testid=stDataFrame] canvas"
         )
         return found
@@ -89,10 +88,3 @@ def _visit(browser: Any, address: str) -> dict[str, float]:
 
 
 HEATMAP = '[role=img][aria-label="{} on two axes"]'
-
-
-def _until(page: Any, act: Any, shown: str) -> float:
-    began = time.perf_counter()
-    act()
-    page.locator(shown).first.wait_for(state="visible", timeout=60_000)
-    return time.perf_counter() - began

@@ -72,12 +72,17 @@ def _turned(browser: Any, address: str) -> float:
     page.goto(f"{address}/data")
     page.locator("h1:has-text('Data')").first.wait_for(state="visible", timeout=60_000)
     page.wait_for_timeout(2000)
-    began = time.perf_counter()
-    page.get_by_role("link", name="Results").click()
-    page.locator("h1:has-text('Results')").first.wait_for(state="visible", timeout=60_000)
-    taken = time.perf_counter() - began
+    taken = until(page, page.get_by_role("link", name="Results").click, "h1:has-text('Results')")
     context.close()
     return taken
+
+
+def until(page: Any, act: Callable[[], Any], shown: str) -> float:
+    """Seconds from an act to what it brings into sight."""
+    began = time.perf_counter()
+    act()
+    page.locator(shown).first.wait_for(state="visible", timeout=120_000)
+    return time.perf_counter() - began
 
 
 def held(what: str, values: Sequence[float], *, at_least: float | None = None, at_most: float | None = None) -> dict[str, Any]:
@@ -187,10 +192,7 @@ class _Visit:
         return found
 
     def _timed(self, act: Callable[[], Any], shown: str) -> float:
-        began = time.perf_counter()
-        act()
-        self._page.locator(shown).first.wait_for(state="visible", timeout=60_000)
-        return time.perf_counter() - began
+        return until(self._page, act, shown)
 
     def _count(self) -> int:
         return int(self._page.locator(".lab").first.get_attribute("data-drawn") or 0)

@@ -127,7 +127,8 @@ class JobQueue:
         while not self._closing.is_set():
             try:
                 self._rest()
-                self._tick()
+                if not self._closing.is_set():  # nothing is started on the way out
+                    self._tick()
             except Exception:  # a full disk or a locked database must not end the supervision
                 logging.getLogger(__name__).exception("The queue goes on after an error.")
                 self._closing.wait(TICK_SECONDS)

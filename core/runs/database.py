@@ -56,14 +56,15 @@ class Database:
 
         A page reads the store some thirty times, and each time would be the last one.
         """
-        kept = sqlite3.connect(self._path, timeout=20, isolation_level=None, check_same_thread=False)
-        kept.execute("PRAGMA user_version").fetchone()  # it is open from the first look on
-        return kept
+        with self._told():
+            kept = sqlite3.connect(self._path, timeout=20, isolation_level=None, check_same_thread=False)
+            kept.execute("PRAGMA user_version").fetchone()  # it is open from the first look on
+            return kept
 
     @contextmanager
     def connect(self, *, waits: bool = True) -> Iterator[sqlite3.Connection]:
         """A connection; what it writes survives a power cut, or, if it does not wait for the disk, all but that."""
-        try:
+        with self._told():
             db = sqlite3.connect(self._path, timeout=20, isolation_level=None)
             db.row_factory = sqlite3.Row
             try:
@@ -72,6 +73,12 @@ class Database:
                 yield db
             finally:
                 db.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite complains of, as an error of the app."""
+        try:
+            yield
         except sqlite3.Error as error:
             raise StorageError(
                 f"The database {self._path} cannot be used: {error}. Look whether its disk is full or read-only; if the file "

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.affinity import degree_clusters
-from core.common import choice, held, integer, real
+from core.common import choice, held, integer
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_assignments import rules
 from core.methods.deep_assignments.network import DenoisingNetwork
+from core.methods.parts.joint import JointTraining
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import own_weights
 from core.methods.rules import Rule
@@ -51,32 +52,18 @@ class DeepAssignments(Clusterer):
 
     coder = held(DenoisingNetwork)
 
-    epochs: int = integer(
-        40, symbol="T", low=0, high=100_000, soft=(0, 200), group="Training",
-        help="Passes over the data with the clustering loss.",
-    )  # fmt: skip
+    joint = held(JointTraining, epochs=40, learning_rate=3e-3, min_change=0.0)
+
     start_epochs: int = integer(
         10, symbol="T_s", low=0, high=100_000, soft=(0, 50), group="Training",
         help="How many of these passes learn the first clusters.",
     )  # fmt: skip
-    learning_rate: float = real(
-        3e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-2), log=True, group="Training",
-        help="Learning rate of Adam in that stage.",
-    )  # fmt: skip
     train_batch_size: int = integer(
         100, symbol="B_1", low=2, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
     )
-    min_change: float = real(
-        0.0, symbol=r"\epsilon", low=0, high=1, soft=(0, 0.01), group="Training",
-        help="Stop once no larger share of the samples changes its cluster in an epoch; 0 trains all epochs.",
-    )  # fmt: skip
     start: str = choice(
         "kmeans", symbol=r"\hat y_0", choices=("kmeans", "linkage"), group="Clusters",
         help="The first clusters: k-means on the pretrained codes, or graph degree linkage of them (AC-GDL).",
-    )  # fmt: skip
-    n_init: int = integer(
-        20, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
-        help="Starts of the k-means that finds the first clusters; the lowest objective is kept.",
     )  # fmt: skip
 
     coder_: DenoisingOnData = field(init=False, repr=False)
@@ -113,15 +100,13 @@ class DeepAssignments(Clusterer):
         first = self._first_clusters(before.numpy(), K)
         self.head_ = self._head(directions(before.numpy(), first, K))
         problem = Problem(self, on, first, K)
-        yield from problem.trainer().run(stages, "finetune", self.epochs)
+        yield from problem.trainer().run(stages, "finetune", self.joint.epochs)
         yield self.conclude({**problem.views(), "Z_pretrained": before})
 
     def _first_clusters(self, Z: NDArray, K: int) -> NDArray[np.int64]:
         if self.start == "linkage":
             return degree_clusters(Z, K, min(20, len(Z) - 1))[1]
-        from sklearn.cluster import KMeans
-
-        return KMeans(K, n_init=self.n_init, random_state=self.random_state).fit(Z).labels_.astype(np.int64)
+        return self.joint.first_clusters(Z, K, self.random_state)[0]
 
     def _head(self, theta: NDArray) -> nn.Linear:
         """The last layer with the given weights (K, d)."""

@@ -52,7 +52,7 @@ class Problem:
     def trainer(self) -> Trainer:
         networks = {"net": self.on.net, "head": self.head, **self.helpers}
         learnt = [weight for network in networks.values() for weight in network.parameters()]
-        optimizer = adam(learnt, self.method.learning_rate)
+        optimizer = adam(learnt, self.method.joint.learning_rate)
         return Trainer(
             networks=networks, optimizer=optimizer, schedule=Schedule(optimizer), batches=self._batches, terms=self._terms,
             parts={"order": self._order, "noise": self.on.noise}, views=self.views, before=self._survey, after=self._changes,
@@ -73,5 +73,5 @@ class Problem:
     def _changes(self, _: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """The share of the samples that changed their cluster, and whether it is small enough to stop."""
         changed = (self.posterior().argmax(1) != self._labels).float().mean()
-        settled = self.method.min_change > 0 and self._index >= self.method.start_epochs
-        return {"changed": changed, "converged": settled and bool(changed <= self.method.min_change)}
+        begun = self._index >= self.method.start_epochs  # the first clusters have been learnt
+        return {"changed": changed, "converged": begun and self.method.joint.settled(changed)}

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import held, integer, real
+from core.common import held, integer
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_centroids import rules
+from core.methods.parts.joint import JointTraining
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.rules import Rule
@@ -50,25 +51,11 @@ class DeepCentroids(Clusterer):
 
     coder = held(PretrainedNetwork)
 
-    epochs: int = integer(
-        20, symbol="T", low=0, high=100_000, soft=(0, 200), group="Training",
-        help="Passes over the data with the clustering loss.",
-    )  # fmt: skip
-    learning_rate: float = real(
-        1e-3, symbol=r"\eta", low=1e-7, high=1, soft=(1e-5, 1e-2), log=True, group="Training",
-        help="Learning rate of Adam in that stage.",
-    )  # fmt: skip
+    joint = held(JointTraining)
+
     train_batch_size: int = integer(
         256, symbol="B_1", low=1, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
     )
-    min_change: float = real(
-        0.001, symbol=r"\epsilon", low=0, high=1, soft=(0, 0.01), group="Training",
-        help="Stop once no larger share of the samples changes its cluster in an epoch; 0 trains all epochs.",
-    )  # fmt: skip
-    n_init: int = integer(
-        20, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
-        help="Starts of the k-means that finds the first centroids; the lowest objective is kept.",
-    )  # fmt: skip
 
     coder_: NetworkOnData = field(init=False, repr=False)
     centroids_: NDArray = field(init=False, repr=False)
@@ -101,18 +88,16 @@ class DeepCentroids(Clusterer):
         yield from on.pretrain(self.coder.pretraining, stages)
         before = on.codes().cpu()
         problem = Problem(self, on, self._first_centroids(before, K))
-        yield from problem.trainer().run(stages, "finetune", self.epochs)
+        yield from problem.trainer().run(stages, "finetune", self.joint.epochs)
         step = self.conclude({**problem.views(), "Z_pretrained": before})
         self.centroids_ = step.arrays["centroids"]
         yield step
 
     def _first_centroids(self, Z: Tensor, K: int) -> Centroids:
-        from sklearn.cluster import KMeans
-
         from core.nets import Centroids
 
-        found = KMeans(K, n_init=self.n_init, random_state=self.random_state).fit(Z.numpy())
-        return Centroids(found.cluster_centers_, np.bincount(found.labels_, minlength=K)).to(self.device)
+        labels, means = self.joint.first_clusters(Z.numpy(), K, self.random_state)
+        return Centroids(means, np.bincount(labels, minlength=K)).to(self.device)
 
     # ---- clusters, new samples ---------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class Problem:
 
     def trainer(self) -> Trainer:
         learnt = [*self.on.net.parameters(), *(self.centroids.parameters() if self.method.learns_centroids else ())]
-        optimizer = adam(learnt, self.method.learning_rate)
+        optimizer = adam(learnt, self.method.joint.learning_rate)
         return Trainer(
             networks={"net": self.on.net, "centroids": self.centroids}, optimizer=optimizer, schedule=Schedule(optimizer),
             parts={"order": self._order}, batches=self._batches, terms=self._terms, views=self.views,
@@ -73,4 +73,4 @@ class Problem:
     def _changes(self, _: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """The share of the samples that changed their cluster, and whether it is small enough to stop."""
         changed = (self.centroids.nearest(self.on.codes()) != self._labels).float().mean()
-        return {"changed": changed, "converged": bool(self.method.min_change and changed <= self.method.min_change)}
+        return {"changed": changed, "converged": self.method.joint.settled(changed)}
