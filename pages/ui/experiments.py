@@ -13,13 +13,13 @@ from core.explore import Answer
 from core.runs import Run
 from pages.ui.awaiting import answered
 
-BY = {
-    "cosines": "Cosines of its factor (published)",
-    "magnitudes": "Entries |C|",
-    "nearest": "Nearest by |C|",
-    "stochastic": "Doubly stochastic (A-DSSC)",
-    "rows": "Rows of C, nearest by cosines",
-    "neighbors": "Cosines of its factor, nearest",
+BY = {  # by the names that the list on the left has
+    "cosines": "cosines: of its factor (published)",
+    "magnitudes": "magnitudes: entries |C|",
+    "nearest": "nearest: by |C|",
+    "stochastic": "stochastic: doubly so (A-DSSC)",
+    "rows": "rows: of C, nearest by cosines",
+    "neighbors": "neighbors: nearest by the cosines",
 }
 OF = {"samples": "Ridge on the samples", "codes": "Ridge on the pretrained codes", "trained": "Trained C of this run"}
 READINGS = "This C is read in every way that looks at C alone; all other constants stay as they are on the left."
