@@ -231,7 +231,7 @@ def test_an_executor_of_any_kind_will_do_and_data_are_not_written_to(store: RunS
     store.request(second.id, "pause")
     cluster = Fake(room=tmp_path)
     away = sent_by(store, cluster)
-    away.waiting = lambda: [run for run in store.runs(status=[Status.QUEUED]) if not run.held]
+    away.waiting = store.waiting
     ticks(away, store)
     done = store.get(first.id)
     assert done.status == Status.DONE and done.result["metrics"]["acc"] > 0.3 and store.history(first.id)

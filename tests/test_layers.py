@@ -146,6 +146,15 @@ def test_declarations_records_and_jobs_load_nothing_heavy(code: str, worker_env:
 
 
 @pytest.mark.journey
+def test_a_run_that_trains_no_network_loads_no_torch(worker_env: Callable[..., dict[str, str]]) -> None:
+    """Importing torch takes longer than such a run; looking for a checkpoint that is not there used to do it."""
+    code = "from core.cli import main\nassert main(['run', 'ridge', '--dataset', 'digits', '--n-samples', '60']) == 0"
+    loaded = loaded_after(code, worker_env())
+    assert "sklearn" in loaded
+    assert "torch" not in loaded
+
+
+@pytest.mark.journey
 def test_shared_page_modules_load_nothing_heavy(worker_env: Callable[..., dict[str, str]]) -> None:
     assert UI_MODULES
     loaded = loaded_after("\n".join(f"import {module.removesuffix('.__init__')}" for module in UI_MODULES), worker_env())

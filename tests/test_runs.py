@@ -234,6 +234,17 @@ def test_a_worker_that_dies_while_it_stops_leaves_a_stopped_run(store: RunStore)
     assert settle_lost(store) == [run_id] and store.get(run_id).status == Status.STOPPED
 
 
+def test_who_waits_comes_in_order_those_of_a_sweep_last_and_nobody_who_is_held_back(store: RunStore) -> None:
+    tags = ["sweep one", "", "sweep two", "mine", ""]
+    ids = [store.create(spec(), tags=tag).id for tag in tags]
+    store.create(spec(), reference=True)
+    store.request(ids[4], "pause")
+    assert [run.id for run in store.waiting()] == [ids[1], ids[3], ids[0], ids[2]]
+    store.request(ids[4], None)
+    store.delete(ids[0])
+    assert [run.id for run in store.waiting()] == [ids[1], ids[3], ids[4], ids[2]]
+
+
 @pytest.mark.parametrize(("asked", "then"), [("stop", STOPPING), ("pause", "pause"), ("step", "step"), (None, None)])
 def test_only_a_stop_is_accepted_as_one(store: RunStore, asked: str | None, then: str | None) -> None:
     mine, other = bring(store, Status.PAUSED), bring(store, Status.RUNNING)

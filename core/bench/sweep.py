@@ -13,7 +13,7 @@ from core.bench.around import Ratio
 from core.common import RunConflict
 from core.datasets import DataSpec
 from core.jobs import JobQueue
-from core.runs import RunStore, Status, available_cores, make_spec
+from core.runs import Run, RunSpec, RunStore, Status, available_cores, make_spec
 from core.sweeps import Sweep, SweepStore, cut_here, parse_axis, recut, start, table
 
 SHORT = {
@@ -42,29 +42,36 @@ def bench_sweep(cuts_of: str = CUT_OF) -> Iterator[Ratio]:
 
 
 def _swept(workers: int) -> tuple[float, float]:
-    """Seconds for all runs at the pace of the warm ones, and what such a run took beside itself."""
+    """Seconds from the first start of a run to the last end of one, by warm workers, and what a run took beside itself."""
     with TemporaryDirectory() as home:
         store = RunStore(home)
         queue = JobQueue(store, cpu_jobs=workers)
         try:
+            _finished(store, [queue.submit(_base("udll"), references=False).id for _ in range(workers)])
             ids = [run for method, axis in SHORT.items() for run in start(store, _sweep(method, axis), queue).runs]
-            while any(not run.over for run in store.some(ids).values()):
-                time.sleep(0.1)
-            done = sorted(store.some(ids).values(), key=lambda run: run.finished or 0.0)
+            done = _finished(store, ids)
         finally:
             queue.close()
+    span = max(run.finished or 0.0 for run in done) - min(run.started or 0.0 for run in done)
+    return span, span * workers / len(done) - float(np.mean([run.result["seconds"]["total"] for run in done]))
+
+
+def _finished(store: RunStore, ids: list[str]) -> list[Run]:
+    while any(not run.over for run in store.some(ids).values()):
+        time.sleep(0.1)
+    done = list(store.some(ids).values())
     failed = [run for run in done if run.status != Status.DONE]
     if failed:
         raise RunConflict(f"The run {failed[0].id} is {failed[0].status}, so nothing was measured.")
-    warm = done[workers:]  # the first run of each worker is its cold one
-    span = (warm[-1].finished or 0.0) - (done[workers - 1].finished or 0.0)
-    beside = span * workers / len(warm) - float(np.mean([run.result["seconds"]["total"] for run in warm]))
-    return span * len(done) / len(warm), beside
+    return done
+
+
+def _base(method: str) -> RunSpec:
+    return make_spec(method, DataSpec("digits", n_samples=600), preset="defaults", device="cpu")
 
 
 def _sweep(method: str, axis: str) -> Sweep:
-    base = make_spec(method, DataSpec("digits", n_samples=600), preset="defaults", device="cpu")
-    return Sweep(base=base, axes=(parse_axis(method, axis),))
+    return Sweep(base=_base(method), axes=(parse_axis(method, axis),))
 
 
 def _cuts(data: str) -> Ratio:

@@ -9,9 +9,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from core.common import AffinityLabError, ClusterError, RunConflict, UnknownName
@@ -81,7 +82,7 @@ class Away:
 
     store: RunStore
     place: Place
-    waiting: Callable[[], list[Run]]
+    waiting: Callable[[], Iterable[Run]]
     connect: Connect = connect_dask
     trouble: str = ""
     sending: bool = True
@@ -151,7 +152,7 @@ class Away:
 
     def _send(self, cluster: Cluster, address: str) -> None:
         free = cluster.slots - len(self._sent)
-        for waiting in self.waiting()[:free] if free > 0 else []:
+        for waiting in islice(self.waiting(), max(free, 0)):
             try:
                 claim_for_this_process(self.store, waiting.id)
             except (RunConflict, UnknownName):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from core import methods
@@ -23,7 +24,7 @@ from core.jobs.away import Away
 from core.jobs.capacity import Capacity
 from core.jobs.place import Place
 from core.jobs.pool import Pool
-from core.runs import ACTIVE, Run, RunSpec, RunStore, Status, branch, claim_for_this_process, execute, settle_lost, sweep
+from core.runs import ACTIVE, Run, RunSpec, RunStore, branch, claim_for_this_process, execute, settle_lost, sweep
 
 TICK_SECONDS, GLANCE_SECONDS = 0.2, 0.05
 STOP_GRACE_SECONDS = 60.0
@@ -59,7 +60,7 @@ class JobQueue:
         self.store = store
         self.capacity = Capacity(store, cpu_jobs)
         self.place = Place(store, scheduler)
-        self.away = Away(store, self.place, lambda: [run for run in self._waiting() if run.swept])
+        self.away = Away(store, self.place, lambda: (run for run in store.waiting() if run.swept))
         self.gpu_jobs = gpu_jobs
         self.immediate = immediate
         self.analyst = Analyst(store, immediate=immediate)
@@ -107,7 +108,7 @@ class JobQueue:
 
     def position(self, run_id: str) -> int:
         """How many runs start before this one."""
-        waiting = [run.id for run in self._waiting()]
+        waiting = [run.id for run in self.store.waiting()]
         return waiting.index(run_id) if run_id in waiting else 0
 
     def close(self, *, forget: bool = True) -> None:
@@ -166,11 +167,9 @@ class JobQueue:
     def _next(self, training: Sequence[Run]) -> Run | None:
         """The first of the waiting runs whose kind of device is not all taken."""
         elsewhere = self.place.address is not None
-        waiting = [run for run in self._waiting() if not (run.swept and elsewhere)]
-        if not waiting:
-            return None
         taken, limits = Counter(map(self._kind, training)), {"cpu": self.capacity.now, "cuda": self.gpu_jobs}
-        return next((run for run in waiting if taken[kind := self._kind(run)] < limits[kind]), None)
+        here = takewhile(lambda run: not (run.swept and elsewhere), self.store.waiting())  # those of sweeps come last
+        return next((run for run in here if taken[kind := self._kind(run)] < limits[kind]), None)
 
     def _start(self, run: Run) -> None:
         worker = self.pool.take()
@@ -202,20 +201,16 @@ class JobQueue:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             self.store.trash.sweep()
 
-    def _waiting(self) -> list[Run]:
-        queued = self.store.runs(status=[Status.QUEUED], references=False)[::-1]
-        waiting = [run for run in queued if not run.held]
-        return sorted(waiting, key=lambda run: run.swept)
-
     def _superseded(self) -> bool:
         """Whether this process has made a newer queue on the same store (its modules were reloaded, say)."""
         posted: Mapping[str, Any] = self.store.notices.read("queue") or {}
         return posted.get("pid") == os.getpid() and posted.get("token") != self._token
 
     def _kind(self, run: Run) -> str:
+        if run.spec.device == "cpu" or not self.gpu_available():
+            return "cpu"
         cls = methods.registered().get(run.spec.method)  # one that is not known here fails in its worker, in words
-        wants_gpu = run.spec.device != "cpu" and cls is not None and cls.uses_gpu
-        return "cuda" if wants_gpu and self.gpu_available() else "cpu"
+        return "cuda" if cls is not None and cls.uses_gpu else "cpu"
 
     def gpu_available(self) -> bool:
         """Whether workers see a CUDA GPU, as the last one to start has reported."""

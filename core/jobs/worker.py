@@ -72,6 +72,7 @@ def _log_of(store: RunStore, run_id: str) -> Iterator[None]:
 def _give_back() -> None:
     """Let go of what the run held: other processes may need the memory."""
     gc.collect()  # networks and optimizers hold each other
+    gc.freeze()  # what is left is mostly libraries: looking through those after each run took longer than a short run
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

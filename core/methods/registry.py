@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
@@ -50,16 +51,21 @@ def register(cls: type[T]) -> type[T]:
 
 def registered() -> Mapping[str, type[Clusterer]]:
     """All registered methods by name: deep ones first, then family by family and by title."""
-    import core.methods
-
-    # Each family's package imports its methods; what only training needs is loaded by the method that trains.
-    for module in pkgutil.iter_modules(core.methods.__path__, "core.methods."):
-        importlib.import_module(module.name)
+    _import_families()
     ordered = sorted(
         _METHODS.values(),
         key=lambda method: (FAMILIES.index(method.family) if method.family in FAMILIES else len(FAMILIES), method.title),
     )
     return MappingProxyType({method.name: method for method in ordered})
+
+
+@cache
+def _import_families() -> None:
+    """Import each family's package, and by that its methods; what only training needs is loaded by the method that trains."""
+    import core.methods
+
+    for module in pkgutil.iter_modules(core.methods.__path__, "core.methods."):
+        importlib.import_module(module.name)
 
 
 def method_class(name: str) -> type[Clusterer]:

@@ -25,12 +25,12 @@ def read_tensors(path: Path) -> Any:
     StorageError
         If the file is broken. A `FileNotFoundError` is passed on.
     """
-    import torch
-
     with stored_file(path):
         with ZipFile(path) as archive:
             if (broken := archive.testzip()) is not None:
                 raise ValueError(f"{broken} has another checksum")
+        import torch  # after the file was found: most runs have no checkpoint to go on from, and some need no torch at all
+
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -107,6 +107,11 @@ class Run:
         return self.active and AWAY in self.progress
 
     @property
+    def waits(self) -> bool:
+        """Whether the next free worker may take it."""
+        return self.status == Status.QUEUED and not self.held
+
+    @property
     def held(self) -> bool:
         """Whether it waits, and is not to be started until somebody lets it go."""
         return self.status == Status.QUEUED and self.request == "pause"

@@ -25,7 +25,7 @@ from core.runs.notices import Notices
 from core.runs.owner import Owner
 from core.runs.requests import Requests
 from core.runs.rows import JSON_COLUMNS, read_run
-from core.runs.spec import ACTIVE, OVER, REQUESTS, RESUMABLE, HistoryRow, Run, RunSpec, Status
+from core.runs.spec import ACTIVE, OVER, REQUESTS, RESUMABLE, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.trash import Trash
 
 
@@ -169,6 +169,14 @@ class RunStore:
         with self._database.connect() as db:
             found = [read_run(row, self._known_methods) for row in db.execute(query, values)]
         return [run for run in found if run.status in wanted]
+
+    def waiting(self) -> Iterator[Run]:
+        """The runs that may be started, the first first; of a sweep of hundreds only those are read that are looked at."""
+        order = "substr(tags, 1, ?) = ?, created, rowid"  # one that was launched alone does not wait for those of a sweep
+        query = f"SELECT * FROM runs WHERE status = ? AND deleted IS NULL AND reference = 0 ORDER BY {order}"
+        with self._database.connect() as db:
+            rows = db.execute(query, (Status.QUEUED, len(SWEPT), SWEPT)).fetchall()
+        return (run for run in (read_run(row, self._known_methods) for row in rows) if run.waits)
 
     def some(self, ids: Collection[str]) -> dict[str, Run]:
         """Those of the named runs that there are, by id."""
