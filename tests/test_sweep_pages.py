@@ -48,6 +48,10 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     assert len(app.get("echarts_chart")) >= 6 and "those of runs with different codes are not comparable" in texts(app)
     app.toggle(key=f"sweep_shared:{record.id}").set_value(True).run()
     assert "pooled silhouette" in str([frame.value for frame in healthy(app).dataframe]) and "On 48 samples" in texts(app)
+    strengths = next(slider for slider in app.select_slider if slider.label == "strength")
+    strengths.set_value((1, 1)).run()
+    assert "**6 of 12** runs lie within" in texts(healthy(app)) and len(app.dataframe[-1].value) == 6
+    assert set(app.dataframe[-1].value["strength"]) == {10.0}
     app.session_state[f"sweep_solid:{record.id}"] = True
     assert len(healthy(app.run()).get("plotly_chart")) == 2 and "ACC goes from" in texts(app)
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()

@@ -93,6 +93,8 @@ def test_every_proposal_is_an_axis(queue: JobQueue) -> None:
         for name, param in sweeps.sweepable(method).items():
             text = sweeps.proposed(param, sweeps.value_of(base(method), name))
             assert not text or parse_axis(method, f"{name}={text}").values
+    K = sweeps.sweepable("ridge")["n_clusters"]
+    assert sweeps.proposed(K, None, 10) == sweeps.proposed(K, 10, 40) == "5,8,10,15,20" and sweeps.proposed(K, 2) == "2,3,4"
 
 
 # ---- which runs ---------------------------------------------------------------------------------------------------------

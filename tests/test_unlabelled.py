@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from core import explore, runs, sweeps
 from core.common import InvalidInput
 from core.datasets import DataSpec
-from core.evaluation import has_tiny_clusters, pooled_silhouettes, relative_eigengap, stability
+from core.evaluation import has_tiny_clusters, pooled_silhouettes, relative_eigengap, scores_of_a_cut, stability
 from core.jobs import JobQueue
 from core.runs import RunStore
 from core.sweeps import Sweep, parse_axis
+from core.sweeps.cuts import question
 from tests.conftest import last_json
 from tests.test_cli import ask
 
@@ -100,8 +103,31 @@ def test_runs_of_a_sweep_are_judged_by_all_and_choose(capsys: pytest.CaptureFixt
     other = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "data.noise=0,1"),)), queue)
     with pytest.raises(InvalidInput, match="same data"):
         explore.unlabelled(store, runs=other.runs)
-    cut = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "power=1,2"),)), queue)
-    assert ask(capsys, "sweeps", "choose", cut.id)[0] == 2
+
+
+def test_cuts_of_one_affinity_are_judged_by_one_measure(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:
+    base, queue = runs.make_spec("ridge", DATA, preset="defaults", device="cpu"), JobQueue(store, immediate=True)
+    record = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "power=1,2,8"),)), queue)
+    sweeps.recut(store, record, partial(sweeps.cut_here, store))
+    Z = store.files.arrays(record.runs[0], "final", ["Z"])["Z"]
+    for cell, row in zip(record.cells, sweeps.table(store, record), strict=True):
+        asked = {**question(store.get(cell.run or ""), cell), "judged": False}
+        arrays, facts = explore.recluster(store, **asked)
+        assert "silhouette" not in facts["scores"] and row.scores["acc"] == facts["scores"]["acc"]
+        expected = silhouette_score(Z, arrays["labels"])
+        assert row.scores["silhouette"] == pytest.approx(expected, abs=1e-5)
+    code, out, _ = ask(capsys, "sweeps", "choose", record.id, "--json")
+    choices = {choice["by"]: choice for choice in last_json(out)}
+    assert code == 0 and {"acc", "silhouette", "block_diagonality"} <= set(choices)
+
+
+def test_a_cut_into_tiny_clusters_is_not_judged() -> None:
+    y = np.arange(60) % 3
+    blocks, Z = (y[:, None] == y) + 0.05, np.eye(3)[y] + 0.01 * np.random.default_rng(0).normal(size=(60, 3))
+    found = scores_of_a_cut(blocks, y, Z)
+    assert found["silhouette"] > 0.9 and found["relative_eigengap"] == pytest.approx(relative_eigengap(blocks, y))
+    assert scores_of_a_cut(csr_array(blocks), y, Z) == pytest.approx(found)
+    assert scores_of_a_cut(blocks, np.where(np.arange(60) == 0, 3, y), Z) == {}
 
 
 def test_a_method_without_an_affinity_is_judged_by_its_codes(store: RunStore) -> None:

@@ -171,10 +171,9 @@ def _figure(options: argparse.Namespace) -> int:
 
 def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
     """What scores without labels would choose, and what that costs."""
-    if record.cut:
-        raise ParameterError("The settings of this sweep are read off one C; suggest RUN --of dim chooses among such.")
-    shared = unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"]
-    choices = what_labels_buy(judged(rows, shared))
+    if not record.cut:  # cuts of one C were judged as they were made
+        rows = judged(rows, unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"])
+    choices = what_labels_buy(rows)
     if as_json:
         print(json.dumps([asdict(choice) for choice in choices]))
         return EXIT_DONE

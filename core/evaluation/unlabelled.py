@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.layouts import Progress
+from core.evaluation.metrics import silhouette
 
 SHARE = 0.8
 REPEATS = 5
 ZERO = 1e-7  # an eigenvalue as small is rounding
+PART = 1000  # samples of a cut that is judged with many others
 SMALLEST = 0.1  # of n / K: a cluster below that is no cluster that an eigenvalue should count
 
 
@@ -147,3 +149,33 @@ def relative_eigengap(A: NDArray, labels: NDArray) -> float | None:
     if values[K] < ZERO:  # more pieces than clusters
         return None
     return float(1 - np.maximum(values[:K], 0).mean() / values[K])
+
+
+def scores_of_a_cut(A: Any, labels: NDArray, Z: NDArray) -> dict[str, float]:
+    """``silhouette`` and ``relative_eigengap`` of one of many cuts of the same run, on at most a thousand of its samples.
+
+    The codes are those of the run whatever the cut, so that the silhouettes of its cuts are one measure.
+
+    Parameters
+    ----------
+    A : (n, n)
+        Dense or sparse.
+    labels : (n,)
+        What it was cut into.
+    Z : (n, ...)
+        The codes.
+
+    Returns
+    -------
+    dict
+        Without what says nothing: both where a cluster is tiny, the gap where A has more pieces than clusters.
+    """
+    if has_tiny_clusters(labels, len(np.unique(labels))):
+        return {}
+    drawn = np.sort(np.random.default_rng(0).choice(len(labels), min(len(labels), PART), replace=False))
+    part: Any = A[drawn][:, drawn]
+    found = {
+        "silhouette": silhouette(Z[drawn], labels[drawn]),
+        "relative_eigengap": relative_eigengap(np.abs(part.toarray() if hasattr(part, "toarray") else part), labels[drawn]),
+    }
+    return {name: value for name, value in found.items() if value is not None}

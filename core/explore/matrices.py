@@ -244,15 +244,26 @@ def graphs_beside(home: str, run: str) -> Mapping[str, Any]:
     return AffinityReadout(affinity_by="medoid").beside(X[rows], None if Z is None else Z[rows])
 
 
+@lru_cache(maxsize=2)
+def _coded(home: str, run: str) -> NDArray:
+    """The codes of the samples that C speaks of, or these themselves where the method has no codes."""
+    store = RunStore(home)
+    final = store.files.arrays(run, "final", ["Z", "rows"])
+    X = final["Z"] if "Z" in final else datasets.load(store.get(run).spec.data).samples
+    return X[final["rows"].astype(np.int64)] if "rows" in final else X
+
+
 def recluster(
     store: RunStore, *, run: str, n_clusters: int, assign_labels: affinity.AssignLabels, random_state: int, pixels: int,
-    **constants: Any,
+    judged: bool = False, **constants: Any,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
-    """Cluster a stored, dense C again under other affinity constants, without training."""
+    """Cluster a stored, dense C again under other affinity constants, without training, and judge it without labels."""
     A = _affinity(store, run, n_clusters=n_clusters, **constants)
     labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
     final = store.files.arrays(run, "final", ("y", "nearest"))
     everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels
     scores = evaluation.evaluate(*evaluation.known(final["y"], everyone)) if "y" in final else {}
     scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
+    if judged:
+        scores |= evaluation.scores_of_a_cut(A, labels, _coded(str(store.home), run))
     return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}

@@ -142,22 +142,33 @@ def scatter(points: Sequence[tuple[float, float, str]], *, x: str, y: str) -> di
     }
 
 
-def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[Sequence[Any]], score: str) -> dict[str, Any]:
-    """A line for each run through its values on all axes and its score; a range drawn on an axis selects.
+def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[tuple[Sequence[Any], bool]], score: str) -> dict[str, Any]:
+    """A line for each run through its values on all axes and its score, grey where the run is not among the chosen.
 
     `axes` has the labels of each axis in order, and none for an axis of numbers.
     """
     columns = [*axes.items(), (score, ())]
-    values = [row[-1] for row in rows] or [0.0]
+    values = [row[-1] for row, _ in rows] or [0.0]
     ramp = {"inRange": {"color": [TEN[5], TEN[1], TEN[3]]}}
+    styles = {False: {"width": 1, "opacity": 0.35, "color": "#a3a3a3"}, True: {"width": 2, "opacity": 0.6}}
     return {
         "animation": False,
         "parallel": {"left": 40, "right": 60, "top": 40, "bottom": 24},
         "parallelAxis": [
             {"dim": place, "name": name, **_ticked(labels, first=place == 0)} for place, (name, labels) in enumerate(columns)
         ],
-        "visualMap": {"show": False, "min": min(values), "max": max(values), "dimension": len(columns) - 1, **ramp},
-        "series": [{"type": "parallel", "data": [list(row) for row in rows], "lineStyle": {"width": 2, "opacity": 0.6}}],
+        "visualMap": {
+            "show": False,
+            "min": min(values),
+            "max": max(values),
+            "dimension": len(columns) - 1,
+            "seriesIndex": 1,
+            **ramp,
+        },
+        "series": [
+            {"type": "parallel", "data": [list(row) for row, kept in rows if kept is chosen], "lineStyle": style}
+            for chosen, style in styles.items()
+        ],
     }
 
 
@@ -201,6 +212,7 @@ def effects(
             "type": "value",
             "min": 0,
             "max": float(f"{1.15 * reach:.2g}"),
+            "axisLabel": {"showMaxLabel": False},  # it is no round number
             "name": f"points of {score}",
             "nameLocation": "middle",
             "nameGap": 24,

@@ -18,6 +18,7 @@ from core.datasets import MAX_NOISE
 from core.runs import MAX_SEED, RunSpec
 
 SEED = "seed"
+AROUND_K = (0.5, 0.75, 1, 1.5, 2)
 SPACED = 5  # values of a range that does not say how many
 MOST_VALUES = 1000
 NUMERIC = ("real", "integer")
@@ -134,8 +135,10 @@ def rounded(param: Param, value: float) -> int | float:
     return round(value) if param.kind == "integer" else float(f"{value:.6g}")
 
 
-def proposed(param: Param, start: Any) -> str:
-    """Values to begin with, as text: around the range that its slider shows, or all that it can be."""
+def proposed(param: Param, start: Any, n_classes: int | None = None) -> str:
+    """Values to begin with, as text: around the range that its slider shows, or all that it can be; half to twice of K."""
+    if param.name == "n_clusters" and (K := start or n_classes):
+        return ",".join(map(str, sorted({max(2, round(share * K)) for share in AROUND_K})))
     if param.kind == "flag":
         return "true, false"
     if param.kind == "choice":

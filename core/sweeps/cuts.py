@@ -100,4 +100,11 @@ def question(run: Run, cell: Cell) -> dict[str, Any]:
     """How `core.explore.recluster` is asked for a cell."""
     known = settled_params(run)  # of a run of before there were all of them, what did the same
     constants = {name: cell.setting[name] if name in cell.setting else known[name] for name in CONSTANTS}
-    return {"run": run.id, "n_clusters": run.result["n_clusters"], "random_state": cell.seed, "pixels": 16, **constants}
+    return {
+        "run": run.id,
+        "n_clusters": run.result["n_clusters"],
+        "random_state": cell.seed,
+        "pixels": 16,
+        "judged": True,
+        **constants,
+    }

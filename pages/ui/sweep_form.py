@@ -40,7 +40,7 @@ def new_sweep(data: Dataset) -> SweepRecord | None:
         return offer(known[wanted].sweep())
     st.caption(f"on **{plain(data.title)}**: {data.n_samples:,} samples")
     base = _base(data)
-    axes = _axes(base) if base is not None else None
+    axes = _axes(base, data.n_classes) if base is not None else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         design = segments("Design", DESIGN_TITLES, key="sweep_design", persist_state="session")
         points = 16
@@ -103,7 +103,7 @@ def _wanted_clusters(data: Dataset) -> int | None:
     return K
 
 
-def _axes(base: RunSpec) -> list[Axis] | None:
+def _axes(base: RunSpec, n_classes: int | None) -> list[Axis] | None:
     """One to four axes, with values to begin with; None with the reason on the page."""
     known = sweeps.sweepable(base.method)
     names = st.multiselect(
@@ -118,7 +118,7 @@ def _axes(base: RunSpec) -> list[Axis] | None:
         if printed:
             told += " The values to begin with are those of the paper's figure."
         text = st.text_input(
-            f"${param.symbol}$ {name.replace('_', ' ')}", printed or sweeps.proposed(param, value), help=told,
+            f"${param.symbol}$ {name.replace('_', ' ')}", printed or sweeps.proposed(param, value, n_classes), help=told,
             key=f"sweep_values:{base.method}:{name}", persist_state="session", placeholder=WRITTEN,
         )  # fmt: skip
         try:

@@ -31,7 +31,8 @@ def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
         return
     st.subheader("What labels buy")
     runs = [row.run for row in rows if row.run and row.scores]
-    if not _comparable(record) or len(runs) < 2:
+    if (why_not := _alone(record)) or len(runs) < 2:
+        st.caption(why_not)
         _choices(record, rows)
         return
     if not st.toggle("Judge all runs by the same measures", key=f"sweep_shared:{record.id}", help=WHAT, disabled=read_only()):
@@ -48,9 +49,13 @@ def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
     answered("unlabelled", draw, waiting="Judging every run by all", runs=sorted(set(runs)))
 
 
-def _comparable(record: SweepRecord) -> bool:
-    """Whether its runs are of the same samples, and each setting has a run of its own."""
-    return not record.cut and not any(axis.name.startswith("data.") for axis in record.sweep.axes)
+def _alone(record: SweepRecord) -> str:
+    """Why its runs cannot be judged by each other, in words; empty if they can."""
+    if record.cut:
+        return "Every setting is a cut of the same runs, so its silhouette and eigengap are one measure for all."
+    if any(axis.name.startswith("data.") for axis in record.sweep.axes):
+        return "Its runs are of different samples, so none of them can judge another."
+    return ""
 
 
 def _choices(record: SweepRecord, rows: Sequence[Row]) -> None:
@@ -67,10 +72,8 @@ def _choices(record: SweepRecord, rows: Sequence[Row]) -> None:
             for choice in sweeps.what_labels_buy(rows)
         ]  # fmt: skip
         st.dataframe(pd.DataFrame(table), hide_index=True, alt="What the choice by a score without labels costs")
-        st.caption(
-            f"ACC is the mean over seeds. {OWN_CODES} A larger one need not mean better clusters; the pooled silhouette is "
-            "the same measure for all."
-        )
+        own = "" if record.cut else f" {OWN_CODES} A larger one need not mean better clusters."
+        st.caption(f"ACC is the mean over seeds.{own}")
 
 
 def _against(record: SweepRecord, rows: Sequence[Row], free: Sequence[str]) -> None:

@@ -10,22 +10,26 @@ import streamlit as st
 
 from core import sweeps
 from core.common import InvalidInput
-from core.plots.sweeps import Curve, curve, effects, parallel, scatter
+from core.plots.sweeps import Curve, curve, effects, scatter
 from core.sweeps import SEED, Axis, Level, Row, SweepRecord
 from pages.ui.results import score_title
 from pages.ui.sweep_labels import what_labels_buy
 from pages.ui.sweep_open import pickable
+from pages.ui.sweep_ranges import within_ranges
 from pages.ui.sweep_two import MOST_TICKS, two_axes
 from pages.ui.sweep_words import axis_title, in_a_sentence, value_label
 from pages.ui.text import plain
 
 
-def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
-    """One curve an axis, a heatmap for two, all axes at once, and a score without labels against one with them."""
+def pictures(record: SweepRecord, rows: Sequence[Row]) -> Sequence[Row]:
+    """One curve an axis, a heatmap for two, all axes at once, and a score without labels against one with them.
+
+    Returns the rows within the ranges that the user has set, all of them at first.
+    """
     known = sweeps.scored(rows)
     if not known:
         st.caption("No run has finished yet.")
-        return
+        return rows
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         score = st.selectbox("Score", known, format_func=score_title, key=f"sweep_score:{record.id}")
@@ -33,15 +37,16 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> None:
     axes = [axis for axis in record.sweep.axes if axis.name != SEED]
     if not axes:
         _seeds(rows, score)
-        return
-    places = st.columns(2)
+        return rows
+    places, within = st.columns(2), rows
     for number, axis in enumerate(axes):
         with places[number % 2]:
             _curve(record, rows, axis, score)
     if len(axes) > 1 and record.sweep.design != "one":
         two_axes(record, rows, axes, score)
-        _all(record, rows, axes, score)
+        within = within_ranges(record, rows, axes, score)
     what_labels_buy(record, rows)
+    return within
 
 
 def _seeds(rows: Sequence[Row], score: str) -> None:
@@ -93,26 +98,6 @@ def _along(found: Sequence[Level], base: Any, recommended: tuple[float, float] |
         base=values.index(base) if base in values else None,
         recommended=(inside[0], inside[-1]) if inside else None,
     )
-
-
-def _all(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> None:
-    """Parallel coordinates: the values of an axis at equal steps, unless there are very many."""
-    labels = {axis.name: _ticks(rows, axis.name, score) for axis in axes}
-    lines = [
-        [*(value_label(row.setting[name]) if labels[name] else row.setting[name] for name in labels), row.scores[score]]
-        for row in rows
-        if score in row.scores
-    ]
-    options = parallel({axis_title(name): ticks for name, ticks in labels.items()}, lines, score_title(score))
-    st.echarts_chart(options, height=300, key=f"sweep_all:{record.id}", alt="All axes and the score of each run")
-    st.caption("Drag along an axis to keep the runs in that range.")
-
-
-def _ticks(rows: Sequence[Row], name: str, score: str) -> list[str]:
-    """The values of an axis as labels, in order; none where they are very many numbers."""
-    values = [level.at[0] for level in sweeps.levels(rows, [name], score)]
-    numbers = all(isinstance(value, int | float) for value in values)
-    return [] if numbers and len(values) > MOST_TICKS else [value_label(value) for value in values]
 
 
 def what_matters(record: SweepRecord, rows: Sequence[Row]) -> None:

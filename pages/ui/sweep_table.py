@@ -46,9 +46,9 @@ def _panel(sweep_id: str, active: bool) -> None:
         st.rerun()
     with told():
         _standing(record, rows)
-        pictures(record, rows)
+        within = pictures(record, rows)
         what_matters(record, rows)
-        _table(record, rows)
+        _table(record, within)
 
 
 def _cut(**question: Any) -> Mapping[str, Any] | None:
@@ -107,10 +107,15 @@ def _extend(record: SweepRecord) -> None:
 
 
 def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
-    """A row a run; one that is ticked opens in Explore, two or more in Compare."""
+    """A row a run; one that is ticked opens in Explore, two or more in Compare.
+
+    Ticks are places in the table, so that another choice of rows is another table.
+    """
+    which = hash(tuple((row.seed, *row.setting.values()) for row in rows))
     event: Any = st.dataframe(
         titled([row.flat() for row in rows]), hide_index=True, on_select="rerun",
-        selection_mode="multi-row", key=f"sweep_rows:{record.id}", placeholder="–", alt="Table of the runs of the sweep",
+        selection_mode="multi-row", key=f"sweep_rows:{record.id}:{which}", placeholder="–",
+        alt="Table of the runs of the sweep",
     )  # fmt: skip
     chosen = [rows[place] for place in event.selection.rows if place < len(rows)]
     runs = list(dict.fromkeys(row.run for row in chosen if row.run is not None and row.scores))
