@@ -634,8 +634,11 @@ def test_the_score_card_names_spread_references_and_choices_by_labels(
     run = store.get(finished("udll"))
     app = visit("explore", run=run.id)
     assert "10 repetitions of the last step" in texts(app)
-    table = next(frame.value for frame in app.dataframe if "Method" in frame.value)
-    assert {"k-means", "Spectral clustering", "Ridge self-expression", "UDLL (this run)"} == set(table["Method"])
+    (table,) = [element.proto.body for element in app.get("html") if "Score comparison" in element.proto.body]
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in table.split("<tr>")[2:]]
+    assert {"k-means", "Spectral clustering", "Ridge self-expression", "UDLL (this run)"} == {name for name, *_ in cells}
+    acc = run.result["metrics"]["acc"]
+    assert ["UDLL (this run)", f"{acc:.3f}"] in [row[:2] for row in cells] and f" {100 * acc:.1f}%, transparent" in table
     if run.result["best"]["acc"] > run.result["metrics"]["acc"]:
         assert "chosen with the labels" in texts(app)
 

@@ -193,28 +193,6 @@ def retrieval_curves(series: Mapping[str, NDArray]) -> go.Figure:
     return figure
 
 
-def score_dots(rows: Sequence[tuple[str, float, float]], title: str) -> go.Figure:
-    """One dot with its spread per row (name, mean, standard deviation), the first row emphasised."""
-    names, means, spreads = zip(*rows, strict=True)
-    tint = [TEN[0]] + ["#888888"] * (len(rows) - 1)
-    figure = go.Figure(
-        go.Scatter(
-            x=means,
-            y=names,
-            mode="markers+text",
-            text=[f"{mean:.3f}" for mean in means],
-            textposition="top center",
-            marker={"size": 11, "color": tint},
-            error_x={"type": "data", "array": spreads, "color": "#888888"},
-            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(range=[-0.04, 1.04], tickvals=[0, 0.25, 0.5, 0.75, 1], title=title)
-    figure.update_layout(margin=MARGIN, height=90 + 40 * len(rows))
-    return figure
-
-
 def class_counts(counts: Mapping[str, int]) -> go.Figure:
     """Bars of how many samples each class has."""
     figure = go.Figure(go.Bar(x=list(counts), y=list(counts.values()), marker_color=colours(len(counts))))

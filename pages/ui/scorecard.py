@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core import methods
@@ -13,13 +11,13 @@ from core.datasets import Dataset
 from core.evaluation import MAP_DEFINITIONS, RANKS
 from core.explore import MAX_SQUARE, REFERENCES, Answer, reference_runs
 from core.papers import published
-from core.plots import figures
 from core.runs import Run
 from pages.ui.awaiting import answered
 from pages.ui.definitions import nmi_of, with_labels
 from pages.ui.live import SCORES
+from pages.ui.smalltable import small_table
 from pages.ui.state import store
-from pages.ui.text import plain, short_lines
+from pages.ui.text import plain
 
 _REST_MEANING = "The score on the samples outside the subset alone: they took the cluster of the nearest one in it."
 _MAP_MEANING = (
@@ -120,32 +118,22 @@ def compare(run: Run) -> None:
         found = [(f"{own} (this run)", run)] + [
             (methods.method_class(name).title, known[name]) for name in REFERENCES if name in known
         ]
-        left, right = st.columns([1.5, 1])
-        with left:
-            shown = with_labels([other for _, other in found])
-            st.dataframe(
-                pd.DataFrame([_row(name, other, shown) for name, other in found]), hide_index=True, alt="Score comparison"
-            )
-            if run.result["n_samples"] > MAX_SQUARE:
-                st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
-        scored = [(name, other.result) for name, other in found if "acc" in other.result.get("spread", {})]
-        if scored:
-            dots = [(short_lines(name), result["metrics"]["acc"], result["spread"]["acc"]["std"]) for name, result in scored]
-            right.plotly_chart(figures.score_dots(dots, "ACC"), key="dots", alt="ACC of this run and of the references")
+        shown = with_labels([other for _, other in found])
+        small_table([_row(name, other, shown) for name, other in found], bar="ACC", label="Score comparison")
+        if run.result["n_samples"] > MAX_SQUARE:
+            st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
 
     answered("references", draw, waiting="Running k-means, spectral clustering and ridge on the same data", run=run.id)
 
 
-def _row(name: str, run: Run, shown: Mapping[str, str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"Method": name}
+def _row(name: str, run: Run, shown: Mapping[str, str]) -> dict[str, str | float | None]:
     metrics, spread = run.result.get("metrics", {}), run.result.get("spread", {})
-    for score, title in shown.items():
-        if score in metrics:
-            row[title] = f"{metrics[score]:.3f}"
+    row: dict[str, str | float | None] = {"Method": name}
+    row |= {title: metrics[score] for score, title in shown.items() if score in metrics}
     if "acc" in spread:
-        row["ACC, ± last step"] = f"± {spread['acc']['std']:.3f}"
+        row["± last step"] = f"{spread['acc']['std']:.3f}"
     if "acc" not in metrics:
-        row["Silhouette"] = run.result.get("metrics", {}).get("silhouette")
+        row["Silhouette"] = metrics.get("silhouette")
     row["Seconds"] = f"{run.result.get('seconds', {}).get('total', 0):.1f}"
     return row
 

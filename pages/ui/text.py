@@ -26,11 +26,6 @@ def breakable(formula: str) -> str:
     return re.sub(r"(\\;|(?<=[, ])\\quad)", r"\\allowbreak\1", unfenced)
 
 
-def short_lines(name: str) -> str:
-    """A name for an axis of Plotly: escaped, and what tells it from others of its kind in a second line."""
-    return re.sub(r" (\(|· )", r"<br>\1", html.escape(name, quote=False), count=1)
-
-
 def plain_names(names: list[str]) -> list[str]:
     """Escape what Plotly takes for HTML in names and ticks."""
     return [html.escape(name, quote=False) for name in names]

@@ -97,23 +97,22 @@ class Lab {
   }
 
   async film(run) {
+    const named = Object.entries(run.layouts ?? {})
+    const [[scene], frames, layouts, fine] = await Promise.all([
+      load(run.scene), loadAll(run.frames), loadAll(named.map(([, address]) => address)), loadAll(run.fine ? [run.fine] : []),
+    ])
     this.kept ??= new Map()
     let film = this.kept.get(run.scene)
-    if (!film) {
-      const [scene] = await load(run.scene)
-      film = new Film(scene)
-      this.kept.set(run.scene, film)
-    }
+    if (!film) this.kept.set(run.scene, (film = new Film(scene)))
     film.title = run.title
     film.renumbered = run.renumbered ?? null
-    const records = await Promise.all(run.frames.map(load))
-    film.setFrames(records.flat())
-    for (const [name, address] of Object.entries(run.layouts ?? {})) {
-      const [record] = await load(address)
-      film.layouts.set(name, { points: Float32Array.from(record.points, (v) => v / 32767), shown: record.shown })
-    }
-    for (const name of [...film.layouts.keys()]) if (!run.layouts?.[name]) film.layouts.delete(name)
-    if (run.fine) film.keep((await load(run.fine))[0])
+    film.setFrames(frames)
+    film.layouts.clear()
+    named.forEach(([name], k) => {
+      const { points, shown } = layouts[k]
+      film.layouts.set(name, { points: Float32Array.from(points, (v) => v / 32767), shown })
+    })
+    if (fine.length) film.keep(fine[0])
     if (run.sprite && !film.sprite) {
       const sprite = new Image()
       sprite.onload = () => {

@@ -34,3 +34,8 @@ function load(address) {
   }
   return fetched.get(address)
 }
+
+// The records of several files, asked for at once.
+async function loadAll(addresses) {
+  return (await Promise.all(addresses.map(load))).flat()
+}
