@@ -39,6 +39,11 @@ def pick() -> Run:
             label_visibility="collapsed", width=360,
         )  # fmt: skip
         badge(run)
+        if run.alarms:
+            st.badge(
+                f"{len(run.alarms)} {'alarm' if len(run.alarms) == 1 else 'alarms'}", icon=":material/warning:", color="orange",
+                help=plain(" ".join(alarm["message"] for alarm in run.alarms)),
+            )  # fmt: skip
         st.markdown(headline(run), width="content")
     if picked != run.id:
         leave_behind(run, next(other for other in runs if other.id == picked))

@@ -650,13 +650,18 @@ def test_the_workbench_reclusters_without_training(
     runs_before = len(store.runs())
     app = visit("explore", run=run, view="Workbench")
     assert app.metric and app.get("plotly_chart")
+    app.selectbox(key=f"w:{run}:affinity_by").set_value("magnitudes").run()
+    grey = {
+        str(each.key).rpartition(":")[2] for each in [*healthy(app).slider, *app.select_slider, *app.toggle] if each.disabled
+    }
+    assert {"dim", "power", "smoothing"} <= grey and "threshold" not in grey
     app.number_input(key=f"w:{run}:K").set_value(3).run()
     healthy(app)
     app.selectbox(key=f"suggest:{run}").set_value("exponent").run()
     assert "whose clusters agree best" in texts(healthy(app)) and "Regret" in texts(app)
     assert len(store.runs()) == runs_before
     labels = [np.load(path)["labels"] for path in (store.home / "cache").glob("recluster-*.npz")]
-    assert sorted(len(np.unique(found)) for found in labels) == [3, 4]
+    assert sorted(len(np.unique(found)) for found in labels) == [3, 4, 4]
 
 
 def test_whether_depth_pays_is_answered_by_a_click(
@@ -749,7 +754,7 @@ def test_the_scope_is_said_before_the_start(visit: Callable[..., AppTest]) -> No
 def test_the_spectral_embedding_of_landmarks_can_be_looked_at(
     visit: Callable[..., AppTest], finished: Callable[..., str]
 ) -> None:
-    app = visit("explore", run=finished("lsc"), e_source="U")
+    app = visit("explore", run=finished("lsc"), view="Embedding", e_source="U")
     assert app.get("plotly_chart") and not app.error
 
 

@@ -16,7 +16,17 @@ from core.datasets import MAKERS, load
 from core.evaluation import clustering_accuracy
 from core.explore import build_prepared, differences
 from core.explore.prepared import MOST_FRAMES
-from core.runs import Prepared, RunStore, Status, bring, film_of_prepared, frame_files, prepared_run, prepared_runs
+from core.runs import (
+    Prepared,
+    RunStore,
+    Status,
+    bring,
+    film_of_prepared,
+    frame_files,
+    numbered_labels,
+    prepared_run,
+    prepared_runs,
+)
 from tests.conftest import ROOT
 
 NAMES = list(prepared_runs())
@@ -42,7 +52,7 @@ def test_the_present_code_reads_what_was_kept(name: str, store: RunStore) -> Non
     assert clustering_accuracy(data.y, final["labels"]) == pytest.approx(run.result["metrics"]["acc"])
     film = list(unpacked(film_of_prepared(name)[1]))
     assert len(film) > 10 and len(frame_files(store.files.folder(run.id))) == len(film)
-    np.testing.assert_array_equal(film[-1][1]["labels"], explore.numbered_labels(store, run.id, final["labels"], data.y))
+    np.testing.assert_array_equal(film[-1][1]["labels"], numbered_labels(store.files.folder(run.id), final["labels"], data.y))
     scene, arrays = next(unpacked(film_of_prepared(name)[0]))
     assert scene["n"] == data.n_samples and len(scene["classes"]) == data.n_classes
     np.testing.assert_array_equal(arrays["y"], data.y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -315,3 +316,23 @@ def test_the_command_line_suggests_too(store: RunStore, capsys: pytest.CaptureFi
     assert cli.main(["suggest", flat.id]) == 2 and "no self-expression" in capsys.readouterr().err
     with pytest.raises(ParameterError, match="dim, exponent"):
         explore.suggest(store, run=run.id, name="power", n_clusters=10, dim=4, exponent=0.5, power=4.0, kept_neighbors=5)
+
+
+CHANGED: dict[str, Any] = {
+    "threshold": 0.5, "symmetrize": "absolute", "unit_diagonal": True, "dim": 2, "exponent": 0.0, "power": 2.0,
+    "unit_rows": False, "kept_neighbors": 9, "smoothing": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("by", methods.method_class("ridge").declared()["affinity_by"].choices)
+def test_a_constant_is_idle_where_it_makes_no_difference_and_nowhere_else(by: str) -> None:
+    C = blocks(0.05)
+    readout = AffinityReadout(affinity_by=by)
+    beside = readout.beside(C)
+
+    def read(**changed: Any) -> np.ndarray:
+        A = replace(readout, **changed).affinity(C, K, beside)
+        return np.asarray(A.toarray() if hasattr(A, "toarray") else A)
+
+    same = {name for name, value in CHANGED.items() if np.array_equal(read(), read(**{name: value}))}
+    assert same == readout.idle == methods.method_class("ridge").idle({"affinity_by": by})

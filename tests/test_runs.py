@@ -504,11 +504,11 @@ def test_an_export_holds_everything_that_is_known_about_a_run(store: RunStore, t
             ("3", "finetune", "", "0.5"),
         ]
         labels = list(csv.DictReader(io.StringIO(archive.read("labels.csv").decode())))
-        assert [(row["sample"], row["cluster"], row["class"]) for row in labels] == [
-            ("0", "0", "1"),
-            ("1", "1", "0"),
-            ("2", "1", "0"),
-        ]
+        assert [(row["sample"], row["cluster"], row["class"], row["shown_as"]) for row in labels] == [
+            ("0", "0", "1", "1"),
+            ("1", "1", "0", "0"),
+            ("2", "1", "0", "0"),
+        ], "a cluster is shown under the number of its class"
         np.testing.assert_array_equal(np.load(io.BytesIO(archive.read("arrays.npz")))["Z"], np.eye(3))
         assert archive.read("weights.safetensors") == b"weights" and archive.read("log.txt") == b"said"
     buffer = io.BytesIO()

@@ -11,6 +11,7 @@ from typing import Any
 from core import methods
 from core.bench.results import FOLDER, Results, Row, Score, save_results
 from core.common import DataError, atomic_write
+from core.evaluation import score_title
 from core.sweeps import SECONDS, Figure, Spread, by_setting, over_seeds
 from core.sweeps import Row as Swept
 from core.sweeps.designs import Setting
@@ -71,12 +72,12 @@ def draw(figure: Figure, groups: Sequence[tuple[Setting, Mapping[str, Spread]]],
         own = [(places[_plain(setting[names[0]])], spreads[figure.score]) for setting, spreads in groups
                if len(names) == 1 or _plain(setting[names[1]]) == line]  # fmt: skip
         at, means, stds = [place for place, _ in own], [s.mean for _, s in own], [s.std for _, s in own]
-        label = f"{names[1].removeprefix('data.')} {line}" if len(names) > 1 else None
+        label = f"{_words(names[1])} {line}" if len(names) > 1 else None
         axes.errorbar(at, means, stds if any(stds) else None, marker="o", capsize=3, label=label)
     axes.set_xticks(
         list(places.values()), [str(at) for at in places], rotation=20 if max(map(len, map(str, places))) > 8 else 0
     )
-    axes.set(xlabel=names[0].removeprefix("data."), ylabel=figure.score)
+    axes.set(xlabel=_words(names[0]), ylabel=score_title(figure.score))
     axes.set_title(figure.title, fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     if len(names) > 1:
@@ -84,6 +85,10 @@ def draw(figure: Figure, groups: Sequence[tuple[Setting, Mapping[str, Spread]]],
     with atomic_write(file) as target:
         drawing.savefig(target, format="svg", metadata={"Date": None})
     return file
+
+
+def _words(axis: str) -> str:
+    return axis.removeprefix("data.").replace("_", " ")
 
 
 def _score(found: Spread, several: bool) -> Score:

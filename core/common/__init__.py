@@ -25,7 +25,7 @@ from core.common.home import data_folders, home
 from core.common.lifeline import Lifeline, lines
 from core.common.packing import pack, unpacked
 from core.common.params import Param, check_all, choice, flag, integer, params_of, real, redeclared, sizes
-from core.common.parts import Held, Part, flatten, held
+from core.common.parts import Held, Part, flatten, held, idle_in
 from core.common.readonly import READ_ONLY, demand_writable, read_only
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "flatten",
     "held",
     "home",
+    "idle_in",
     "integer",
     "lines",
     "named",

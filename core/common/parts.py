@@ -27,6 +27,11 @@ class Part:
 
     owner: str = ""
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Those of its hyperparameters that make no difference as the others are set."""
+        return frozenset()
+
 
 P = TypeVar("P", bound=Part, covariant=True)
 
@@ -60,6 +65,12 @@ class Held(Generic[P]):
 def held(kind: type[P], **defaults: Any) -> Held[P]:
     """Hold a part, with other defaults for some of its hyperparameters."""
     return Held(kind, defaults)
+
+
+def idle_in(cls: type, params: Mapping[str, Any]) -> frozenset[str]:
+    """The hyperparameters of the parts of a class that make no difference under these values."""
+    parts = [value for value in inspect.getmembers_static(cls) if isinstance(value[1], Held)]
+    return frozenset[str]().union(*(part.of(params).idle for _, part in parts))
 
 
 def flatten(cls: type) -> None:

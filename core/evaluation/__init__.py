@@ -30,6 +30,7 @@ from core.evaluation.metrics import (
 )
 from core.evaluation.projections import PROJECTIONS, align, pca, project, times_longer, warm_up
 from core.evaluation.quality import projection_quality
+from core.evaluation.titles import score_title
 from core.evaluation.unlabelled import has_tiny_clusters, pooled_silhouettes, relative_eigengap, scores_of_a_cut, stability
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "reconstruction_error",
     "relative_eigengap",
     "retrieval",
+    "score_title",
     "scores_of_a_cut",
     "silhouette",
     "stability",

@@ -13,10 +13,10 @@ from scipy.sparse import csr_array, issparse
 
 from core import affinity, datasets, evaluation, methods
 from core.common import DataError
-from core.explore.scene import class_groups, numbered_labels
+from core.explore.scene import class_groups
 from core.methods.parts.readout import CODES, LOOK_BEYOND, SAMPLES, AffinityReadout
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
-from core.runs import Run, RunStore
+from core.runs import Run, RunStore, numbered_labels
 
 NEIGHBORS_SHOWN = 12
 CONSTANTS = (
@@ -46,7 +46,7 @@ def matrix(
     if ("y" if order == "class" else "labels") not in final:
         raise DataError(f"The run {run} has no labels to order by {order}.")
     by_class = order == "class"
-    groups = class_groups(final["y"]) if by_class else numbered_labels(store, run, final["labels"], final.get("y"))
+    groups = class_groups(final["y"]) if by_class else numbered_labels(store.files.folder(run), final["labels"], final.get("y"))
     groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
     return _picture(square(store, run, which), groups, pixels, clusters, span), {}
 
@@ -92,7 +92,7 @@ def joined(store: RunStore, *, run: str, sample: int) -> tuple[dict[str, NDArray
         If the run has no affinity.
     """
     final = store.files.arrays(run, "final", ("labels", "y", "rows"))
-    labels = numbered_labels(store, run, final["labels"], final.get("y"))
+    labels = numbered_labels(store.files.folder(run), final["labels"], final.get("y"))
     rows = final["rows"].astype(np.int64) if "rows" in final else np.arange(len(labels))
     where = np.flatnonzero(rows == sample)
     if not where.size:

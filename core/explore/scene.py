@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import evaluation
-from core.common import pack, unpacked
+from core.common import pack
 from core.datasets import Dataset
 from core.plots.palette import log_levels
 from core.plots.sprite import Sprite
-from core.runs import Run, RunStore, frame_files, framed, n_groups, quantized, shown_samples
+from core.runs import Run, RunStore, framed, n_groups, quantized, shown_samples
 
 NO_CLASS = 2**16 - 1
 """The group of samples that have no label: past that of every class."""
@@ -71,17 +70,6 @@ def run_scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -
 def clusters_of(run: Run, data: Dataset) -> int:
     """The number of clusters of a run, before it has begun, too."""
     return int(run.result.get("n_clusters") or run.spec.params.get("n_clusters") or data.n_classes or 1)
-
-
-def numbered_labels(store: RunStore, run: str, labels: NDArray, y: NDArray | None) -> NDArray[np.int64]:
-    """The clusters of a run under the numbers that all its pictures use (`evaluation.cluster_numbers`)."""
-    if y is not None:
-        return evaluation.cluster_numbers(y, labels)[labels]
-    files = frame_files(store.files.folder(run))
-    for _, arrays in unpacked(files[-1].read_bytes()) if files else ():
-        if len(arrays.get("labels", ())) == len(labels):
-            return arrays["labels"].astype(np.int64)
-    return np.asarray(labels, dtype=np.int64)
 
 
 def packed_layout(points: NDArray, shown: NDArray) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import NotFitted, Param, ParameterError, check_all, flatten, integer, params_of
+from core.common import NotFitted, Param, ParameterError, check_all, flatten, idle_in, integer, params_of
 from core.graphs import nearest_of
 from core.methods.presets import Preset
 from core.methods.rules import ByRule, Facts, Rule, apply_rules
@@ -149,6 +149,11 @@ class Clusterer:
     def declared(cls) -> dict[str, Param]:
         """The hyperparameters, by name."""
         return params_of(cls)
+
+    @classmethod
+    def idle(cls, params: Mapping[str, Any]) -> frozenset[str]:
+        """The hyperparameters that make no difference under these values: a form shows them grey."""
+        return idle_in(cls, params)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}

@@ -167,13 +167,15 @@ def confusion(table: NDArray, classes: Sequence[str], clusters: Sequence[str], *
 def curves(
     series: Mapping[str, tuple[NDArray, NDArray]], *, references: Mapping[str, float] | None = None, height: int = 320
 ) -> go.Figure:
-    """Lines over steps, name to (steps, values), with dashed reference lines, name to value."""
+    """Lines over steps, name to (steps, values), with grey reference lines, name to value, which the legend tells apart."""
     figure = go.Figure()
     for (name, (steps, values)), colour in zip(series.items(), colours(len(TEN)), strict=False):
         mode = "lines+markers" if len(steps) < 40 else "lines"
         figure.add_scatter(x=steps, y=values, name=name, mode=mode, line={"color": colour, "width": 2})
-    for name, value in (references or {}).items():
-        figure.add_hline(y=value, line={"dash": "dot", "width": 1, "color": "#888888"}, annotation_text=name)
+    ends = [end(steps) for end in (np.min, np.max) for steps, _ in series.values() if len(steps)]
+    for (name, value), dash in zip((references or {}).items(), cycle(("dot", "dash", "longdash", "dashdot")), strict=False):
+        line = {"dash": dash, "width": 1.5, "color": "#888888"}
+        figure.add_scatter(x=[min(ends), max(ends)], y=[value, value], name=f"{name} {value:.3f}", mode="lines", line=line)
     figure.update_layout(margin=MARGIN, height=height, hovermode="x unified", legend={"orientation": "h", "y": -0.2})
     figure.update_xaxes(title="step")
     return figure

@@ -15,6 +15,7 @@ from core.runs.looks import View, concluded
 from core.runs.memory import forget_peak
 from core.runs.moments import Moment
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
+from core.runs.numbers import numbered_labels
 from core.runs.outcome import summarize
 from core.runs.owner import Owner, process, this_process
 from core.runs.painter import SHOWN_POINTS, Painter, framed, n_groups, quantized, shown_samples
@@ -76,6 +77,7 @@ __all__ = [
     "make_spec",
     "n_groups",
     "named_by",
+    "numbered_labels",
     "pace",
     "prepare",
     "prepared_run",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.common import StorageError, atomic_write
 from core.runs.files import write_arrays
+from core.runs.numbers import numbered_labels
 from core.runs.spec import HistoryRow, Status
 from core.runs.store import RunStore
 
@@ -67,7 +68,7 @@ def _pack(store: RunStore, run_id: str, archive: zipfile.ZipFile, place: str = "
     archive.writestr(f"{place}history.csv", _history_csv(store.history(run_id)))
     final = store.files.arrays(run_id, "final", ("labels", "y", "indices"))
     if "labels" in final:
-        archive.writestr(f"{place}labels.csv", _labels_csv(final))
+        archive.writestr(f"{place}labels.csv", _labels_csv(final, numbered_labels(folder, final["labels"], final.get("y"))))
     if (folder / "final.npz").exists():
         with archive.open(f"{place}arrays.npz", "w", force_zip64=True) as file:
             write_arrays(file, store.files.arrays(run_id, "final"))
@@ -86,8 +87,9 @@ def _history_csv(rows: list[HistoryRow]) -> str:
     return text.getvalue()
 
 
-def _labels_csv(final: Mapping[str, NDArray]) -> str:
-    columns: dict[str, Any] = {"sample": final["indices"], "cluster": final["labels"]}
+def _labels_csv(final: Mapping[str, NDArray], numbered: NDArray) -> str:
+    """Each sample with its cluster as stored, and under the number that the pictures of the app use."""
+    columns: dict[str, Any] = {"sample": final["indices"], "cluster": final["labels"], "shown_as": numbered}
     if "y" in final:
         columns["class"] = [number if number >= 0 else "" for number in final["y"].tolist()]
     text = io.StringIO()

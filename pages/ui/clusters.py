@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 
 from core import evaluation, methods
 from core.datasets import Dataset
-from core.explore import numbered_labels
-from core.runs import Run
+from core.runs import Run, numbered_labels
 from pages.ui.state import store
 
 
 def numbered(run: Run, data: Dataset) -> NDArray[np.int64]:
     """Cluster numbers of the training samples: those of the classes that they match."""
-    return numbered_labels(store(), run.id, _stored(run, "labels"), data.y)
+    return numbered_labels(store().files.folder(run.id), _stored(run, "labels"), data.y)
 
 
 def numbered_test(run: Run, data: Dataset) -> NDArray[np.int64]:

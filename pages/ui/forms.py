@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from math import ceil, floor, log10
 from typing import Any
@@ -17,24 +17,38 @@ from pages.ui.text import plain
 
 _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200
+Idle = Callable[[Mapping[str, Any]], Collection[str]]
 _CHOICES = 20  # steps of a slider at whose left end stands that a value is left out
 
 
+def _none_idle(_: Mapping[str, Any]) -> Collection[str]:
+    return ()
+
+
 def parameter_form(
-    declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str, opened: Collection[str] = ()
+    declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str, opened: Collection[str] = (), idle: Idle = _none_idle
 ) -> dict[str, Any]:
     """Widgets for all parameters by group; returns what they hold, unchecked.
 
     Widget keys contain `key`, so that another method, data set or preset starts with its own values. The first group
-    and those in `opened` are unfolded.
+    and those in `opened` are unfolded; what is `idle` as the others stand is grey.
     """
+    grey = idle(standing(declared, values, key))
     chosen: dict[str, Any] = {}
     ordered = sorted(declared.values(), key=lambda param: list(_groups(declared)).index(param.group))
     for position, (group, params) in enumerate(groupby(ordered, key=lambda param: param.group)):
         with st.expander(group, expanded=position == 0 or group in opened):
             for param in params:
-                chosen[param.name] = widget(param, values.get(param.name, param.default), key=f"{key}:{param.name}")
+                chosen[param.name] = widget(
+                    param, values.get(param.name, param.default), key=f"{key}:{param.name}", idle=param.name in grey
+                )
     return chosen
+
+
+def standing(declared: Mapping[str, Param], values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What the choices of a form hold before they are drawn in this run of the page, and the given values of all else."""
+    held = {name: st.session_state.get(f"{key}:{name}") for name, param in declared.items() if param.kind == "choice"}
+    return {**values, **{name: value for name, value in held.items() if value is not None}}
 
 
 def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
@@ -48,13 +62,15 @@ def _groups(declared: Mapping[str, Param]) -> dict[str, None]:
     return dict.fromkeys([*own, *(name for name in shared if name in names)])
 
 
-def widget(param: Param, value: Any, *, key: str) -> Any:
-    """The widget of one parameter, holding `value` at first."""
+def widget(param: Param, value: Any, *, key: str, idle: bool = False) -> Any:
+    """The widget of one parameter, holding `value` at first; grey where it makes no difference."""
     words, symbol = param.name.strip("_").replace("_", " "), plain_symbol(param.symbol)
     label = f"{symbol} {words}" if symbol else words
     label = plain(f"{label} ({param.unit})" if param.unit else label)
     meaning = f"${param.symbol}$: {param.help} Allowed: {param.allowed}.{_taught(param.name)}"
-    about: dict[str, Any] = {"label": label, "help": meaning, "key": key, "persist_state": "session"}
+    if idle:
+        meaning = f"It makes no difference as the other choices stand. {meaning}"
+    about: dict[str, Any] = {"label": label, "help": meaning, "key": key, "persist_state": "session", "disabled": idle}
     if param.kind == "flag":
         return st.toggle(value=bool(value), **about)
     if param.kind == "choice":

@@ -9,13 +9,9 @@ import streamlit as st
 
 from core.bench import CHOSEN, Results, Row, Score, load_results, results_files
 from core.common import DataError
+from core.evaluation import score_title
 from pages.ui.text import plain
 
-SCORES = {
-    "acc": "ACC", "nmi_geometric": "NMI (geometric)", "nmi_max": "NMI (max)", "nmi_arithmetic": "NMI (arithmetic)",
-    "ari": "ARI", "rest_acc": "ACC on the rest", "code_norm": "size of codes",
-    "relative_error": "unexplained share", "effective_rank": "effective rank",
-}  # fmt: skip
 ORIGINS = {
     "command": "The command below wrote this table.",
     "transcribed": "Copied from an earlier README. The commands below are those that make such numbers.",
@@ -80,10 +76,6 @@ def _line(row: Row, *, seeds: bool, chosen: bool) -> dict[str, Any]:
     if chosen:
         line["Constants"] = row.chosen
     return {**line, **({"Note": row.note} if row.note else {})}
-
-
-def score_title(name: str) -> str:
-    return SCORES.get(name, name.replace("map_", "mAP@").replace("loss.", "loss: ").replace("_", " "))
 
 
 def spoken(score: Score) -> str:

@@ -82,7 +82,8 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
             if not follow:
                 st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
         _explained(cls, preset, values)  # below Launch, which is to be in sight
-        given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",))
+        live = {"idle": cls.idle} if follow else {}  # in a form a choice counts only once it is sent
+        given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",), **live)
         with st.expander("Run"):
             asked = _run_settings(draft)
     try:

@@ -10,13 +10,13 @@ import streamlit as st
 from core import methods, runs, sweeps
 from core.common import InvalidInput, read_only
 from core.datasets import Dataset
+from core.evaluation import score_title
 from core.runs import RunSpec, Status, estimate
 from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
 from pages.ui.awaiting import about
 from pages.ui.by_rule import BY_RULE, rule_of
 from pages.ui.forms import segments
 from pages.ui.naming import told_apart
-from pages.ui.results import score_title
 from pages.ui.settings import DEFAULTS, SEEDS
 from pages.ui.state import chosen_data, load_data, queue, store
 from pages.ui.text import plain

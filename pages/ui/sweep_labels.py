@@ -9,11 +9,11 @@ import streamlit as st
 
 from core import sweeps
 from core.common import read_only
+from core.evaluation import score_title
 from core.explore import Answer
 from core.plots.sweeps import scatter
 from core.sweeps import LABEL_FREE, Row, SweepRecord
 from pages.ui.awaiting import answered
-from pages.ui.results import score_title
 from pages.ui.sweep_open import pickable
 from pages.ui.sweep_words import axis_title, value_label
 from pages.ui.text import OWN_CODES

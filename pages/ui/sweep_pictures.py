@@ -10,9 +10,9 @@ import streamlit as st
 
 from core import sweeps
 from core.common import InvalidInput
+from core.evaluation import score_title
 from core.plots.sweeps import Curve, curve, effects, scatter
 from core.sweeps import SEED, Axis, Level, Row, SweepRecord
-from pages.ui.results import score_title
 from pages.ui.sweep_labels import what_labels_buy
 from pages.ui.sweep_open import pickable
 from pages.ui.sweep_ranges import within_ranges

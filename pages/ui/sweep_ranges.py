@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import sweeps
+from core.evaluation import score_title
 from core.plots.sweeps import parallel
 from core.sweeps import Axis, Row, SweepRecord
-from pages.ui.results import score_title
 from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_two import MOST_COMPARED, MOST_TICKS
 from pages.ui.sweep_words import axis_title, value_label

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core import sweeps
+from core.evaluation import score_title
 from core.plots.sweeps import heatmap, surface
 from core.sweeps import Axis, Level, Row, SweepRecord
 from pages.ui.forms import segments
-from pages.ui.results import score_title
 from pages.ui.sweep_open import pickable
 from pages.ui.sweep_words import axis_title, value_label
 

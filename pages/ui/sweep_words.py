@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from core import sweeps
+from core.evaluation import score_title
 from core.sweeps import Row
-from pages.ui.results import score_title
 
 LEFT_TO_DATA = "auto"
 TELLING = 3  # deviations over seeds that best and worst of several settings are apart by chance alone

@@ -24,7 +24,7 @@ from pages.ui.beside import dated_titles, distinct_titles, has_codes, partner, r
 from pages.ui.clusters import cluster_names, held, matrices_of, numbered, numbered_test
 from pages.ui.definitions import nmi_of, with_labels
 from pages.ui.experiments import experiments
-from pages.ui.forms import segments, widget
+from pages.ui.forms import segments, standing, widget
 from pages.ui.gallery import gallery
 from pages.ui.lab.stills import quality_words
 from pages.ui.live import loss_curves, reconstruction_sheet, start_words
@@ -239,15 +239,17 @@ def workbench_view(run: Run, data: Dataset) -> None:
         st.info(why.get(form or "", "This run has no self-expression matrix."), icon=":material/info:")
         return
     n = int(run.spec.params["subset_size"]) if form == "subset" else data.n_samples
-    declared = methods.method_class(run.spec.method).declared()
+    cls = methods.method_class(run.spec.method)
+    declared = cls.declared()
     params = {**explore.settled_params(run), "n_clusters": run.result["n_clusters"]}
     left, right = st.columns([1, 2], gap="large")
     constants: dict[str, Any] = {}
     with left:
         st.button("Reset", icon=":material/undo:", key="w_reset", on_click=_reset_workbench, args=(run.id,))
+        idle = cls.idle(standing(declared, params, f"w:{run.id}"))
         for name in (*explore.READOUT_CONSTANTS, "assign_labels"):
             concrete = replace(declared[name], optional=False)  # here one is chosen; Suggest tells which, below
-            constants[name] = widget(concrete, params.get(name, concrete.default), key=f"w:{run.id}:{name}")
+            constants[name] = widget(concrete, params.get(name, concrete.default), key=f"w:{run.id}:{name}", idle=name in idle)
         constants["zero_diagonal"] = st.toggle("Drop the diagonal of C", key=f"w:{run.id}:zero")
         constants["n_clusters"] = int(st.number_input("K clusters", 2, n - 1, params["n_clusters"], key=f"w:{run.id}:K"))
         constants["random_state"] = int(
@@ -347,7 +349,7 @@ def curves_view(run: Run, data: Dataset) -> None:
             steps, values = zip(*points, strict=True)
             series[title] = (np.array(steps), np.array(values))
     if series:
-        st.caption("Scores while training; dotted, the ACC of the references")
+        st.caption("Scores while training; grey, the ACC of the references")
         figure = figures.curves(series, references=reference_lines(run, "acc"))
         st.plotly_chart(figure, key="score_curves", alt="Scores over the steps of the run")
     loss_curves(rows, run)

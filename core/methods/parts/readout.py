@@ -46,6 +46,17 @@ CHOSEN = {"cosines": ("dim", "exponent"), "neighbors": ("dim", "exponent")}
 They are those for which a suggestion is better than a fixed value (`core.affinity.REGRET`).
 """
 LEFT = "chosen without labels"
+COUNTS = {
+    "cosines": ("threshold", "symmetrize", "unit_diagonal", "dim", "exponent", "power", "unit_rows"),
+    "magnitudes": ("threshold",),
+    "nearest": ("kept_neighbors",),
+    "stochastic": ("smoothing",),
+    "rows": ("power", "kept_neighbors", "unit_rows"),
+    "neighbors": ("dim", "exponent", "power", "kept_neighbors", "unit_rows"),
+    "medoid": (),
+    "samples": (),
+}
+"""The constants that each affinity of a dense C depends on; the others make no difference to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +105,7 @@ class AffinityReadout(Part):
     affinity_by: str = choice(
         "cosines",
         symbol=r"A(C)",
-        choices=("cosines", "magnitudes", "nearest", "stochastic", "rows", "neighbors", "medoid", "samples"),
+        choices=tuple(COUNTS),
         group=AFFINITY_GROUP,
         help="Cosines between rows of the factorised C, sharpened by a power (deep methods); the entries |C| (SSC), or the "
         "nearest of each sample by them; the doubly stochastic matrix nearest to |C| (A-DSSC); the nearest by cosines between "
@@ -114,6 +125,10 @@ class AffinityReadout(Part):
         0.03, symbol=r"\eta_A", low=1e-3, high=1e3, soft=(3e-3, 3), log=True, group=AFFINITY_GROUP,
         help="Weight of ||A||^2 in the doubly stochastic affinity: larger joins each sample to more others, evenly.",
     )  # fmt: skip
+
+    @property
+    def idle(self) -> frozenset[str]:
+        return frozenset[str]().union(*COUNTS.values()) - set(COUNTS[self.affinity_by])
 
     @property
     def words(self) -> str | None:
