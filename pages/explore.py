@@ -90,4 +90,6 @@ with told():
         selection(run, data, seen)
     fitting = offered(run, store().files.array_names(run.id, "final"))
     titles = {name: view.label for name, view in fitting.items()}
-    fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")].draw(run, data)
+    view = fitting[segments("View", titles, key="view", bind="query-params", label_visibility="collapsed")]
+    with st.container(key="view_body"):  # as high as the window: where a view is shorter than the last one, nothing jumps
+        view.draw(run, data)

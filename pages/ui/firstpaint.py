@@ -10,6 +10,7 @@ STYLE = """<style>
 @media (max-width: 768px) { .stMainBlockContainer { padding: 4.2rem 1rem 2rem !important; } }
 [class*="st-key-lab_whole"] { min-height: 620px; }
 [class*="st-key-lab_brief"] { min-height: 400px; }
+.st-key-view_body { min-height: 90vh; }
 .stMainBlockContainer h1 { padding: 0 0 0.4rem !important; font-size: 1.7rem !important; }
 .st-key-view button { padding-left: 0.55rem !important; padding-right: 0.55rem !important; }
 </style>"""

@@ -304,6 +304,7 @@ class Lab {
   go(time) {
     this.time = Math.max(0, Math.min(1, time))
     this.held = this.time < 1
+    this.unlook()
     if (this.colour === "cluster" || this.rule) this.follow()
     this.draw()
     this.note()
@@ -319,6 +320,7 @@ class Lab {
     if (this.playing) return this.stop()
     if (this.time >= 1) this.time = 0
     this.held = true
+    this.unlook()
     let before = performance.now()
     const tick = (now) => {
       const passed = (now - before) / 1000
@@ -533,6 +535,11 @@ class Lab {
     this.asking = setTimeout(() => this.ask(), moving ? 200 : 0)
     this.draw()
     this.note()
+  }
+
+  // What was looked at closely in a projection of the end is nowhere in what is seen until then.
+  unlook() {
+    if (this.camera && this.films.some((film) => this.layoutOf(film) !== this.layout)) this.camera = null
   }
 
   look(camera) {

@@ -109,7 +109,25 @@ class Scatter extends Panel {
     for (const j of later) this.stamp(xy[2 * j], xy[2 * j + 1], size + 1.5, paint(shown[j]))
     if (lab.hover >= 0) this.ring(lab.hover)
     if (this.lasso) this.outline()
-    if (lab.camera) this.foot(`${(2 / (lab.camera[0][1] - lab.camera[0][0])).toFixed(1)} times closer; double-click to see all`, lab)
+    const words = this.below(film.labels(i))
+    if (words) this.foot(words, lab)
+  }
+
+  // What of the whole is seen, and that a projection of the end is not what plays.
+  below(labels) {
+    const { lab, film } = this
+    const other = film.layouts.has(lab.layout) && lab.layoutOf(film) !== lab.layout
+    if (other) return lab.layoutOf(film) === "circle" ? "The projection is of the end; until then, by affinity" : "The projection is of the end; until then, on two axes"
+    if (!lab.camera) return ""
+    const seen = this.found.shown.filter((_, j) => this.within(this.xy[2 * j], this.xy[2 * j + 1]))
+    const clusters = labels ? [...new Set(seen.map((s) => labels[s]))].sort((a, b) => a - b) : []
+    const named = clusters.length && clusters.length <= 4 ? `: ${clusters.map((k) => film.name(k)).join(", ")}` : ""
+    const what = seen.length ? named : ", and nothing lies here"
+    return `${(2 / (lab.camera[0][1] - lab.camera[0][0])).toFixed(1)} times closer${what}; double-click to see all`
+  }
+
+  within(x, y) {
+    return x >= 0 && x <= this.width && y >= 0 && y <= this.height
   }
 
   stamp(x, y, size, colour) {
