@@ -83,6 +83,7 @@ def duplicate(run: Run) -> None:
         "seed": run.spec.seed,
         "snapshots": run.spec.snapshots,
         "looking": run.spec.looking,
+        "arithmetic": run.spec.arithmetic,
         "device": run.spec.device,
     }
     choose_data(run.spec.data)

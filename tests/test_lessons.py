@@ -124,6 +124,10 @@ def test_what_the_lessons_say_of_sweeps_is_so() -> None:
     assert min(mean("dim", d, "block_diagonality") for d in (1, 2, 3, 4, 8)) > 0.98 and mean("dim", 1) < 0.4
     assert best("beta", "block_diagonality") == best("beta", "acc") == 0.1
     assert [round(mean("balance", value), 2) for value in (0.0, 1.0, 3.0)] == [0.34, 0.52, 0.34]
+    told = {"stop-gradient": [0.59, 0.23], "stop-gradient-loops": [0.74, 0.66], "stop-gradient-subspaces": [0.22, 0.62]}
+    assert {name: [round(mean(name, through), 2) for through in (False, True)] for name in told} == told
+    reached = {(row.setting["through_graph"], row.seed): row.scores["acc"] for row in prepared_sweep("stop-gradient-loops")[1]}
+    assert sum(reached[True, seed] > reached[False, seed] for seed in range(5)) == 1
 
 
 def test_what_the_lessons_say_of_depth_is_so(store: RunStore) -> None:

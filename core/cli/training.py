@@ -21,7 +21,7 @@ from core.cli.records import print_run, result_json, settled_store
 from core.cli.signals import interrupted_by_sigterm
 from core.common import atomic_write, demand_writable
 from core.datasets import SCALINGS
-from core.runs import LOOKS, RunSpec, RunStore
+from core.runs import ARITHMETICS, LOOKS, RunSpec, RunStore
 from core.runs.execution import Load, Prepared
 from core.sweeps import LOSS, SECONDS, Sweep, keep, over_seeds
 from core.training import Step
@@ -59,6 +59,12 @@ def run_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     sub.add_argument("--snapshots", type=int, default=LOOKS, help="how often a stage is scored while it trains")
+    sub.add_argument(
+        "--arithmetic",
+        default="auto",
+        choices=ARITHMETICS,
+        help="exact: all products of matrices in float32, the same everywhere",
+    )
     sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 
 
@@ -69,7 +75,7 @@ def asked_spec(options: argparse.Namespace, load: Load = datasets.load) -> RunSp
     return runs.make_spec(
         options.method, data_spec(options, options.scaling), preset=options.preset, seed=options.seed, device=options.device,
         overrides=parse_settings(options.method, options.set), snapshots=options.snapshots, looking=options.looking,
-        load=load,
+        arithmetic=options.arithmetic, load=load,
     )  # fmt: skip
 
 

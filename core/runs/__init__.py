@@ -3,6 +3,7 @@
 Uses every room below.
 """
 
+from core.runs.arithmetic import ARITHMETICS
 from core.runs.branching import branch, branching_points, changeable
 from core.runs.costs import pace
 from core.runs.estimates import estimate
@@ -30,6 +31,7 @@ from core.runs.threads import available_cores, thread_variables, training_thread
 
 __all__ = [
     "ACTIVE",
+    "ARITHMETICS",
     "AWAY",
     "LOOKS",
     "MAX_SEED",

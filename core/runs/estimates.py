@@ -11,8 +11,8 @@ from core.runs.costs import counter, expected_seconds
 from core.runs.spec import Run, RunSpec, Status
 from core.runs.store import RunStore
 
-PROCESS = {False: 420 * 2**20, True: 510 * 2**20}
-"""Bytes that a worker holds beside what a method declares, data sets of usual size included: without and with what trains
+PROCESS = {False: 215 * 2**20, True: 510 * 2**20}
+"""Bytes that a process holds beside what a method declares, data sets of usual size included: without and with what trains
 networks. `core bench estimates` sets them against what was measured."""
 
 

@@ -19,6 +19,7 @@ from core.common import AffinityLabError, DeviceError, Diverged, InvalidInput, R
 from core.datasets import Dataset, DataSpec
 from core.methods import Clusterer
 from core.runs import checkpoints, heldout, looks, moments, outcome
+from core.runs.arithmetic import ARITHMETICS, FLOAT32, multiplying, products
 from core.runs.budget import LookingBudget
 from core.runs.filming import Filming
 from core.runs.handle import RunHandle
@@ -53,6 +54,7 @@ def make_spec(
     device: str = "auto",
     snapshots: int = LOOKS,
     looking: float = 0.2,
+    arithmetic: str = "auto",
     load: Load | None = None,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset or the rules, then what the user set; everything checked.
@@ -81,9 +83,11 @@ def make_spec(
             raise InvalidInput(f"{name} must be an integer in [{low}, {high}]. Got {value!r} instead.")
     if isinstance(looking, bool) or not isinstance(looking, int | float) or not 0 <= looking <= 1:
         raise InvalidInput(f"looking must be a share of the time in [0, 1]. Got {looking!r} instead.")
+    if arithmetic not in ARITHMETICS:
+        raise InvalidInput(f"arithmetic must be one of {', '.join(ARITHMETICS)}. Got {arithmetic!r} instead.")
     return RunSpec(
         method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
-        snapshots=snapshots, looking=float(looking),
+        snapshots=snapshots, looking=float(looking), arithmetic=arithmetic,
     )  # fmt: skip
 
 
@@ -229,6 +233,7 @@ class _Execution:
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
         self.next_look = 0.0
         self.budget = LookingBudget(run.spec.looking)
+        self.rounded_to = FLOAT32
 
     def load_libraries(self) -> None:
         """Import what the method needs, so that no other stage is charged for it."""
@@ -242,16 +247,18 @@ class _Execution:
         note = self.record.include if self.prepared else self.record.charge
         note("load", ready.seconds)
         note("import", ready.import_seconds)
+        self.rounded_to = products(self.run.spec.arithmetic, method.device)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)
         filming = Filming(self.run, data, method, self.record)
         arrays: dict[str, Any] = {}
         self.run.set_status(Status.RUNNING)
-        for step in self._timed(method.iter_fit(data.samples, self.stages)):
-            arrays.update(step.arrays)
-            self._observe(method, data, filming, step)
-            self._keep(step)
-            self._obey()
+        with multiplying(self.rounded_to):
+            for step in self._timed(method.iter_fit(data.samples, self.stages)):
+                arrays.update(step.arrays)
+                self._observe(method, data, filming, step)
+                self._keep(step)
+                self._obey()
         with self.record.clock("score"):
             self.record.announce("score")
             result = outcome.conclude(self.run, data, method, arrays, self.stages, self.record, filming)
@@ -261,6 +268,7 @@ class _Execution:
         """The part of the result that holds however the run ends."""
         return {
             "device": self.method.device if self.method else None,
+            "products": self.rounded_to,
             "n_samples": self.data.n_samples if self.data else None,
             "n_test": self.data.test.n_samples if self.data and self.data.test else 0,
             "fingerprint": self.data.fingerprint if self.data else None,
@@ -278,7 +286,7 @@ class _Execution:
             "n_samples": data.n_samples,
             "method": method.name,
             "run": self.run.id,
-            "device": method.device.split(":")[0],
+            "device": method.device.split(":")[0] + ("" if self.rounded_to == FLOAT32 else f", {self.rounded_to}"),
         }
         return RunShelf(PretrainedStore(self.run.home), provenance, lenient=self.record.lenient)
 

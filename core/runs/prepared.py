@@ -77,6 +77,7 @@ class Prepared:
             device="cpu",
             snapshots=LOOKS,
             looking=1.0,
+            arithmetic="exact",
         )
 
 

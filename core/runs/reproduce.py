@@ -47,7 +47,7 @@ def as_command(spec: RunSpec) -> str:
     parts += ["--preset", spec.preset]
     for name, value in changes(spec).items():
         parts += ["--set", f"{name}={_text(value)}"]
-    return shlex.join([*parts, "--seed", str(spec.seed), "--device", spec.device])
+    return shlex.join([*parts, "--seed", str(spec.seed), "--device", spec.device, "--arithmetic", spec.arithmetic])
 
 
 def _text(value: Any) -> str:
@@ -66,7 +66,13 @@ def as_script(spec: RunSpec) -> str:
     plain = spec.data.to_dict()
     default = DataSpec(spec.data.name).to_dict()
     data = _call("DataSpec", [repr(spec.data.name)], {k: v for k, v in plain.items() if v != default[k]})
-    given = {"preset": spec.preset, "overrides": changes(spec), "seed": spec.seed, "device": spec.device}
+    given = {
+        "preset": spec.preset,
+        "overrides": changes(spec),
+        "seed": spec.seed,
+        "device": spec.device,
+        "arithmetic": spec.arithmetic,
+    }
     return f'''"""{methods.method_class(spec.method).title} on {spec.data.label}, seed {spec.seed}."""
 
 import tempfile

@@ -43,8 +43,9 @@ class RunSpec:
 
     `params` holds the value of every hyperparameter; `preset` says where they came from, and `modified` whether the user
     changed any (the number of clusters does not count). `snapshots` is the number of times that the clusters are read off
-    and scored while a stage trains, as far as that takes no larger share of its time than `looking`. `branch` is where a run
-    began that goes on from the moment of another: its id, the steps before, and what was changed there.
+    and scored while a stage trains, as far as that takes no larger share of its time than `looking`. `arithmetic` is how
+    exactly matrices are multiplied (`core.runs.arithmetic`). `branch` is where a run began that goes on from the moment of
+    another: its id, the steps before, and what was changed there.
     """
 
     method: str
@@ -56,6 +57,7 @@ class RunSpec:
     device: str = "auto"
     snapshots: int = LOOKS
     looking: float = 0.2
+    arithmetic: str = "auto"
     branch: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +65,8 @@ class RunSpec:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> RunSpec:
-        return cls(**{**plain, "data": DataSpec.from_dict(plain["data"])})
+        before = {"arithmetic": "exact"}  # of what is newer than a stored run
+        return cls(**{**before, **plain, "data": DataSpec.from_dict(plain["data"])})
 
 
 @dataclass(frozen=True, kw_only=True)

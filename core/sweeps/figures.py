@@ -55,7 +55,10 @@ class Figure:
 
     def sweep(self, seeds: int | None = None) -> Sweep:
         """The sweep that draws it, with another number of seeds if one is given."""
-        base = runs.make_spec(self.method, DataSpec.from_dict(self.data), preset=self.preset, overrides=self.params)
+        base = runs.make_spec(
+            self.method, DataSpec.from_dict(self.data), preset=self.preset, overrides=self.params,
+            arithmetic="exact",  # what ships is to come out alike on every machine
+        )  # fmt: skip
         axes = tuple(self._axis(text) for text in self.over)
         return Sweep(base=base, axes=axes, seeds=tuple(range(seeds or self.seeds)), name=self.title)
 

@@ -154,4 +154,7 @@ def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:
     share = round(100 * float(draft.get("looking", 0.2)))
     meaning = "Looks that would take more of the time of a stage are left out; the first and the last are always taken."
     looking = st.slider("Share of the time for looking", 0, 100, share, step=5, format="%d %%", help=meaning)
-    return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100}
+    wanted = draft.get("arithmetic", "auto")
+    meaning = "auto multiplies matrices as fast as this machine can; exact in float32, so that labels are the same everywhere."
+    arithmetic = st.selectbox("Arithmetic", runs.ARITHMETICS, runs.ARITHMETICS.index(wanted), help=meaning)
+    return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100, "arithmetic": arithmetic}

@@ -385,7 +385,8 @@ def record_view(run: Run, data: Dataset) -> None:
             height=240,
         )
         device, memory = run.result.get("device"), run.result.get("peak_rss_mb", 0)
-        st.caption(f"Device {device}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
+        rounded = run.result.get("products", "float32")
+        st.caption(f"Device {device}, products in {rounded}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
         start = start_words(run)
         if start:
             st.caption(f":material/compress: {start}")

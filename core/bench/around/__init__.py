@@ -18,6 +18,7 @@ PIECES = {
     "cut": "the last step: one decomposition for all seeds, sparse neighbour graphs, affinities that fall apart",
     "spread": "how far k-means varies, from a pool of single starts",
     "looking": "looking and scoring as a share of a run",
+    "arithmetic": "fine-tuning with products of matrices in the fastest way the machine has, against exact ones",
     "coding": "dictionary and start codes of TAGnet and its relatives, and a whole run of it on COIL-20",
     "queue": "many runs through the queue: what a run costs, what a second worker brings, how soon a launch trains",
     "projections": "t-SNE and UMAP of 5,000 to 70,000 principal components of MNIST, against the t-SNE of scikit-learn",

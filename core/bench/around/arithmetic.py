@@ -1,0 +1,30 @@
+"""What the fastest way of multiplying brings, and whether the clusters are the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+
+from core.bench.around.ratio import Ratio
+from core.datasets import DataSpec
+from core.runs import ARITHMETICS, Run, RunStore, execute, make_spec, this_process
+
+RUNS = (("rgrl", "coil20"), ("udll", "coil20"), ("rgrl", "orl"))
+
+
+def measure() -> Iterator[Ratio]:
+    """Seconds of fine-tuning, exact over automatic, and how far apart the two are in ACC."""
+    for method, dataset in RUNS:
+        auto, exact = (_run(method, dataset, arithmetic) for arithmetic in ARITHMETICS)
+        fast, slow = (run.result["seconds"]["finetune"] for run in (auto, exact))
+        detail = f"{slow:.1f} and {fast:.1f} s; products in {auto.result['products']}"
+        yield Ratio(f"fine-tuning of {method} on {dataset}, exact over auto", slow / fast, detail=detail)
+        first, second = (run.result["metrics"]["acc"] for run in (auto, exact))
+        yield Ratio(f"ACC of the two apart, {method} on {dataset}", abs(first - second), at_most=0.01)
+
+
+def _run(method: str, dataset: str, arithmetic: str) -> Run:
+    with tempfile.TemporaryDirectory() as home:
+        store = RunStore(home)
+        spec = make_spec(method, DataSpec(dataset), device="cpu", looking=0.0, arithmetic=arithmetic)
+        return execute(store, store.create(spec, owner=this_process()).id)
