@@ -23,6 +23,8 @@ def value_label(value: Any) -> str:
     """A value as it stands at an axis."""
     if value is None:
         return LEFT_TO_DATA
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, tuple):
         return "-".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
