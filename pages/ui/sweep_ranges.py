@@ -15,6 +15,7 @@ from pages.ui.sweep_two import MOST_COMPARED, MOST_TICKS
 from pages.ui.sweep_words import axis_title, value_label
 
 MOST_ABREAST = 5
+ROUNDED = 5e-4  # what is lost of a score that is told to three digits
 
 
 def within_ranges(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> Sequence[Row]:
@@ -57,9 +58,9 @@ def _left(record: SweepRecord, done: Sequence[Row], values: dict[str, list], sco
             if name in values:
                 kept = _part(axis_title(name), values[name], f"{key}:{len(values[name])}")
                 done = [row for row in done if row.setting[name] in kept]
-            else:  # shown to three digits, so its ends are a little further out
-                asked = st.slider(score_title(name), low, high, (low, high), format="%.3f", key=f"{key}:{low}:{high}")
-                done = [row for row in done if asked[0] <= row.scores[name] <= asked[1]]
+            else:
+                least, most = st.slider(score_title(name), low, high, (low, high), format="%.3f", key=f"{key}:{low}:{high}")
+                done = [row for row in done if least - ROUNDED <= row.scores[name] <= most + ROUNDED]
     return list(done)
 
 

@@ -111,6 +111,8 @@ def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
 
     Ticks are places in the table, so that another choice of rows is another table.
     """
+    if not rows:
+        return
     which = hash(tuple((row.seed, *row.setting.values()) for row in rows))
     event: Any = st.dataframe(
         titled([row.flat() for row in rows]), hide_index=True, on_select="rerun",
