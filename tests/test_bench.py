@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from core import datasets
+from core.bench import machines
 from core.bench.ablation import LAST, ROWS, bench_ablation
 from core.bench.around import PIECES, Ratio, bench_around, coding
 from core.bench.epoch import TASKS, bench_epoch, contenders, epoch_ratio
 from core.bench.scaling import TIMED, bench_scaling, draw
+from core.bench.tables import Asked, tabulate
 from core.common import InvalidInput, ParameterError, UnknownName
 from core.methods.deep_subspace.problem import Problem
 from core.solvers import KSVD
@@ -152,3 +154,27 @@ def test_without_its_data_the_benchmark_of_coding_says_which(monkeypatch: pytest
     monkeypatch.setenv("AFFINITY_LAB_DATA", str(tmp_path))
     with pytest.raises(InvalidInput, match=r"'coil20' is not on this machine.*Put coil20\.npz"):
         next(bench_around(["coding"]))
+
+
+# ---- other machines --------------------------------------------------------------------------------------------------
+
+
+def test_what_the_machine_moves_is_told_beside_what_the_seed_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    acc = {("x", 0): 0.5, ("x", 1): 0.7, ("y", 0): 0.5, ("y", 1): 0.8}
+    monkeypatch.setattr(machines, "MACHINES", {"x": ({}, "exact"), "y": ({}, "auto")})
+    monkeypatch.setattr(machines, "_acc", lambda method, data, seed, machine: acc[machine, seed])
+    rows = list(machines.bench_machines(["udll-orl"], seeds=2))
+    (told,) = machines.moved(rows)
+    assert (told["over_seeds"], told["over_machines"]) == (pytest.approx(0.125), pytest.approx(0.025))
+    assert (told["widest"], told["of_means"]) == (pytest.approx(0.1), pytest.approx(0.05))
+    kept = tabulate("machines", rows, Asked(command="python -m core bench machines", seeds=range(2)))
+    assert "± 0.125" in kept.notes[0] and kept.rows[1].scores["acc"].mean == 0.65
+    with pytest.raises(ParameterError, match="Got 'guess'"):
+        next(machines.bench_machines(["guess"]))
+
+
+@pytest.mark.slow
+def test_a_run_is_made_as_another_machine_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "TASKS", {"ridge-digits": ("ridge", "digits")})
+    rows = list(machines.bench_machines(seeds=1))
+    assert len(rows) == len(machines.MACHINES) and all(0.5 < row["acc"][0] < 1 for row in rows)

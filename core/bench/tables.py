@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -190,6 +191,34 @@ def _clusters(rows: Measured, _: Asked) -> dict[str, Any]:
     }
 
 
+def _machines(rows: Measured, asked: Asked) -> dict[str, Any]:
+    from core.bench.machines import moved
+
+    return {
+        "title": "Other machines: the same runs with other instructions and threads",
+        "protocol": (
+            "Whole runs with their automatic settings, ACC at the final epoch, mean and deviation over seeds. AVX2 and SSE: "
+            "the libraries are told to use no later instructions, as an older processor would make them."
+        ),
+        "chosen": "with labels",
+        "notes": [
+            f"{told['task']}: another seed moves ACC by ± {told['over_seeds']:.3f}, another machine the same seed by "
+            f"± {told['over_machines']:.3f} (at most {told['widest']:.3f}), the mean over seeds by at most {told['of_means']:.3f}."
+            for told in moved(rows)
+        ],
+        "rows": [
+            {
+                "of": {"task": row["task"], "machine": row["machine"]},
+                "scores": {
+                    "acc": {"mean": round(statistics.fmean(row["acc"]), 4), "std": round(statistics.pstdev(row["acc"]), 4)}
+                },
+                "facts": {"by seed": ", ".join(f"{value:.3f}" for value in row["acc"])},
+            }
+            for row in rows
+        ],
+    }
+
+
 TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "epoch": _epoch,
     "around": _around,
@@ -198,6 +227,7 @@ TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "transfer": _transfer,
     "regret": _regret,
     "clusters": _clusters,
+    "machines": _machines,
 }
 
 

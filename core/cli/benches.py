@@ -179,6 +179,21 @@ def _bench_clusters(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _bench_machines(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.machines import bench_machines, moved
+
+    def words(row: Mapping[str, Any]) -> str:
+        return f"{row['task']}, {row['machine']}: " + " ".join(f"{value:.3f}" for value in row["acc"])
+
+    rows = _printed(bench_machines(options.tasks, options.seeds), words)
+    for told in moved(rows):
+        print(
+            f"{told['task']}: ± {told['over_seeds']:.3f} over seeds, ± {told['over_machines']:.3f} over machines "
+            f"(at most {told['widest']:.3f}; means {told['of_means']:.3f})"
+        )
+    return rows
+
+
 def _bench_import(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.importing import bench_import
 
@@ -210,6 +225,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "transfer": _bench_transfer,
     "regret": _bench_regret,
     "clusters": _bench_clusters,
+    "machines": _bench_machines,
     "import": _bench_import,
     "faults": _bench_faults,
     "ui": _bench_ui,
