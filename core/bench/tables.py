@@ -202,8 +202,8 @@ def _machines(rows: Measured, asked: Asked) -> dict[str, Any]:
         ),
         "chosen": "with labels",
         "notes": [
-            f"{told['task']}: another seed moves ACC by ± {told['over_seeds']:.3f}, another machine the same seed by "
-            f"± {told['over_machines']:.3f} (at most {told['widest']:.3f}), the mean over seeds by at most {told['of_means']:.3f}."
+            f"{told['task']}: another seed moves ACC by ± {told['over_seeds']:.3f}, another machine the same seed by ± "
+            f"{told['over_machines']:.3f} (at most {told['widest']:.3f}), their mean by at most {told['of_means']:.3f}."
             for told in moved(rows)
         ],
         "rows": [
