@@ -176,7 +176,7 @@ def curves(
     for (name, value), dash in zip((references or {}).items(), cycle(("dot", "dash", "longdash", "dashdot")), strict=False):
         line = {"dash": dash, "width": 1.5, "color": "#888888"}
         figure.add_scatter(x=[min(ends), max(ends)], y=[value, value], name=f"{name} {value:.3f}", mode="lines", line=line)
-    figure.update_layout(margin=MARGIN, height=height, hovermode="x unified", legend={"orientation": "h", "y": -0.2})
+    figure.update_layout(margin=MARGIN, height=height, hovermode="x unified", legend={"orientation": "h", "y": -0.3})
     figure.update_xaxes(title="step")
     return figure
 

@@ -173,8 +173,8 @@ def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[tuple[Sequence[An
 
 
 def _ticked(labels: Sequence[Any], *, first: bool) -> dict[str, Any]:
-    """An axis of words or of numbers; lines leave the first one to the right, so its words stand on the left."""
-    words = {"axisLabel": {"align": "right", "margin": -8} if first else {"margin": 10}}
+    """An axis of words or of numbers; lines leave the first one to the right, so its words stand on the left, others above."""
+    words = {"axisLabel": {"align": "right", "margin": -8} if first else {"margin": 5, "verticalAlign": "bottom"}}
     return {"z": 10, **words, **({"type": "category", "data": list(labels)} if labels else {"scale": True})}
 
 
