@@ -23,7 +23,6 @@ TASKS = {
     "rgrl-orl": ("rgrl", "orl"),
     "rgrl-mnist_1000": ("rgrl", "mnist_1000"),
     "udll-orl": ("udll", "orl"),
-    "udll-digits": ("udll", "digits"),
 }
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",

@@ -63,7 +63,7 @@ def run_arguments(sub: argparse.ArgumentParser) -> None:
         "--arithmetic",
         default="auto",
         choices=ARITHMETICS,
-        help="exact: all products of matrices in float32, the same everywhere",
+        help="exact: all products of matrices in float32",
     )
     sub.add_argument("--looking", type=float, default=0.2, help="share of the time of a stage that this may take")
 

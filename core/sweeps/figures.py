@@ -57,7 +57,7 @@ class Figure:
         """The sweep that draws it, with another number of seeds if one is given."""
         base = runs.make_spec(
             self.method, DataSpec.from_dict(self.data), preset=self.preset, overrides=self.params,
-            arithmetic="exact",  # what ships is to come out alike on every machine
+            arithmetic="exact",  # what ships depends as little as can be on the machine
         )  # fmt: skip
         axes = tuple(self._axis(text) for text in self.over)
         return Sweep(base=base, axes=axes, seeds=tuple(range(seeds or self.seeds)), name=self.title)

@@ -155,6 +155,6 @@ def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:
     meaning = "Looks that would take more of the time of a stage are left out; the first and the last are always taken."
     looking = st.slider("Share of the time for looking", 0, 100, share, step=5, format="%d %%", help=meaning)
     wanted = draft.get("arithmetic", "auto")
-    meaning = "auto multiplies matrices as fast as this machine can; exact in float32, so that labels are the same everywhere."
+    meaning = "auto multiplies matrices as fast as this machine can; exact in float32, as torch does by default."
     arithmetic = st.selectbox("Arithmetic", runs.ARITHMETICS, runs.ARITHMETICS.index(wanted), help=meaning)
     return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100, "arithmetic": arithmetic}
