@@ -27,12 +27,14 @@ def choose(known: list[str]) -> str:
         with told():
             titles[sweep_id] = f"{title_of(str(store().home), sweep_id)} · {sweep_id[:13]}"
     titles |= {PREFIX + name: f"{figure.title} · comes with the app" for name, figure in prepared_sweeps().items()}
-    wanted = st.query_params.get("sweep")
+    wanted = st.query_params.get("sweep") or st.session_state.get("sweep_shown")  # Back comes without it
     order = list(titles)
-    return st.selectbox(
+    shown: str = st.selectbox(
         "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
         key=f"sweep:{wanted}", format_func=lambda sweep_id: titles[sweep_id],
     )  # fmt: skip
+    st.session_state["sweep_shown"] = shown
+    return shown
 
 
 @st.cache_data(show_spinner=False)

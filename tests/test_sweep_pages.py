@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,9 +52,15 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     strengths.set_value((1, 1)).run()
     assert "**6 of 12** runs lie within" in texts(healthy(app)) and len(app.dataframe[-1].value) == 6
     assert set(app.dataframe[-1].value["strength"]) == {10.0}
-    scores = next(slider for slider in app.slider if slider.label == "ACC")
-    scores.set_value((scores.min, scores.min)).run()
-    assert re.search(r"\*\*[0-5] of 12\*\* runs lie within", texts(healthy(app)))
+    scores = next(slider for slider in app.select_slider if slider.label == "ACC")
+    worst = min(row.scores["acc"] for row in sweeps.table(store, record))
+    few = [row for row in sweeps.table(store, record) if row.scores["acc"] == worst and row.setting["strength"] == 10]
+    scores.set_value((0, 0)).run()
+    assert f"**{len(few)} of 12** runs lie within" in texts(healthy(app))
+    strengths = next(slider for slider in app.select_slider if slider.label == "strength")
+    strengths.set_value((0, 1)).run()
+    low = [row for row in sweeps.table(store, record) if row.scores["acc"] == worst]
+    assert f"**{len(low)} of 12** runs lie within" in texts(healthy(app))
     app.session_state[f"sweep_solid:{record.id}"] = True
     assert len(healthy(app.run()).get("plotly_chart")) == 2 and "ACC goes from" in texts(app)
     app.toggle(key=f"sweep_matters:{record.id}").set_value(True).run()

@@ -153,7 +153,7 @@ def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[tuple[Sequence[An
     styles = {False: {"width": 1, "opacity": 0.35, "color": "#a3a3a3"}, True: {"width": 2, "opacity": 0.6}}
     return {
         "animation": False,
-        "parallel": {"left": 40, "right": 60, "top": 40, "bottom": 24},
+        "parallel": {"left": _room(columns[0][1]), "right": 60, "top": 40, "bottom": 24},
         "parallelAxis": [
             {"dim": place, "name": name, **_ticked(labels, first=place == 0)} for place, (name, labels) in enumerate(columns)
         ],
@@ -170,6 +170,11 @@ def parallel(axes: Mapping[str, Sequence[Any]], rows: Sequence[tuple[Sequence[An
             for chosen, style in styles.items()
         ],
     }
+
+
+def _room(labels: Sequence[Any]) -> int:
+    """Pixels that the words at the first axis take."""
+    return min(160, 16 + 7 * max([3, *(len(str(label)) for label in labels)]))
 
 
 def _ticked(labels: Sequence[Any], *, first: bool) -> dict[str, Any]:

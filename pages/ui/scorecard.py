@@ -17,7 +17,7 @@ from pages.ui.definitions import nmi_of, with_labels
 from pages.ui.live import SCORES
 from pages.ui.smalltable import small_table
 from pages.ui.state import store
-from pages.ui.text import plain
+from pages.ui.text import OWN_CODES, plain
 
 _REST_MEANING = "The score on the samples outside the subset alone: they took the cluster of the nearest one in it."
 _MAP_MEANING = (
@@ -120,6 +120,8 @@ def compare(run: Run) -> None:
         ]
         shown = with_labels([other for _, other in found])
         small_table([_row(name, other, shown) for name, other in found], bar="ACC", label="Score comparison")
+        if any("acc" not in other.result.get("metrics", {}) for _, other in found):
+            st.caption(OWN_CODES)
         if run.result["n_samples"] > MAX_SQUARE:
             st.caption(f"Spectral clustering and ridge are not run as references above {MAX_SQUARE:,} samples.")
 

@@ -52,7 +52,10 @@ def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
 def _alone(record: SweepRecord) -> str:
     """Why its runs cannot be judged by each other, in words; empty if they can."""
     if record.cut:
-        return "Every setting is a cut of the same runs, so its silhouette and eigengap are one measure for all."
+        return (
+            "Every setting is a cut of the same runs, so its silhouette and eigengap are one measure for all. Settings that "
+            "leave tiny clusters have neither; where the affinity has more pieces than clusters, the gap is left out."
+        )
     if any(axis.name.startswith("data.") for axis in record.sweep.axes):
         return "Its runs are of different samples, so none of them can judge another."
     return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from core import sweeps
@@ -15,7 +17,7 @@ from pages.ui.sweep_two import MOST_COMPARED, MOST_TICKS
 from pages.ui.sweep_words import axis_title, value_label
 
 MOST_ABREAST = 5
-ROUNDED = 5e-4  # what is lost of a score that is told to three digits
+MOST_ENDS = 200
 
 
 def within_ranges(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis], score: str) -> Sequence[Row]:
@@ -34,23 +36,22 @@ def within_ranges(record: SweepRecord, rows: Sequence[Row], axes: Sequence[Axis]
     options = parallel({axis_title(name): labels for name, labels in ticks.items()}, lines, score_title(score))
     picture.echarts_chart(options, height=300, key=f"sweep_all:{record.id}", alt="All axes and the score of each run")
     if len(left) == len(done):
-        st.caption("Narrow a range to keep the runs within it, here and in the table below.")
+        st.caption("Narrow a range to keep what lies within it, here and in the table below.")
         return rows
     runs = list(dict.fromkeys(row.run for row in left if row.run))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"**{len(left)} of {len(done)}** runs lie within these ranges; the table below has only them.", width="content"
-        )
-        if 0 < len(runs) <= MOST_COMPARED:
+        what = "settings" if record.cut else "runs"
+        below = "; the table below has only them" if left else ""
+        st.caption(f"**{len(left)} of {len(done)}** {what} lie within these ranges{below}.", width="content")
+        if 0 < len(runs) <= MOST_COMPARED and not record.cut:
             offer_runs(runs, key=f"sweep_ranges:{record.id}")
     return left
 
 
 def _left(record: SweepRecord, done: Sequence[Row], values: dict[str, list], score: str) -> list[Row]:
     """The rows within the ranges of the sliders."""
-    reached = [row.scores[score] for row in done]
-    low, high = min(reached), max(reached)
-    names = [*values, *([score] if low < high else [])]
+    reached = _ends([row.scores[score] for row in done])
+    names = [*values, *([score] if len(reached) > 1 else [])]
     columns = st.columns(min(MOST_ABREAST, len(names))) if names else []
     for place, name in enumerate(names):
         key = f"sweep_range:{record.id}:{name}"
@@ -59,16 +60,23 @@ def _left(record: SweepRecord, done: Sequence[Row], values: dict[str, list], sco
                 kept = _part(axis_title(name), values[name], f"{key}:{len(values[name])}")
                 done = [row for row in done if row.setting[name] in kept]
             else:
-                least, most = st.slider(score_title(name), low, high, (low, high), format="%.3f", key=f"{key}:{low}:{high}")
-                done = [row for row in done if least - ROUNDED <= row.scores[name] <= most + ROUNDED]
+                kept = _part(score_title(name), reached, f"{key}:{hash(tuple(reached))}", "{:.3f}".format)
+                done = [row for row in done if kept[0] <= row.scores[name] <= kept[-1]]
     return list(done)
 
 
-def _part(label: str, values: list, key: str) -> list:
+def _part(label: str, values: list, key: str, told: Callable[[Any], str] = value_label) -> list:
     first, last = st.select_slider(
-        label, range(len(values)), (0, len(values) - 1), format_func=lambda place: value_label(values[place]), key=key
-    )
+        label, range(len(values)), (0, len(values) - 1), format_func=lambda place: told(values[place]), key=key,
+        persist_state="session",
+    )  # fmt: skip
     return values[first : last + 1]
+
+
+def _ends(reached: Sequence[float]) -> list[float]:
+    """The scores at which a range may end: all of them, or where they are very many some, the least and the largest always."""
+    found = sorted(set(reached))
+    return [found[round(place)] for place in np.linspace(0, len(found) - 1, min(len(found), MOST_ENDS))]
 
 
 def _many_numbers(values: Sequence[object]) -> bool:

@@ -122,6 +122,8 @@ def _table(record: SweepRecord, rows: Sequence[Row]) -> None:
     chosen = [rows[place] for place in event.selection.rows if place < len(rows)]
     runs = list(dict.fromkeys(row.run for row in chosen if row.run is not None and row.scores))
     if runs:
+        if record.cut:
+            st.caption("All settings are cut from the C of one run, which has one of its own; its Workbench cuts it anew.")
         offer_runs(runs, key=f"sweep_rows:{record.id}")
     else:
         st.caption("Tick a finished run to open it, two to compare them; or click a point or a cell of a picture.")

@@ -116,12 +116,15 @@ class Scatter extends Panel {
   // What of the whole is seen, and that a projection of the end is not what plays.
   below(labels) {
     const { lab, film } = this
-    const other = film.layouts.has(lab.layout) && lab.layoutOf(film) !== lab.layout
-    if (other) return lab.layoutOf(film) === "circle" ? "The projection is of the end; until then, by affinity" : "The projection is of the end; until then, on two axes"
+    const now = lab.layoutOf(film)
+    if (now !== lab.layout) {
+      const why = film.layouts.has(lab.layout) ? "The projection is of the end" : "There are no clusters yet"
+      return `${why}; until then, ${now === "circle" ? "by affinity" : "the codes on two axes"}`
+    }
     if (!lab.camera) return ""
     const seen = this.found.shown.filter((_, j) => this.within(this.xy[2 * j], this.xy[2 * j + 1]))
     const clusters = labels ? [...new Set(seen.map((s) => labels[s]))].sort((a, b) => a - b) : []
-    const named = clusters.length && clusters.length <= 4 ? `: ${clusters.map((k) => film.name(k)).join(", ")}` : ""
+    const named = clusters.length && clusters.length <= 4 ? `: cluster${clusters.length > 1 ? "s" : ""} ${clusters.map((k) => film.name(k)).join(", ")}` : ""
     const what = seen.length ? named : ", and nothing lies here"
     return `${(2 / (lab.camera[0][1] - lab.camera[0][0])).toFixed(1)} times closer${what}; double-click to see all`
   }
