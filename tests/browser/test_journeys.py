@@ -61,7 +61,7 @@ def test_from_a_click_to_a_block_diagonal_heatmap(page: Page, server: Server, st
     page.get_by_role("button", name="Explore this run").click()
     expect(page.get_by_role("heading", name="Explore", exact=True)).to_be_visible()
     settle(page)
-    references = page.get_by_role("figure", name="ACC of this run and of the references")
+    references = page.get_by_role("table", name="Score comparison")
     expect(references).to_be_visible()
     lasso(page)
     expect(lab_of(page).locator(".sheet button").first).to_be_visible()
