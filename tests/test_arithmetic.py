@@ -10,8 +10,10 @@ import torch
 from core import runs
 from core.common import InvalidInput
 from core.datasets import DataSpec
+from core.explore import same_settings
 from core.runs import RunSpec, RunStore, arithmetic, make_spec, this_process
 from core.runs.arithmetic import BFLOAT16, FLOAT32, TF32, multiplying, products
+from pages.ui.naming import told_apart
 
 DATA = DataSpec("digits", per_class=12, n_classes=4)
 TINY = {"pretrain_epochs": 2, "epochs": 2}
@@ -75,6 +77,18 @@ def test_a_run_says_how_it_multiplied_and_networks_of_both_kinds_are_kept_apart(
     assert [run.result["products"] for run in done] == [BFLOAT16, FLOAT32, BFLOAT16]
     assert [run.result["pretrained"]["reused"] for run in done] == [False, False, True]
     assert torch.backends.mkldnn.matmul.fp32_precision == "none"  # type: ignore[attr-defined]
+    assert same_settings(done[0].spec) == same_settings(done[1].spec), "it is the same run but for roundings, as on a GPU"
+    names = list(told_apart(done, score=False).values())
+    assert ["auto" in names[0], "exact" in names[1], "auto" in names[2]] == [True] * 3 and len(set(names)) == 3
+    assert "arithmetic" not in "".join(told_apart([done[0], done[2]], score=False).values())
+
+
+def test_what_numpy_multiplies_is_exact_whatever_is_asked(store: RunStore, instructions) -> None:
+    """Also in a worker that has torch from the run before."""
+    instructions("flags : avx512_bf16")
+    spec = make_spec("ridge", DATA, device="cpu", arithmetic="auto")
+    assert spec.arithmetic == "exact"
+    assert runs.execute(store, store.create(spec, owner=this_process()).id).result["products"] == FLOAT32
 
 
 def test_the_arithmetic_is_checked_and_runs_of_before_were_exact() -> None:

@@ -24,15 +24,12 @@ def settings_of(spec: RunSpec) -> dict[str, Any]:
     """
     data = {f"data.{name}": value for name, value in spec.data.to_dict().items() if name not in ("name", "make")}
     data |= {f"make.{knob}": value for knob, value in spec.data.knobs.items()}
-    cls = methods.registered().get(spec.method)
-    how = {"arithmetic": spec.arithmetic} if cls is not None and cls.uses_gpu else {}  # the others multiply by numpy
     origin = {} if spec.branch is None else {"branch of": f"{spec.branch['run']} at {spec.branch['seq']}"}
     return {
         "method": spec.method,
         "data": spec.data.name,
         **data,
         **methods.completed(spec.method, spec.params),
-        **how,
         **origin,
         SEED: spec.seed,
     }

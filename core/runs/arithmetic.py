@@ -11,7 +11,6 @@ too. How much that moves, ``python -m core bench machines`` measures: less than 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,7 +25,7 @@ PROCESSOR = Path("/proc/cpuinfo")
 
 def products(arithmetic: str, device: str) -> str:
     """What products may be rounded to: "float32" is as torch does by default."""
-    if arithmetic == "exact" or "torch" not in sys.modules:
+    if arithmetic == "exact":
         return FLOAT32
     if device.startswith("cuda"):
         return TF32

@@ -87,7 +87,8 @@ def make_spec(
         raise InvalidInput(f"arithmetic must be one of {', '.join(ARITHMETICS)}. Got {arithmetic!r} instead.")
     return RunSpec(
         method=method, data=data, params=values, preset=preset_name, modified=modified, seed=seed, device=device,
-        snapshots=snapshots, looking=float(looking), arithmetic=arithmetic,
+        snapshots=snapshots, looking=float(looking),
+        arithmetic=arithmetic if cls.uses_gpu else "exact",  # the others multiply by numpy, which knows no other
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ class RunSpec:
     device: str = "auto"
     snapshots: int = LOOKS
     looking: float = 0.2
-    arithmetic: str = "auto"
+    arithmetic: str = "exact"
     branch: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,8 +65,7 @@ class RunSpec:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> RunSpec:
-        before = {"arithmetic": "exact"}  # of what is newer than a stored run
-        return cls(**{**before, **plain, "data": DataSpec.from_dict(plain["data"])})
+        return cls(**{**plain, "data": DataSpec.from_dict(plain["data"])})
 
 
 @dataclass(frozen=True, kw_only=True)

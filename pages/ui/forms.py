@@ -17,23 +17,19 @@ from pages.ui.text import plain
 
 _LOG_STEPS = (1, 1.5, 2, 3, 5, 7)
 _SLIDER_STEPS = 200
-Idle = Callable[[Mapping[str, Any]], Collection[str]]
 _CHOICES = 20  # steps of a slider at whose left end stands that a value is left out
 
 
-def _none_idle(_: Mapping[str, Any]) -> Collection[str]:
-    return ()
-
-
 def parameter_form(
-    declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str, opened: Collection[str] = (), idle: Idle = _none_idle
-) -> dict[str, Any]:
+    declared: Mapping[str, Param], values: Mapping[str, Any], *, key: str, opened: Collection[str] = (),
+    idle: Callable[[Mapping[str, Any]], Collection[str]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Widgets for all parameters by group; returns what they hold, unchecked.
 
     Widget keys contain `key`, so that another method, data set or preset starts with its own values. The first group
     and those in `opened` are unfolded; what is `idle` as the others stand is grey.
     """
-    grey = idle(standing(declared, values, key))
+    grey = idle(standing(declared, values, key)) if idle else ()
     chosen: dict[str, Any] = {}
     ordered = sorted(declared.values(), key=lambda param: list(_groups(declared)).index(param.group))
     for position, (group, params) in enumerate(groupby(ordered, key=lambda param: param.group)):

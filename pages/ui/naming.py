@@ -28,6 +28,7 @@ def told_apart(runs: Sequence[Run], *, score: bool = True) -> dict[str, str]:
             told = [_setting(name, values[place]) for name, values in apart.items() if values[place] is not None]
             more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
             names[run.id] = ", ".join([_kind(run, known), *told[:MOST_TOLD], *more])
+    names = _by_arithmetic(names, runs)
     names = _unlike(names, {run.id: _when(run) for run in runs})
     names = _unlike(names, {run.id: f" ({run.id[-4:]})" for run in runs})
     return {run.id: names[run.id] + (_score(run) if score else "") for run in runs}
@@ -37,6 +38,15 @@ def _unlike(names: dict[str, str], more: dict[str, str]) -> dict[str, str]:
     """Names with something more where several are the same."""
     count = Counter(names.values())
     return {run_id: name + (more[run_id] if count[name] > 1 else "") for run_id, name in names.items()}
+
+
+def _by_arithmetic(names: dict[str, str], runs: Sequence[Run]) -> dict[str, str]:
+    """Names that also say how matrices were multiplied, where runs differ in nothing else."""
+    ways: dict[str, set[str]] = {}
+    for run in runs:
+        ways.setdefault(names[run.id], set()).add(run.spec.arithmetic)
+    more = {run.id: f", {run.spec.arithmetic} arithmetic" for run in runs}
+    return {run_id: name + (more[run_id] if len(ways[name]) > 1 else "") for run_id, name in names.items()}
 
 
 def _kind(run: Run, known: Mapping[str, type[Clusterer]]) -> str:

@@ -82,10 +82,12 @@ def settings(cls: type[Clusterer], data: Dataset) -> Wish:
             if not follow:
                 st.form_submit_button("Update the cost", help="Shows on the right what these settings will need.")
         _explained(cls, preset, values)  # below Launch, which is to be in sight
-        live = {"idle": cls.idle} if follow else {}  # in a form a choice counts only once it is sent
-        given = parameter_form(declared, values, key=key, opened=() if data.n_classes else ("Clusters",), **live)
+        given = parameter_form(
+            declared, values, key=key, opened=() if data.n_classes else ("Clusters",),
+            idle=cls.idle if follow else None,  # in a form a choice counts only once it is sent
+        )  # fmt: skip
         with st.expander("Run"):
-            asked = _run_settings(draft)
+            asked = _run_settings(draft) | (_arithmetic(draft) if cls.uses_gpu else {})
     try:
         spec = runs.make_spec(cls.name, chosen_data(), preset=preset, overrides=given, load=load_data, **asked)
     except InvalidInput as error:
@@ -154,7 +156,11 @@ def _run_settings(draft: Mapping[str, Any]) -> dict[str, Any]:
     share = round(100 * float(draft.get("looking", 0.2)))
     meaning = "Looks that would take more of the time of a stage are left out; the first and the last are always taken."
     looking = st.slider("Share of the time for looking", 0, 100, share, step=5, format="%d %%", help=meaning)
-    wanted = draft.get("arithmetic", "auto")
+    return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100}
+
+
+def _arithmetic(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """How exactly matrices are multiplied, for what trains networks."""
+    wanted = draft.get("arithmetic", runs.ARITHMETICS[0])
     meaning = "auto multiplies matrices as fast as this machine can; exact in float32, as torch does by default."
-    arithmetic = st.selectbox("Arithmetic", runs.ARITHMETICS, runs.ARITHMETICS.index(wanted), help=meaning)
-    return {"seed": int(seed), "device": device, "snapshots": snapshots, "looking": looking / 100, "arithmetic": arithmetic}
+    return {"arithmetic": st.selectbox("Arithmetic", runs.ARITHMETICS, runs.ARITHMETICS.index(wanted), help=meaning)}

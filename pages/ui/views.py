@@ -386,7 +386,8 @@ def record_view(run: Run, data: Dataset) -> None:
         )
         device, memory = run.result.get("device"), run.result.get("peak_rss_mb", 0)
         rounded = run.result.get("products", "float32")
-        st.caption(f"Device {device}, products in {rounded}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
+        how = "products in float32" if rounded == "float32" else f"products rounded to {rounded} where that is faster"
+        st.caption(f"Device {device}, {how}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
         start = start_words(run)
         if start:
             st.caption(f":material/compress: {start}")
