@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from core import datasets, methods
-from core.common import RunConflict, atomic_write
+from core.bench.alone import run_apart
+from core.common import atomic_write
 from core.datasets import DataSpec
 from core.runs import Run, RunStore, estimate
 from core.runs.costs import COUNTED, MEASURED, pace, work
@@ -86,20 +83,12 @@ def bench_estimates(names: Sequence[str] = (), data: Sequence[DataSpec] = CHECKE
 def _run(method: str, data: DataSpec) -> Run | None:
     """A run of a few steps in a process of its own; None if it takes too long."""
     declared = methods.method_class(method).declared()
-    command = [sys.executable, "-m", "core", "run", method, "--dataset", data.name, "--device", "cpu"]
+    words = [method, "--dataset", data.name, "--device", "cpu"]
     for name in dict.fromkeys(COUNTED.values()):
-        command += ["--set", f"{name}={STEPS}"] if name in declared else []
+        words += ["--set", f"{name}={STEPS}"] if name in declared else []
     if data.n_samples is not None:
-        command += ["--n-samples", str(data.n_samples)]
-    with TemporaryDirectory() as home:
-        environment = {**os.environ, **ONE_THREAD, "AFFINITY_LAB_HOME": home}
-        try:
-            done = subprocess.run(command, env=environment, timeout=SECONDS, capture_output=True, text=True, check=False)
-        except subprocess.TimeoutExpired:
-            return None
-        if done.returncode:
-            raise RunConflict(f"{shlex.join(command)} failed: {done.stderr.strip().splitlines()[-1]}")
-        return next(run for run in RunStore(home).runs() if run.spec.method == method)
+        words += ["--n-samples", str(data.n_samples)]
+    return run_apart(words, ONE_THREAD, SECONDS)
 
 
 def _per_unit(run: Run) -> dict[str, float]:

@@ -6,18 +6,13 @@ multiplies. Variables that the libraries read before they start let one machine 
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from core.common import ParameterError, RunConflict
-from core.runs import RunStore
+from core.bench.alone import run_apart
+from core.common import ParameterError
 
 TASKS = {
     "rgrl-orl": ("rgrl", "orl"),
@@ -82,12 +77,7 @@ def moved(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _acc(method: str, data: str, seed: int, machine: str) -> float:
     """One whole run in a process of its own, which is where such variables are read."""
     variables, arithmetic = MACHINES[machine]
-    command = [sys.executable, "-m", "core", "run", method, "--dataset", data, "--seed", str(seed), "--device", "cpu"]
-    command += ["--arithmetic", arithmetic, "--snapshots", "1"]
-    with TemporaryDirectory() as home:
-        environment = {**os.environ, "AFFINITY_LAB_THREADS": "1", **variables, "AFFINITY_LAB_HOME": home}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RunConflict(f"{shlex.join(command)} failed: {done.stderr.strip().splitlines()[-1]}")
-        run = next(run for run in RunStore(home).runs(references=False))
+    words = [method, "--dataset", data, "--seed", str(seed), "--device", "cpu", "--arithmetic", arithmetic, "--snapshots", "1"]
+    run = run_apart(words, {"AFFINITY_LAB_THREADS": "1", **variables})
+    assert run is not None  # it may take as long as it takes
     return float(run.result["metrics"]["acc"])

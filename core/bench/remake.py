@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from core import methods
+from core.bench.alone import run_here
 from core.bench.results import Results, Row, Score
 from core.common import ParameterError
 from core.datasets import DataSpec
-from core.runs import Run, RunStore, execute, make_spec, this_process
+from core.runs import Run, make_spec
 
 RUN_BY = frozenset({"method", "preset", "data", "set"})  # what the rows of such a table may say that they are of
 
@@ -64,7 +64,7 @@ def _scored(row: Row, told: Mapping[str, tuple[float, float]], seeds: tuple[int,
 
 
 def _run(of: Mapping[str, Any], seed: int) -> Run:
-    """One whole run in a home of its own, so that nothing is taken over from another."""
+    """One whole run."""
     name = str(of["method"])
     declared = methods.method_class(name).declared()
     settings = [setting.split("=", 1) for setting in str(of.get("set", "")).split()]
@@ -72,6 +72,4 @@ def _run(of: Mapping[str, Any], seed: int) -> Run:
     spec = make_spec(
         name, DataSpec(str(of["data"])), preset=str(of["preset"]), overrides=changes, seed=seed, device="cpu", snapshots=1
     )
-    with tempfile.TemporaryDirectory() as home:
-        store = RunStore(home)
-        return execute(store, store.create(spec, owner=this_process()).id)
+    return run_here(spec)

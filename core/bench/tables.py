@@ -191,7 +191,7 @@ def _clusters(rows: Measured, _: Asked) -> dict[str, Any]:
     }
 
 
-def _machines(rows: Measured, asked: Asked) -> dict[str, Any]:
+def _machines(rows: Measured, _: Asked) -> dict[str, Any]:
     from core.bench.machines import moved
 
     return {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 
+from core.bench.alone import run_here
 from core.bench.around.ratio import Ratio
 from core.datasets import DataSpec
-from core.runs import ARITHMETICS, Run, RunStore, execute, make_spec, this_process
+from core.runs import ARITHMETICS, Run, make_spec
 
 RUNS = (("rgrl", "coil20"), ("udll", "coil20"), ("rgrl", "orl"))
 
@@ -24,7 +24,4 @@ def measure() -> Iterator[Ratio]:
 
 
 def _run(method: str, dataset: str, arithmetic: str) -> Run:
-    with tempfile.TemporaryDirectory() as home:
-        store = RunStore(home)
-        spec = make_spec(method, DataSpec(dataset), device="cpu", looking=0.0, arithmetic=arithmetic)
-        return execute(store, store.create(spec, owner=this_process()).id)
+    return run_here(make_spec(method, DataSpec(dataset), device="cpu", looking=0.0, arithmetic=arithmetic))

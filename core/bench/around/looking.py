@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 
+from core.bench.alone import run_here
 from core.bench.around.ratio import Ratio
 from core.datasets import DataSpec
-from core.runs import RunStore, execute, make_spec, this_process
+from core.runs import make_spec
 
 RUNS = (("udll", "digits", 0.4), ("rgrl", "digits", 0.4), ("dscdan", "digits", None))
 
@@ -15,9 +15,7 @@ RUNS = (("udll", "digits", 0.4), ("rgrl", "digits", 0.4), ("dscdan", "digits", N
 def measure() -> Iterator[Ratio]:
     """Looking and scoring as a share of whole runs."""
     for method, dataset, bound in RUNS:
-        with tempfile.TemporaryDirectory() as home:
-            store = RunStore(home)
-            run = execute(store, store.create(make_spec(method, DataSpec(dataset), device="cpu"), owner=this_process()).id)
+        run = run_here(make_spec(method, DataSpec(dataset), device="cpu"))
         seconds = run.result["seconds"]
         share = (seconds["watch"] + seconds["score"]) / seconds["total"]
         detail = f"{seconds['watch']:.1f} s and {seconds['score']:.1f} s of {seconds['total']:.1f} s"
