@@ -124,10 +124,11 @@ def test_cuts_of_one_affinity_are_judged_by_one_measure(capsys: pytest.CaptureFi
 def test_a_cut_into_tiny_clusters_is_not_judged() -> None:
     y = np.arange(60) % 3
     blocks, Z = (y[:, None] == y) + 0.05, np.eye(3)[y] + 0.01 * np.random.default_rng(0).normal(size=(60, 3))
-    found = scores_of_a_cut(blocks, y, Z)
+    found = scores_of_a_cut(blocks, y, Z, 3)
     assert found["silhouette"] > 0.9 and found["relative_eigengap"] == pytest.approx(relative_eigengap(blocks, y))
-    assert scores_of_a_cut(csr_array(blocks), y, Z) == pytest.approx(found)
-    assert scores_of_a_cut(blocks, np.where(np.arange(60) == 0, 3, y), Z) == {}
+    assert scores_of_a_cut(csr_array(blocks), y, Z, 3) == pytest.approx(found)
+    assert scores_of_a_cut(blocks, np.where(np.arange(60) == 0, 3, y), Z, 4) == {}
+    assert scores_of_a_cut(blocks, y, Z, 4) == {}, "one of the four is empty"
 
 
 def test_a_method_without_an_affinity_is_judged_by_its_codes(store: RunStore) -> None:

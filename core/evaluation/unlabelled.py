@@ -151,7 +151,7 @@ def relative_eigengap(A: NDArray, labels: NDArray) -> float | None:
     return float(1 - np.maximum(values[:K], 0).mean() / values[K])
 
 
-def scores_of_a_cut(A: Any, labels: NDArray, Z: NDArray) -> dict[str, float]:
+def scores_of_a_cut(A: Any, labels: NDArray, Z: NDArray, n_clusters: int) -> dict[str, float]:
     """``silhouette`` and ``relative_eigengap`` of one of many cuts of the same run, on at most a thousand of its samples.
 
     The codes are those of the run whatever the cut, so that the silhouettes of its cuts are one measure.
@@ -164,13 +164,15 @@ def scores_of_a_cut(A: Any, labels: NDArray, Z: NDArray) -> dict[str, float]:
         What it was cut into.
     Z : (n, ...)
         The codes.
+    n_clusters : int
+        How many it was cut into, of which some may be empty.
 
     Returns
     -------
     dict
-        Without what says nothing: both where a cluster is tiny, the gap where A has more pieces than clusters.
+        Without what says nothing: both where a cluster is tiny or empty, the gap where A has more pieces than clusters.
     """
-    if has_tiny_clusters(labels, len(np.unique(labels))):
+    if has_tiny_clusters(labels, n_clusters):
         return {}
     drawn = np.sort(np.random.default_rng(0).choice(len(labels), min(len(labels), PART), replace=False))
     part: Any = A[drawn][:, drawn]

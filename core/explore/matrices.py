@@ -257,7 +257,7 @@ def recluster(
     store: RunStore, *, run: str, n_clusters: int, assign_labels: affinity.AssignLabels, random_state: int, pixels: int,
     judged: bool = False, **constants: Any,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
-    """Cluster a stored, dense C again under other affinity constants, without training, and judge it without labels."""
+    """Cluster a stored, dense C again under other affinity constants, without training; `judged` by scores without labels."""
     A = _affinity(store, run, n_clusters=n_clusters, **constants)
     labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
     final = store.files.arrays(run, "final", ("y", "nearest"))
@@ -265,5 +265,5 @@ def recluster(
     scores = evaluation.evaluate(*evaluation.known(final["y"], everyone)) if "y" in final else {}
     scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
     if judged:
-        scores |= evaluation.scores_of_a_cut(A, labels, _coded(str(store.home), run))
+        scores |= evaluation.scores_of_a_cut(A, labels, _coded(str(store.home), run), n_clusters)
     return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}

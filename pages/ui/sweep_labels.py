@@ -32,7 +32,8 @@ def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
     st.subheader("What labels buy")
     runs = [row.run for row in rows if row.run and row.scores]
     if (why_not := _alone(record)) or len(runs) < 2:
-        st.caption(why_not)
+        if why_not:
+            st.caption(why_not)
         _choices(record, rows)
         return
     if not st.toggle("Judge all runs by the same measures", key=f"sweep_shared:{record.id}", help=WHAT, disabled=read_only()):
@@ -54,7 +55,7 @@ def _alone(record: SweepRecord) -> str:
     if record.cut:
         return (
             "Every setting is a cut of the same runs, so its silhouette and eigengap are one measure for all. Settings that "
-            "leave tiny clusters have neither; where the affinity has more pieces than clusters, the gap is left out."
+            "leave tiny or empty clusters have neither; where the affinity has more pieces than clusters, the gap is left out."
         )
     if any(axis.name.startswith("data.") for axis in record.sweep.axes):
         return "Its runs are of different samples, so none of them can judge another."
