@@ -18,7 +18,7 @@ from pages.ui.text import plain
 
 
 def choose(known: list[str]) -> str:
-    """A sweep by the link, or by the list; the newest at first, those that come with the app behind one's own.
+    """A sweep by the link, or by the list; at first the one looked at last, else the newest; those of the app come last.
 
     Of one whose file is broken nothing but that is told.
     """
@@ -31,10 +31,15 @@ def choose(known: list[str]) -> str:
     order = list(titles)
     shown: str = st.selectbox(
         "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
-        key=f"sweep:{wanted}", format_func=lambda sweep_id: titles[sweep_id],
+        key=f"sweep:{wanted}", format_func=lambda sweep_id: titles[sweep_id], on_change=_linked, args=(f"sweep:{wanted}",),
     )  # fmt: skip
     st.session_state["sweep_shown"] = shown
     return shown
+
+
+def _linked(key: str) -> None:
+    """What is chosen goes into the link; what is shown by itself does not, or Back would lead to where one is."""
+    st.query_params["sweep"] = st.session_state[key]
 
 
 @st.cache_data(show_spinner=False)

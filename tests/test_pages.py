@@ -643,6 +643,18 @@ def test_the_score_card_names_spread_references_and_choices_by_labels(
         assert "chosen with the labels" in texts(app)
 
 
+def test_an_alarm_stands_beside_the_headline(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("kmeans")
+    assert "alarm" not in texts(visit("explore", run=run))
+    alarm = {"kind": "collapse", "message": "All codes are *one*.", "stage": "finetune", "step": 3}
+    with store._database.connect() as db:
+        db.execute("UPDATE runs SET alarms = ? WHERE id = ?", (json.dumps([alarm]), run))
+    shown = visit("explore", run=run)
+    assert any("1 alarm" in str(each.value) for each in shown.markdown) and "All codes are" in texts(shown)
+
+
 def test_the_workbench_reclusters_without_training(
     visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
 ) -> None:

@@ -57,18 +57,19 @@ def _left(record: SweepRecord, done: Sequence[Row], values: dict[str, list], sco
         key = f"sweep_range:{record.id}:{name}"
         with columns[place % MOST_ABREAST]:
             if name in values:
-                kept = _part(axis_title(name), values[name], f"{key}:{len(values[name])}")
+                kept = _part(axis_title(name), values[name], key)
                 done = [row for row in done if row.setting[name] in kept]
             else:
-                kept = _part(score_title(name), reached, f"{key}:{hash(tuple(reached))}", "{:.3f}".format)
+                kept = _part(score_title(name), reached, key, "{:.3f}".format)
                 done = [row for row in done if kept[0] <= row.scores[name] <= kept[-1]]
     return list(done)
 
 
 def _part(label: str, values: list, key: str, told: Callable[[Any], str] = value_label) -> list:
+    """The values between two handles; these are places, so that other values are another slider."""
     first, last = st.select_slider(
-        label, range(len(values)), (0, len(values) - 1), format_func=lambda place: told(values[place]), key=key,
-        persist_state="session",
+        label, range(len(values)), (0, len(values) - 1), format_func=lambda place: told(values[place]),
+        key=f"{key}:{hash(tuple(values))}", persist_state="session",
     )  # fmt: skip
     return values[first : last + 1]
 

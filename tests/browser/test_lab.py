@@ -303,6 +303,8 @@ def test_ctrl_and_the_wheel_look_closer_at_both_pictures_and_a_reload_keeps_it(
     page: Page, server: Server, trained: str
 ) -> None:
     lab = explore(page, server, trained)
+    expect(page.get_by_text("best simple reference")).to_be_visible()  # the line that it makes longer takes room of the pictures
+    settle(page)
     before = {name: pixels(lab, name) for name in ("Affinity", "Embedding")}
     page.keyboard.down("Control")
     for name in before:
@@ -311,6 +313,7 @@ def test_ctrl_and_the_wheel_look_closer_at_both_pictures_and_a_reload_keeps_it(
         wait_until(lambda name=name: pixels(lab, name) != before[name], 20)  # type: ignore[misc]
     page.keyboard.up("Control")
     expect(lab).to_have_attribute("data-near", "true")
+    expect(lab.get_by_role("img", name="Embedding").first).to_have_attribute("data-foot", re.compile(r"^\d\.\d times closer"))
     expect(lab).to_have_attribute("data-span", re.compile(r"^(\d+-){3}\d+$"))
     span = lab.get_attribute("data-span") or ""
     page.wait_for_url(f"**span={span}*near=*")

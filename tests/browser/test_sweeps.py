@@ -118,3 +118,17 @@ def test_a_sweep_is_stopped_in_the_middle_and_resumed(page: Page, server: Server
     press(page, "Resume", lambda: any(run.progress.get("step", 0) > 1 for run in store.runs(status=ACTIVE)))
     press(page, "Pause", lambda: standing(store) == {"done": 1, "paused": 1})
     assert store.get(done[0].id) == done[0], "what was done is not repeated"
+
+
+def test_the_sweep_that_is_chosen_is_in_the_link_and_back_leads_to_the_one_before(page: Page, server: Server) -> None:
+    """Those that come with the app: nothing has to be trained."""
+    page.goto(f"{server.url}/sweeps?sweep=prepared-eta")
+    known = page.get_by_role("combobox", name="Sweep")
+    expect(known).to_have_value(re.compile("weight of the graph"))
+    title = "Anchors: a graph needs few, GR-DNN · comes with the app"
+    pick(page, "Sweep", title, lambda: known.input_value() == title)
+    expect(page).to_have_url(re.compile("sweep=prepared-anchors"))
+    page.reload()
+    expect(known).to_have_value(title)
+    page.go_back()
+    expect(known).to_have_value(re.compile("weight of the graph"))

@@ -25,6 +25,7 @@ class Panel {
 
   clear() {
     this.context.clearRect(0, 0, this.width, this.height)
+    delete this.canvas.dataset.foot
   }
 
   at(event) {
@@ -42,6 +43,7 @@ class Panel {
     context.fillRect(0, this.height - lab.type - 6, context.measureText(words).width + 8, lab.type + 6)
     context.fillStyle = lab.faint
     context.fillText(words, 4, this.height - 6)
+    this.canvas.dataset.foot = words // what stands on a canvas cannot be read off the page
   }
 
   // Calls back with the path of a drag, and at its end with whether it was more than a click. With Alt it moves the picture.
