@@ -17,7 +17,7 @@ def measure() -> Iterator[Ratio]:
     for method, dataset in RUNS:
         auto, exact = (_run(method, dataset, arithmetic) for arithmetic in ARITHMETICS)
         fast, slow = (run.result["seconds"]["finetune"] for run in (auto, exact))
-        detail = f"{slow:.1f} and {fast:.1f} s; products in {auto.result['products']}"
+        detail = f"{slow:.1f} and {fast:.1f} s; rounded at most to {auto.result['products']}"
         yield Ratio(f"fine-tuning of {method} on {dataset}, exact over auto", slow / fast, detail=detail)
         first, second = (run.result["metrics"]["acc"] for run in (auto, exact))
         yield Ratio(f"ACC of the two apart, {method} on {dataset}", abs(first - second), at_most=0.01)
