@@ -303,7 +303,8 @@ def test_ctrl_and_the_wheel_look_closer_at_both_pictures_and_a_reload_keeps_it(
     page: Page, server: Server, trained: str
 ) -> None:
     lab = explore(page, server, trained)
-    expect(page.get_by_text("best simple reference")).to_be_visible()  # the line that it makes longer takes room of the pictures
+    # The best simple reference makes the line of scores longer, which takes room of the pictures.
+    expect(page.get_by_text("best simple reference")).to_be_visible()
     settle(page)
     before = {name: pixels(lab, name) for name in ("Affinity", "Embedding")}
     page.keyboard.down("Control")
