@@ -16,6 +16,8 @@ from pages.ui.sweep_prepared import prepared_panel
 from pages.ui.sweep_table import sweep_panel
 from pages.ui.text import plain
 
+CHOICE = "sweep_chosen"
+
 
 def choose(known: list[str]) -> str:
     """A sweep by the link, or by the list; at first the one looked at last, else the newest; those of the app come last.
@@ -28,18 +30,18 @@ def choose(known: list[str]) -> str:
             titles[sweep_id] = f"{title_of(str(store().home), sweep_id)} · {sweep_id[:13]}"
     titles |= {PREFIX + name: f"{figure.title} · comes with the app" for name, figure in prepared_sweeps().items()}
     wanted = st.query_params.get("sweep") or st.session_state.get("sweep_shown")  # Back comes without it
-    order = list(titles)
+    st.session_state[CHOICE] = wanted if wanted in titles else next(iter(titles))
     shown: str = st.selectbox(
-        "Sweep", order, index=order.index(wanted) if wanted in titles else 0, label_visibility="collapsed",
-        key=f"sweep:{wanted}", format_func=lambda sweep_id: titles[sweep_id], on_change=_linked, args=(f"sweep:{wanted}",),
+        "Sweep", list(titles), label_visibility="collapsed", key=CHOICE, format_func=lambda sweep_id: titles[sweep_id],
+        on_change=_linked,
     )  # fmt: skip
     st.session_state["sweep_shown"] = shown
     return shown
 
 
-def _linked(key: str) -> None:
+def _linked() -> None:
     """What is chosen goes into the link; what is shown by itself does not, or Back would lead to where one is."""
-    st.query_params["sweep"] = st.session_state[key]
+    st.query_params["sweep"] = st.session_state[CHOICE]
 
 
 @st.cache_data(show_spinner=False)

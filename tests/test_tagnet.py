@@ -156,7 +156,7 @@ def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_ke
         last, trained = steps[-1], [step for step in steps if step.stage == "finetune"]
         effective[name] = float(trained[-1].scalars["clusters"])
         found[name] = {alarm.kind for alarm in looks.alarms(looks.look(method, data, last.arrays), 10, "final", 1)}
-    assert found == {"literal": {"few clusters", "empty clusters"}, "balanced": set()}
+    assert "empty clusters" in found["literal"] and not found["balanced"]
     assert effective["literal"] < 0.8 * effective["balanced"] and effective["balanced"] == pytest.approx(10, rel=0.1)
 
 

@@ -16,6 +16,7 @@ from core.plots.montage import grey_levels, montage
 from core.runs import AWAY, HistoryRow, Run, RunSpec, RunStore, Status
 from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
+from pages.ui.pausing import pause_button
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import OWN_CODES, plain
@@ -155,10 +156,7 @@ def controls(run: Run) -> None:
     with st.container(horizontal=True, width="content"):
         if run.active:
             paused = run.request in ("pause", "step") or run.status == Status.PAUSED
-            if paused:
-                st.button("Resume", icon=":material/play_arrow:", key="resume", on_click=_ask, args=(run.id, None))
-            else:
-                st.button("Pause", icon=":material/pause:", key="pause", on_click=_ask, args=(run.id, "pause"))
+            pause_button(paused, key="pause", on_click=_ask, args=(run.id, None if paused else "pause"))
             st.button(
                 "One step", icon=":material/skip_next:", key="step", on_click=_ask, args=(run.id, "step"), disabled=not paused
             )

@@ -9,10 +9,11 @@ from typing import Any
 import streamlit as st
 
 from core import sweeps
-from core.common import read_only
+from core.common import AffinityLabError, read_only
 from core.papers import published
 from core.runs import Status
 from core.sweeps import UNDER_WAY, Row, SweepRecord, SweepStore
+from pages.ui.pausing import pause_button
 from pages.ui.problems import told
 from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_open import offer_runs
@@ -42,8 +43,8 @@ def _panel(sweep_id: str, active: bool) -> None:
     if record.cut and not read_only():
         sweeps.recut(store(), record, _cut, most=CUTS_AT_ONCE)
     rows = sweeps.table(store(), record)
-    if active and not _under_way(rows):
-        st.rerun()
+    if active != _under_way(rows):
+        st.rerun()  # whether this draws itself again is the page's to say
     with told():
         _standing(record, rows)
         within = pictures(record, rows)
@@ -66,10 +67,9 @@ def _standing(record: SweepRecord, rows: Sequence[Row]) -> None:
     st.progress(done / len(rows), ", ".join(f"{count} {status}" for status, count in standing.most_common()))
     with st.container(horizontal=True):
         held = standing[Status.PAUSED]
-        if _trains(standing):
-            _action("Pause", ":material/pause:", lambda: sweeps.pause(store(), record))
-        if held or (not _trains(standing) and any(standing[status] for status in RESUMABLE)):
-            _action("Resume", ":material/play_arrow:", lambda: sweeps.go_on(store(), record, queue(), load=load_data))
+        waits = bool(held or (not _trains(standing) and any(standing[status] for status in RESUMABLE)))
+        if waits or _trains(standing):
+            pause_button(waits, key="sweep_pause", disabled=read_only(), on_click=_hold, args=(record, not waits))
         if _trains(standing) or held:
             _action("Stop", ":material/stop:", lambda: sweeps.stop(store(), record))
         if standing[Status.FAILED]:
@@ -99,6 +99,13 @@ def _action(label: str, icon: str, act: Any) -> None:
     if st.button(label, icon=icon, key=f"sweep_{label}", disabled=read_only()):
         act()
         st.rerun()
+
+
+def _hold(record: SweepRecord, hold: bool) -> None:
+    try:
+        sweeps.pause(store(), record) if hold else sweeps.go_on(store(), record, queue(), load=load_data)
+    except AffinityLabError as error:
+        st.toast(plain(error))
 
 
 def _extend(record: SweepRecord) -> None:
