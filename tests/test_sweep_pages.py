@@ -105,6 +105,7 @@ def test_a_sweep_is_paused_resumed_and_stopped_by_clicks(visit: Callable[..., Ap
     standing = lambda: sweeps.statuses(sweeps.table(store, record))  # noqa: E731
     app = visit("sweeps")
     for label, then, offered in (("Pause", "paused", {"Resume", "Stop"}), ("Resume", "queued", {"Pause", "Stop"})):
+        assert app.button(key="sweep_pause").label == label
         app.button(key="sweep_pause").click().run()
         assert standing() == {then: 2}
         assert {each.label for each in healthy(app).button} & {"Pause", "Resume", "Stop"} == offered
