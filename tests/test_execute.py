@@ -19,7 +19,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core import cli, methods, runs
+from core import cli, evaluation, methods, runs
 from core.common import DataError, DeviceError, InvalidInput, ParameterError, UnknownName, choice, integer, real
 from core.datasets import DataSpec
 from core.methods import Clusterer, register, registry
@@ -34,6 +34,7 @@ from core.runs import (
     execution,
     looks,
     make_spec,
+    outcome,
     prepare,
     resolve_device,
 )
@@ -185,6 +186,21 @@ def test_the_best_over_the_run_is_the_best_that_was_seen_and_says_how_it_was_cho
     seen[("final", 1)] = done.result["metrics"]["acc"]
     assert best["acc"] == max(seen.values()) == seen[(best["stage"], best["step"])]
     assert best["acc"] >= done.result["metrics"]["acc"]
+
+
+def test_map_of_samples_that_no_method_has_changed_is_worked_out_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    work_out = evaluation.retrieval
+    monkeypatch.setattr(outcome, "_retrieved", {})
+    monkeypatch.setattr(evaluation, "retrieval", lambda Z, y: asked.append(len(Z)) or work_out(Z, y))
+    few, more = DataSpec("digits", per_class=6), DataSpec("digits", per_class=7)
+    specs = [make_spec("ridge", few, overrides={"strength": strength}, device="cpu") for strength in (1, 2)]
+    specs.append(make_spec("ridge", more, device="cpu"))
+    specs.append(make_spec("ae_kmeans", few, overrides={"pretrain_epochs": 1}, device="cpu"))
+    scores = [runs.execute(store, store.create(spec, owner=runs.this_process()).id).result["metrics"] for spec in specs]
+    assert asked == [60, 70, 60], "of a data set once, of codes each time"
+    first, again, other, trained = [{name: value for name, value in each.items() if name.startswith("map")} for each in scores]
+    assert first and first == again and first != other and first != trained
 
 
 def test_data_without_labels_gets_no_score_that_needs_them(store: RunStore, tmp_path: Path) -> None:
