@@ -385,3 +385,18 @@ def test_an_active_run_is_not_deleted_and_a_lost_one_is_shown_as_lost(
     code, out, _ = ask(capsys, "list", "--json")
     assert code == 0 and {run["run_id"]: run["status"] for run in last_json(out)} == {active: "starting", lost: "lost"}
     assert ask(capsys, "delete", lost)[0] == 0 and [run.id for run in store.runs()] == [active]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_how_far_an_import_is_stands_on_one_line_of_a_terminal_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str], lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    (tmp_path / "mine.csv").write_text("a,b\n" + "\n".join(f"{k},{k % 3}" for k in range(40)))
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
+    code, _, read = ask(capsys, "import", str(tmp_path / "mine.csv"))
+    assert code == 0 and ("Reading: " in read or not watched)
+    code, _, refused = ask(capsys, "import", str(tmp_path / "broken.zip"))
+    assert code == 2
+    for before in (read, refused.split("error: ")[0]):
+        assert before.endswith("\r") and "\n" not in before if watched else before == ""

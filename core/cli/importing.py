@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from core import datasets
 from core.cli.commands import Add, check_target, data_arguments, data_spec, target_arguments
 from core.cli.exits import EXIT_DONE
+from core.cli.one_line import one_line
 from core.common import InvalidInput
 from core.datasets import Choices, Dataset
 
@@ -97,11 +97,8 @@ def _import(options: argparse.Namespace) -> int:
         said = [found["problem"]] if "problem" in found else []
         print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
-    try:
-        with datasets.heard_by(_told):
-            path = datasets.import_file(options.file, choices, options.name)
-    finally:  # also what was refused is told on a line of its own
-        print("\r".ljust(20), end="\r", file=sys.stderr)
+    with one_line() as say, datasets.heard_by(lambda done, total: say(f"Reading: {done / max(total, 1):4.0%}")):
+        path = datasets.import_file(options.file, choices, options.name)
     data = datasets.load(path.stem)
     described = describe_import(data)
     if options.json:
@@ -111,10 +108,6 @@ def _import(options: argparse.Namespace) -> int:
     for note in data.notes:
         print(f"    {note}")
     return EXIT_DONE
-
-
-def _told(done: int, total: int) -> None:
-    print(f"\rReading: {done / max(total, 1):4.0%}", end="", file=sys.stderr, flush=True)
 
 
 def _line(part: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from core import datasets, methods
 from core.cli.commands import Add
 from core.cli.exits import EXIT_DONE
+from core.cli.one_line import one_line
 from core.common import DataError
 from core.methods import Clusterer
 
@@ -83,8 +84,8 @@ def _fetch(options: argparse.Namespace) -> int:
     print(f"{listed.title}: {listed.terms}" + (f" About {size:.0f} MB." if size else ""), file=sys.stderr)
     if options.terms:
         return EXIT_DONE
-    path = datasets.fetch(name, _told)
-    print(file=sys.stderr)
+    with one_line() as say:
+        path = datasets.fetch(name, lambda words, done, total: say(words + _far(done, total)))
     note = datasets.origin_note(name)
     if note:
         print(note, file=sys.stderr)
@@ -95,9 +96,8 @@ def _fetch(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _told(words: str, done: int, total: int) -> None:
-    far = f" {done / 2**20:.1f}" + (f" of {total / 2**20:.1f} MB" if total else " MB") if done else ""
-    print(f"\r{words}{far}".ljust(79), end="", file=sys.stderr, flush=True)
+def _far(done: int, total: int) -> str:
+    return f" {done / 2**20:.1f}" + (f" of {total / 2**20:.1f} MB" if total else " MB") if done else ""
 
 
 def describe_dataset(entry: datasets.Entry) -> dict[str, Any]:
