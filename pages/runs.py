@@ -12,7 +12,7 @@ from core.runs import Run, Status, export_run, export_runs
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
 from pages.ui.runtable import groups, table
-from pages.ui.state import choose_data, choose_run, queue, store
+from pages.ui.state import choose_run, queue, store, take_to_train
 from pages.ui.text import plain
 
 MOST_COMPARED = 8
@@ -42,7 +42,7 @@ def actions(chosen: list[Run]) -> None:
                 choose_run(one.id)
                 st.switch_page("pages/explore.py", query_params={"run": one.id})
             if st.button("Duplicate with changes", icon=":material/content_copy:"):
-                duplicate(one)
+                take_to_train(one.spec, one.id)
             if one.resumable and st.button("Resume", icon=":material/play_arrow:", disabled=read_only()):
                 queue().resume(one.id)
                 st.rerun()
@@ -71,23 +71,6 @@ def comparable(chosen: list[Run]) -> bool:
     """Whether runs can stand side by side."""
     finished = all(run.over and run.result.get("metrics") for run in chosen)
     return finished and len(chosen) <= MOST_COMPARED and len({run.result["fingerprint"] for run in chosen}) == 1
-
-
-def duplicate(run: Run) -> None:
-    """Open the training form with the values of a run."""
-    st.session_state["method"] = run.spec.method
-    st.session_state["draft"] = {
-        "run": run.id,
-        "preset": run.spec.preset,
-        "params": dict(run.spec.params),
-        "seed": run.spec.seed,
-        "snapshots": run.spec.snapshots,
-        "looking": run.spec.looking,
-        "arithmetic": run.spec.arithmetic,
-        "device": run.spec.device,
-    }
-    choose_data(run.spec.data)
-    st.switch_page("pages/train.py")
 
 
 def exporter(run_ids: list[str]) -> Callable[[], bytes]:

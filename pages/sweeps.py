@@ -11,7 +11,7 @@ from core.sweeps import PREFIX, SweepStore, prepared_sweeps
 from pages.ui.navigation import through_app
 from pages.ui.problems import told
 from pages.ui.state import chosen_data, load_data, store
-from pages.ui.sweep_form import new_sweep
+from pages.ui.sweep_form import form_key, new_sweep
 from pages.ui.sweep_prepared import prepared_panel
 from pages.ui.sweep_table import sweep_panel
 from pages.ui.text import plain
@@ -68,9 +68,7 @@ through_app()
 st.title("Sweeps")
 with told():
     known = SweepStore(store().home).ids()
-    # Another sweep, another form, which is closed: what was just started is what one wants to see.
-    key = f"sweep_new:{len(known)}"
-    form = st.expander("New sweep", icon=":material/add:", expanded=False, key=key, on_change="rerun")
+    form = st.expander("New sweep", icon=":material/add:", expanded=False, key=form_key(len(known)), on_change="rerun")
     if form.open:  # what it will take is worked out anew at every click
         with form:
             begin()

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core import runs, sweeps
-from core.common import InvalidInput
+from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.runs import RunSpec, estimate
 from pages.ui.awaiting import about
@@ -19,9 +19,11 @@ from pages.ui.navigation import through_app
 from pages.ui.preview import preview
 from pages.ui.settings import choose_method, settings
 from pages.ui.state import adopt_linked_run, choose_run, chosen_data, chosen_run, load_data, queue, store
+from pages.ui.sweep_form import vary
 from pages.ui.text import plain
 
 SHOWN_RUNS = 50
+VARY = "Try several values of some of these settings, and see what they do, or choose among them with or without labels."
 EARLIER = "scaled from an earlier run on these data."
 ELSEWHERE = (
     "measured at other sizes, brought to these and to the speed of one core of this machine; it may be half as long or twice. "
@@ -117,6 +119,10 @@ left, right = st.columns([1, 2.1], gap="medium")
 with left:
     method = choose_method()
     wish = settings(method, data)
+    if wish.spec is not None and st.button(
+        "Vary in a sweep", icon=":material/stacked_line_chart:", help=VARY, disabled=read_only()
+    ):
+        vary(wish.spec)
 if wish.launch and wish.spec is not None:
     with left:
         start(wish.spec, wish.seeds)

@@ -21,6 +21,7 @@ from core.runs import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
+os.environ.setdefault("STREAMLIT_RUNNER_POST_SCRIPT_GC", "false")  # all libraries after each page, which takes longer than it
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "AFFINITY_LAB_THREADS")
 T = TypeVar("T")
 

@@ -224,3 +224,33 @@ def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
     app = visit("sweeps", **{"sweep_new:1": True})
     changing = [each for each in app.button if each.label in ("Start", "Resume", "One more seed")]
     assert len(changing) == 3 and all(each.disabled for each in changing) and len(app.get("echarts_chart")) > 3
+
+
+def test_a_sweep_without_labels_says_what_each_score_chooses(
+    visit: Callable[..., AppTest],
+    store: RunStore,
+    tmp_path: Path,  # noqa: F811
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 4)) + 8 * np.repeat(np.eye(2, 4), 20, axis=0)
+    np.savez(tmp_path / "mine.npz", X=rows)
+    spec = DataSpec(datasets.store_upload("mine.npz", (tmp_path / "mine.npz").read_bytes()).stem)
+    base = runs.make_spec("ridge", spec, preset="defaults", overrides={"n_clusters": 2}, device="cpu")
+    axes = (parse_axis("ridge", "strength=1,100"),)
+    sweeps.start(store, Sweep(base=base, axes=axes), JobQueue(store, immediate=True))
+    app = visit("sweeps", data=spec.to_dict())
+    assert "Chosen without labels" in [each.value for each in healthy(app).subheader] and "Advice, no more" in texts(app)
+    chosen = next(frame.value for frame in app.dataframe if "Chosen by" in frame.value)
+    assert len(chosen) and "costs" not in chosen
+
+
+def test_what_is_set_on_train_is_the_base_of_a_new_sweep(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+    app = visit("train", method="ridge", data=SMALL.to_dict())
+    next(each for each in app.button if each.label == "Vary in a sweep").click().run()
+    app.switch_page("pages/sweeps.py").run()
+    assert healthy(app).selectbox(key="sweep_base:ridge").value == "train"
+    app.multiselect(key="sweep_axes:ridge").set_value(["strength"]).run()
+    app.text_input(key="sweep_values:ridge:strength").set_value("1,10").run()
+    app.button(key="sweep_start").click().run()
+    (record,) = SweepStore(store.home).all()
+    assert record.sweep.base == app.session_state["sweep_train"] and healthy(app)

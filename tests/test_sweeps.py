@@ -328,11 +328,27 @@ def test_what_labels_buy_is_the_gap_between_two_choices() -> None:
     rows = [
         row({"a": a}, s, acc=acc + 0.02 * s, silhouette=free) for a, acc, free in ((1, 0.9, 0.1), (2, 0.7, 0.6)) for s in (0, 1)
     ]
-    best, free = sweeps.what_labels_buy([*rows, row({"a": 3}, 0), row({"a": 4}, 0, silhouette=0.9)])
+    best, free = sweeps.choices([*rows, row({"a": 3}, 0), row({"a": 4}, 0, silhouette=0.9)])
     assert (best.by, best.setting, best.cost) == ("acc", {"a": 1}, 0.0)
     assert (free.by, free.setting) == ("silhouette", {"a": 2}) and free.cost == pytest.approx(0.2)
     assert free.reached == pytest.approx(0.71)
-    assert sweeps.what_labels_buy([row({"a": 1}, 0, silhouette=0.5)]) == []
+
+
+def test_without_labels_each_score_chooses_and_nobody_knows_the_price() -> None:
+    rows = [row({"a": a}, s, silhouette=free, stability=-free) for a, free in ((1, 0.1), (2, 0.6)) for s in (0, 1)]
+    by_stability, by_silhouette = sweeps.choices(rows)
+    assert (by_silhouette.by, by_silhouette.setting) == ("silhouette", {"a": 2})
+    assert (by_stability.by, by_stability.setting) == ("stability", {"a": 1})
+    assert {by_silhouette.cost, by_silhouette.reached, by_stability.cost, by_stability.reached} == {None}
+    assert sweeps.choices([row({"a": 1}, 0)]) == []
+
+
+def test_what_choices_cost_is_known_from_the_sweeps_that_come_with_the_app() -> None:
+    costs = sweeps.known_costs()
+    assert set(costs) <= set(sweeps.LABEL_FREE) and all(0 <= cost <= 1 for known in costs.values() for cost in known)
+    rows = sweeps.prepared_sweep("gamma")[1]
+    by = next(choice for choice in sweeps.choices(rows) if choice.by == "silhouette")
+    assert by.cost in costs["silhouette"] and len(costs["silhouette"]) > 5
 
 
 def test_how_far_the_settings_go_is_told_beside_what_the_seed_does() -> None:

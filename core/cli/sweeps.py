@@ -27,6 +27,7 @@ from core.sweeps import (
     SweepRecord,
     SweepStore,
     by_setting,
+    choices,
     export_table,
     figure,
     figures,
@@ -39,7 +40,6 @@ from core.sweeps import (
     statuses,
     stop,
     table,
-    what_labels_buy,
     write_prepared,
 )
 
@@ -173,13 +173,16 @@ def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: b
     """What scores without labels would choose, and what that costs."""
     if not record.cut:  # cuts of one C were judged as they were made
         rows = judged(rows, unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"])
-    choices = what_labels_buy(rows)
+    found = choices(rows)
     if as_json:
-        print(json.dumps([asdict(choice) for choice in choices]))
+        print(json.dumps([asdict(choice) for choice in found]))
         return EXIT_DONE
-    for choice in choices:
+    if not found:
+        print("Nothing to choose by: no run has finished with a score.")
+    for choice in found:
         setting = ", ".join(f"{name} = {value}" for name, value in choice.setting.items()) or "base"
-        print(f"{choice.by:20s} {setting:40s} acc {choice.reached:.3f}   costs {100 * choice.cost:.1f} points")
+        price = "" if choice.cost is None else f" acc {choice.reached:.3f}   costs {100 * choice.cost:.1f} points"
+        print(f"{choice.by:20s} {setting:40s}{price}")
     return EXIT_DONE
 
 

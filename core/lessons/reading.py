@@ -144,8 +144,17 @@ def lessons() -> Mapping[str, Lesson]:
 
 def lesson_on(knob: str) -> tuple[Lesson, int] | None:
     """The first step about a hyperparameter or a knob of data, by its name; None if there is none."""
-    steps = ((lesson, number, step) for lesson in lessons().values() for number, step in enumerate(lesson.steps, 1))
-    return next(((lesson, number) for lesson, number, step in steps if step.turns == knob), None)
+    return _taught().get(knob)
+
+
+@cache
+def _taught() -> Mapping[str, tuple[Lesson, int]]:
+    found: dict[str, tuple[Lesson, int]] = {}
+    for lesson in lessons().values():
+        for number, step in enumerate(lesson.steps, 1):
+            if step.turns is not None:
+                found.setdefault(step.turns, (lesson, number))
+    return found
 
 
 def read_lesson(file: Path) -> Lesson:

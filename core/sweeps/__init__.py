@@ -4,12 +4,12 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 """
 
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
-from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, judged, what_labels_buy
+from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, choices, judged
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, axis_of_paper, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
 from core.sweeps.levels import Level, Reach, around, levels, reach
-from core.sweeps.prepared import PREFIX, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
+from core.sweeps.prepared import PREFIX, known_costs, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
 from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Load, Sweep, plan, settings, size_of
 from core.sweeps.table import (
@@ -62,6 +62,7 @@ __all__ = [
     "around",
     "axis_of_paper",
     "by_setting",
+    "choices",
     "cut_here",
     "export_table",
     "extended",
@@ -70,6 +71,7 @@ __all__ = [
     "go_on",
     "judged",
     "keep",
+    "known_costs",
     "levels",
     "missing",
     "over_seeds",
@@ -93,6 +95,5 @@ __all__ = [
     "table",
     "table_bytes",
     "value_of",
-    "what_labels_buy",
     "write_prepared",
 ]

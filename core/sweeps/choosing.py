@@ -1,4 +1,4 @@
-"""What labels buy: the setting that a score without labels would choose, beside the best by the labels."""
+"""Choosing a setting without labels: what each score chooses, and what that costs where the labels are known."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Choice:
     setting
         What it chooses, by its mean over seeds.
     reached
-        The score with labels there.
+        The score with labels there; None where there are none.
     cost
-        How much less that is than the best by the labels.
+        How much less that is than the best by the labels; None where there are none.
     run
         One of its runs.
     """
 
     by: str
     setting: Setting
-    reached: float
-    cost: float
+    reached: float | None
+    cost: float | None
     run: str
 
 
@@ -43,17 +43,20 @@ def judged(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> li
     return [replace(row, scores={**row.scores, **scores.get(row.run or "", {})}) if row.scores else row for row in rows]
 
 
-def what_labels_buy(rows: Sequence[Row], labelled: str = "acc", label_free: Sequence[str] = LABEL_FREE) -> list[Choice]:
-    """The best by the labels, then the choice of each score without labels that the runs have; empty without labels."""
-    labelled_means = {id(group[0]): mean for group, mean in settled(rows, labelled)}
-    if not labelled_means:
-        return []
-    best, choices = max(labelled_means.values()), []
+def choices(rows: Sequence[Row], labelled: str = "acc", label_free: Sequence[str] = LABEL_FREE) -> list[Choice]:
+    """What each score chooses among the settings that have it: the labels where there are any, then those without.
+
+    Where there are labels, only settings that they judge are offered, so that each choice has its price.
+    """
+    by_labels = {id(group[0]): mean for group, mean in settled(rows, labelled)}
+    found = []
     for by in (labelled, *label_free):
-        offered = [(group, mean) for group, mean in settled(rows, by) if id(group[0]) in labelled_means]
-        if offered:
-            group, _ = max(offered, key=lambda offer: offer[1])
-            reached = labelled_means[id(group[0])]
-            run = next(row.run or "" for row in group if row.scores)
-            choices.append(Choice(by, dict(group[0].setting), reached, best - reached, run))
-    return choices
+        offered = [(group, mean) for group, mean in settled(rows, by) if not by_labels or id(group[0]) in by_labels]
+        if not offered:
+            continue
+        group, _ = max(offered, key=lambda offer: offer[1])
+        reached = by_labels.get(id(group[0]))
+        cost = None if reached is None else max(by_labels.values()) - reached
+        run = next(row.run or "" for row in group if row.scores)
+        found.append(Choice(by, dict(group[0].setting), reached, cost, run))
+    return found

@@ -15,6 +15,7 @@ from typing import Any
 
 from core.common import atomic_write, named, stored_file
 from core.runs import Status
+from core.sweeps.choosing import LABEL_FREE, choices
 from core.sweeps.cuts import SECONDS
 from core.sweeps.designs import Setting
 from core.sweeps.figures import Figure, read_figures
@@ -37,6 +38,18 @@ def prepared_sweeps() -> Mapping[str, Figure]:
 def prepared_on(knob: str) -> str | None:
     """The id of the one in which a hyperparameter is varied, if there is one."""
     return next((PREFIX + name for name, each in prepared_sweeps().items() if each.over[0].partition("=")[0] == knob), None)
+
+
+@cache
+def known_costs() -> Mapping[str, tuple[float, ...]]:
+    """How much ACC a choice by each score without labels costs in those sweeps whose labels are known: the names of scores
+    to a cost for each sweep that has it."""
+    found: dict[str, list[float]] = {}
+    for name in prepared_sweeps():
+        for choice in choices(prepared_sweep(name)[1]):
+            if choice.cost is not None and choice.by in LABEL_FREE:
+                found.setdefault(choice.by, []).append(choice.cost)
+    return {by: tuple(costs) for by, costs in found.items()}
 
 
 def prepared_sweep(name: str) -> tuple[SweepRecord, list[Row]]:

@@ -14,7 +14,7 @@ from core.runs import RunSpec, film_of_prepared
 from core.sweeps import prepared_sweep
 from pages.ui.lab import Film, lab
 from pages.ui.preview import film_of_answer, follow
-from pages.ui.state import choose_data, choose_run, load_data, queue, store
+from pages.ui.state import choose_run, load_data, queue, store, take_to_train
 from pages.ui.sweep_pictures import one_curve
 
 
@@ -91,7 +91,7 @@ def _live(step: Step, key: str, free: bool) -> None:
     _ask_ahead(step, key)
     follow(spec, lambda of, answer: _picture(step, key, of, answer), kept=("lesson", key))
     if st.button("Run it yourself", key=f"train:{key}", icon=":material/play_circle:"):
-        _take_along(spec)
+        take_to_train(spec, "lesson")
 
 
 def _ask_ahead(step: Step, key: str) -> None:
@@ -110,13 +110,3 @@ def _picture(step: Step, key: str, spec: RunSpec, answer: Answer) -> None:
     st.markdown("  ·  ".join([methods.method_class(spec.method).title, *told]))
     film = film_of_answer(f"lesson:{key}", spec, data, answer)
     lab([film], data, key=f"lesson:{key}", brief=True, start=dict(step.look))
-
-
-def _take_along(spec: RunSpec) -> None:
-    """To the page Train, with these data and settings."""
-    choose_data(spec.data)
-    st.session_state["method"] = spec.method
-    st.session_state["draft"] = {
-        "run": "lesson", "preset": spec.preset, "params": dict(spec.params), "seed": spec.seed, "device": spec.device,
-    }  # fmt: skip
-    st.switch_page("pages/train.py")

@@ -11,7 +11,7 @@ from core import datasets
 from core.common import AffinityLabError
 from core.datasets import Dataset, DataSpec
 from core.jobs import JobQueue
-from core.runs import Run, RunStore
+from core.runs import Run, RunSpec, RunStore
 from pages.ui.text import plain
 
 DEFAULT_DATA = DataSpec("digits", per_class=50)  # a first run on these ends within seconds
@@ -60,6 +60,15 @@ def chosen_data() -> DataSpec:
 def choose_data(spec: DataSpec) -> None:
     st.session_state["data"] = spec.to_dict()
     st.session_state["adopted"] = _linked_run()  # who chooses data has done with those of the run that was linked
+
+
+def take_to_train(spec: RunSpec, origin: str) -> None:
+    """Open the training form on the data and with the settings of a spec; `origin` is the run, or whatever else it is of."""
+    st.session_state["method"] = spec.method
+    taken = ("preset", "params", "seed", "snapshots", "looking", "arithmetic", "device")
+    st.session_state["draft"] = {"run": origin, **{name: getattr(spec, name) for name in taken}, "params": dict(spec.params)}
+    choose_data(spec.data)
+    st.switch_page("pages/train.py")
 
 
 def _linked_run() -> str | None:

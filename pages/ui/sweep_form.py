@@ -12,7 +12,7 @@ from core.common import InvalidInput, read_only
 from core.datasets import Dataset
 from core.evaluation import score_title
 from core.runs import RunSpec, Status, estimate
-from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord
+from core.sweeps import MAX_AXES, MAX_RUNS, SEED, Axis, Sweep, SweepRecord, SweepStore
 from pages.ui.awaiting import about
 from pages.ui.by_rule import BY_RULE, rule_of
 from pages.ui.forms import segments
@@ -23,8 +23,22 @@ from pages.ui.text import plain
 
 DESIGN_TITLES = {"grid": "Grid", "one": "One at a time", "random": "Random", "sobol": "Sobol"}
 MOST_BASES = 20
-OWN = "own"
+OWN, AS_ON_TRAIN = "own", "train"
 WRITTEN = "v1, v2, … or low:high:count, with :log by powers of ten"
+
+
+def vary(spec: RunSpec) -> None:
+    """Open the form of a new sweep around what is set on Train."""
+    st.session_state["sweep_train"] = spec
+    for key, choice in (("figure", OWN), ("method", spec.method), (f"base:{spec.method}", AS_ON_TRAIN)):
+        st.session_state[f"sweep_{key}"] = choice
+    st.session_state[form_key(len(SweepStore(store().home).ids()))] = True
+    st.switch_page("pages/sweeps.py")
+
+
+def form_key(n_sweeps: int) -> str:
+    """Another sweep, another form, which is closed at first: what was just started is what one wants to see."""
+    return f"sweep_new:{n_sweeps}"
 
 
 def new_sweep(data: Dataset) -> SweepRecord | None:
@@ -74,7 +88,10 @@ def _base(data: Dataset) -> RunSpec | None:
         presets = known[method].presets
         auto = methods.preset_for(method, chosen_data().name)[0]
         offered = list(dict.fromkeys([auto, *rule_of(known[method]), DEFAULTS, *presets]))
-        titles = {DEFAULTS: "Defaults", methods.RULE: BY_RULE}
+        train: RunSpec | None = st.session_state.get("sweep_train")
+        if train is not None and (train.method, train.data) == (method, chosen_data()):
+            offered.insert(0, AS_ON_TRAIN)
+        titles = {DEFAULTS: "Defaults", methods.RULE: BY_RULE, AS_ON_TRAIN: "As set on Train"}
         titles |= {name: f"Preset: {preset.title}" for name, preset in presets.items()}
         chosen = st.selectbox(
             "Base",
@@ -83,7 +100,9 @@ def _base(data: Dataset) -> RunSpec | None:
             key=f"sweep_base:{method}",
             persist_state="session",
         )
-        K = None if data.n_classes or chosen in names else _wanted_clusters(data)
+        K = None if data.n_classes or chosen in (AS_ON_TRAIN, *names) else _wanted_clusters(data)
+    if chosen == AS_ON_TRAIN:
+        return train
     if chosen in names:
         return next(run.spec for run in here if run.id == chosen)
     given = {} if K is None else {"n_clusters": K}

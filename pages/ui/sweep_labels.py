@@ -1,8 +1,10 @@
-"""What labels buy: what a score without labels would choose, beside the best by the labels."""
+"""What a score without labels would choose, and what that costs where there are labels to tell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +16,8 @@ from core.explore import Answer
 from core.plots.sweeps import scatter
 from core.sweeps import LABEL_FREE, Row, SweepRecord
 from pages.ui.awaiting import answered
-from pages.ui.sweep_open import pickable
+from pages.ui.state import store, take_to_train
+from pages.ui.sweep_open import offer_runs, pickable
 from pages.ui.sweep_words import axis_title, value_label
 from pages.ui.text import OWN_CODES
 
@@ -25,11 +28,11 @@ WHAT = (
 )
 
 
-def what_labels_buy(record: SweepRecord, rows: Sequence[Row]) -> None:
-    """Scores without labels against ACC, and what a choice by them costs."""
-    if not sweeps.what_labels_buy(rows):
+def without_labels(record: SweepRecord, rows: Sequence[Row]) -> None:
+    """What scores without labels choose; where there are labels, against ACC, and with what the choice costs."""
+    if not sweeps.choices(rows):
         return
-    st.subheader("What labels buy")
+    st.subheader("What labels buy" if _labelled(rows) else "Chosen without labels")
     runs = [row.run for row in rows if row.run and row.scores]
     if (why_not := _alone(record)) or len(runs) < 2:
         if why_not:
@@ -62,22 +65,53 @@ def _alone(record: SweepRecord) -> str:
     return ""
 
 
+def _labelled(rows: Sequence[Row]) -> bool:
+    return any("acc" in row.scores for row in rows)
+
+
 def _choices(record: SweepRecord, rows: Sequence[Row]) -> None:
+    labelled = _labelled(rows)
     free = [name for name in LABEL_FREE if any(name in row.scores for row in rows)]
     left, right = st.columns(2)
-    if free:
+    if free and labelled:
         with left:
             _against(record, rows, free)
-    with right:
-        table = [
-            {"Chosen by": "the labels (ACC)" if choice.by == "acc" else score_title(choice.by),
-             **{axis_title(name): value_label(value) for name, value in choice.setting.items()},
-             "ACC there": f"{choice.reached:.3f}", "costs": f"{100 * choice.cost:.1f} points"}
-            for choice in sweeps.what_labels_buy(rows)
-        ]  # fmt: skip
-        st.dataframe(pd.DataFrame(table), hide_index=True, alt="What the choice by a score without labels costs")
+    with right if labelled else st.container():
+        found = sweeps.choices(rows)
+        event: Any = st.dataframe(
+            pd.DataFrame([_line(choice) for choice in found]), hide_index=True, on_select="rerun", selection_mode="single-row",
+            key=f"sweep_choices:{record.id}:{len(found)}", alt="What each score chooses, and what that costs",
+        )  # fmt: skip
         own = "" if record.cut else f" {OWN_CODES} A larger one need not mean better clusters."
-        st.caption(f"ACC is the mean over seeds.{own}")
+        st.caption(f"ACC is the mean over seeds.{own}" if labelled else f"{_advice()}{own}")
+        picked = [found[place] for place in event.selection.rows if place < len(found)]
+        if picked and picked[0].run:
+            _take(picked[0], record)
+
+
+def _line(choice: sweeps.Choice) -> dict[str, str]:
+    chosen = {"Chosen by": "the labels (ACC)" if choice.by == "acc" else score_title(choice.by)}
+    chosen |= {axis_title(name): value_label(value) for name, value in choice.setting.items()}
+    if choice.cost is None:
+        return chosen
+    return chosen | {"ACC there": f"{choice.reached:.3f}", "costs": f"{100 * choice.cost:.1f} points"}
+
+
+def _advice() -> str:
+    """How far a choice without labels was from the best where that could be told."""
+    told = [
+        f"{score_title(by).lower()} {100 * mean(costs):.0f} points on average and {100 * max(costs):.0f} at most"
+        for by, costs in sweeps.known_costs().items()
+    ]
+    return f"Advice, no more. What such a choice cost in ACC in the sweeps that come with the app: {'; '.join(told)}."
+
+
+def _take(choice: sweeps.Choice, record: SweepRecord) -> None:
+    """Look at a run of the chosen setting, or go on with it on Train."""
+    with st.container(horizontal=True):
+        offer_runs([choice.run], key=f"sweep_choices:{record.id}")
+        if st.button("Take it to Train", icon=":material/play_circle:", key=f"take:{record.id}"):
+            take_to_train(store().get(choice.run).spec, choice.run)
 
 
 def _against(record: SweepRecord, rows: Sequence[Row], free: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from core.common import InvalidInput
 from core.evaluation import score_title
 from core.plots.sweeps import Curve, curve, effects, scatter
 from core.sweeps import SEED, Axis, Level, Row, SweepRecord
-from pages.ui.sweep_labels import what_labels_buy
+from pages.ui.sweep_labels import without_labels
 from pages.ui.sweep_open import pickable
 from pages.ui.sweep_ranges import within_ranges
 from pages.ui.sweep_two import MOST_TICKS, two_axes
@@ -45,7 +45,7 @@ def pictures(record: SweepRecord, rows: Sequence[Row]) -> Sequence[Row]:
     if len(axes) > 1 and record.sweep.design != "one":
         two_axes(record, rows, axes, score)
         within = within_ranges(record, rows, axes, score)
-    what_labels_buy(record, rows)
+    without_labels(record, rows)
     return within
 
 
