@@ -227,9 +227,9 @@ def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
 
 
 def test_a_sweep_without_labels_says_what_each_score_chooses(
-    visit: Callable[..., AppTest],
+    visit: Callable[..., AppTest],  # noqa: F811
     store: RunStore,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40, 4)) + 8 * np.repeat(np.eye(2, 4), 20, axis=0)
