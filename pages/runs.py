@@ -11,6 +11,7 @@ from core.common import AffinityLabError, read_only
 from core.runs import Run, Status, export_run, export_runs
 from pages.ui.live import live_panel
 from pages.ui.navigation import through_app
+from pages.ui.problems import toasted
 from pages.ui.runtable import groups, table
 from pages.ui.state import choose_run, queue, store, take_to_train
 from pages.ui.text import plain
@@ -108,11 +109,9 @@ def undo() -> None:
 
 
 def bring_back(deleted: list[str]) -> None:
-    try:
+    with toasted():  # its time may have been over between the last look and the click
         for run_id in deleted:
             store().undelete(run_id)
-    except AffinityLabError as error:  # its time was over between the last look and the click
-        st.toast(plain(error))
 
 
 def annotate(run: Run) -> None:

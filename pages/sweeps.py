@@ -30,6 +30,7 @@ def choose(known: list[str]) -> str:
             titles[sweep_id] = f"{title_of(str(store().home), sweep_id)} · {sweep_id[:13]}"
     titles |= {PREFIX + name: f"{figure.title} · comes with the app" for name, figure in prepared_sweeps().items()}
     wanted = st.query_params.get("sweep") or st.session_state.get("sweep_shown")  # Back comes without it
+    # One list whatever is chosen: one that takes the place of another stands beside it until the page is drawn.
     st.session_state[CHOICE] = wanted if wanted in titles else next(iter(titles))
     shown: str = st.selectbox(
         "Sweep", list(titles), label_visibility="collapsed", key=CHOICE, format_func=lambda sweep_id: titles[sweep_id],

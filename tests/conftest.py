@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from streamlit.config import set_option
 
 from core.runs import RunStore
 
+set_option("runner.postScriptGC", False)  # pages that run in this process; a server of a journey collects as it does for users
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
-os.environ.setdefault("STREAMLIT_RUNNER_POST_SCRIPT_GC", "false")  # all libraries after each page, which takes longer than it
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "AFFINITY_LAB_THREADS")
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ from core.runs import (
     execution,
     looks,
     make_spec,
-    outcome,
     prepare,
     resolve_device,
+    retrieved,
 )
 from core.runs.budget import LookingBudget
 from core.runs.looks import View, alarms
@@ -191,15 +191,16 @@ def test_the_best_over_the_run_is_the_best_that_was_seen_and_says_how_it_was_cho
 def test_map_of_samples_that_no_method_has_changed_is_worked_out_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     work_out = evaluation.retrieval
-    monkeypatch.setattr(outcome, "_retrieved", {})
+    monkeypatch.setattr(retrieved, "_known", {})
     monkeypatch.setattr(evaluation, "retrieval", lambda Z, y: asked.append(len(Z)) or work_out(Z, y))
     few, more = DataSpec("digits", per_class=6), DataSpec("digits", per_class=7)
     specs = [make_spec("ridge", few, overrides={"strength": strength}, device="cpu") for strength in (1, 2)]
     specs.append(make_spec("ridge", more, device="cpu"))
+    specs += [make_spec("ridge", DataSpec("digits", per_class=6, n_test=30), device="cpu", seed=seed) for seed in (0, 1)]
     specs.append(make_spec("ae_kmeans", few, overrides={"pretrain_epochs": 1}, device="cpu"))
     scores = [runs.execute(store, store.create(spec, owner=runs.this_process()).id).result["metrics"] for spec in specs]
-    assert asked == [60, 70, 60], "of a data set once, of codes each time"
-    first, again, other, trained = [{name: value for name, value in each.items() if name.startswith("map")} for each in scores]
+    assert asked == [60, 70, 30, 60], "of a data set and of what it holds out once, of codes each time"
+    first, again, other, *_, trained = [{name: each[name] for name in each if name.startswith("map")} for each in scores]
     assert first and first == again and first != other and first != trained
 
 

@@ -24,7 +24,6 @@ pytestmark = pytest.mark.usefixtures("read_in_this_process")
 RANDOM = np.random.default_rng(0)
 GOOD = RANDOM.normal(size=(12, 5))
 LABELS = np.arange(12) % 3
-REFUSAL = 5.0  # seconds
 FORMATS = ("npz", "csv", "parquet", "mat", "v73.mat")
 
 
@@ -88,17 +87,17 @@ def refused(path: Path, message: str = ".", **options: Any) -> str:
     return str(caught.value)
 
 
-def cheaply(path: Path, message: str = ".", megabytes: float = 20) -> None:
-    """Refused before anything large is made: in little memory, and within the seconds that any refusal may take."""
+def cheaply(path: Path, message: str = ".", seconds: float = 1.0, megabytes: float = 20) -> None:
+    """Refused before anything large is made; seconds are of this process, not of what else the machine does."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         refused(path, message)
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         peak = tracemalloc.get_traced_memory()[1] / 2**20
     finally:
         tracemalloc.stop()
-    assert took < REFUSAL and peak < megabytes
+    assert took < seconds and peak < megabytes
 
 
 # --- content, in every format ----------------------------------------------------------------------------------------
@@ -382,9 +381,9 @@ def test_keys_that_say_nothing(tmp_path: Path) -> None:
 def test_csv_with_a_million_columns(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("\n".join([",".join(f"c{place}" for place in range(1_000_000)), ",".join(["1"] * 1_000_000)]))
-    cheaply(path, "columns; at most 20000")
+    cheaply(path, "columns; at most 20000", seconds=2)
     path.write_text("\n".join([",".join(["a"] * 20_001), ",".join(["1"] * 20_001)]))
-    cheaply(path, "20001 columns; at most 20000")
+    cheaply(path, "20001 columns; at most 20000", seconds=2)
 
 
 def test_csv_with_too_many_values(tmp_path: Path) -> None:
@@ -394,7 +393,7 @@ def test_csv_with_too_many_values(tmp_path: Path) -> None:
 
 
 def test_parquet_with_too_many_columns(tmp_path: Path) -> None:
-    cheaply(write(tmp_path / "wide.parquet", np.zeros((4, 20_001), np.int8)), "20001 columns; at most 20000")
+    cheaply(write(tmp_path / "wide.parquet", np.zeros((4, 20_001), np.int8)), "20001 columns; at most 20000", seconds=3)
 
 
 def test_parquet_of_run_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

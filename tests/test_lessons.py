@@ -195,6 +195,13 @@ def test_knobs_know_their_lessons() -> None:
     assert lesson_on("margin_weight") is None
 
 
+def test_to_ask_for_the_lesson_of_a_knob_reads_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every knob of a form asks at every click."""
+    known = lesson_on("eta")
+    monkeypatch.setattr("core.lessons.reading.prepared_sweep", lambda name: pytest.fail("read again"))
+    assert known is not None and lesson_on("eta") == known
+
+
 @pytest.mark.journey
 @pytest.mark.usefixtures("inline_queue")
 def test_a_step_is_taken_along_to_train_and_a_film_to_explore(store: RunStore) -> None:

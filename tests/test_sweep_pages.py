@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import datasets, runs, sweeps
+from core import cli, datasets, runs, sweeps
 from core.datasets import DataSpec
 from core.jobs import JobQueue, Place
 from core.runs import RunStore, Status, this_process
@@ -242,6 +244,21 @@ def test_a_sweep_without_labels_says_what_each_score_chooses(
     assert "Chosen without labels" in [each.value for each in healthy(app).subheader] and "Advice, no more" in texts(app)
     chosen = next(frame.value for frame in app.dataframe if "Chosen by" in frame.value)
     assert len(chosen) and "costs" not in chosen
+    told = cli_choice(store)
+    assert set(told) <= set(sweeps.LABEL_FREE) and {told[by]["cost"] for by in told} == {None} and told["silhouette"]["run"]
+
+
+def cli_choice(store: RunStore) -> dict[str, dict[str, Any]]:
+    """What ``core sweeps choose`` says of the newest sweep, by score."""
+    (newest, *_) = SweepStore(store.home).all()
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert cli.main(["sweeps", "choose", newest.id]) == 0
+    assert sweeps.advice() in said.getvalue()
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert cli.main(["sweeps", "choose", newest.id, "--json"]) == 0
+    return {choice["by"]: choice for choice in json.loads(said.getvalue())}
 
 
 def test_what_is_set_on_train_is_the_base_of_a_new_sweep(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
@@ -254,3 +271,6 @@ def test_what_is_set_on_train_is_the_base_of_a_new_sweep(visit: Callable[..., Ap
     app.button(key="sweep_start").click().run()
     (record,) = SweepStore(store.home).all()
     assert record.sweep.base == app.session_state["sweep_train"] and healthy(app)
+    app.session_state["data"] = DataSpec("digits", per_class=5).to_dict()  # what was set was of other data
+    app.session_state["sweep_new:1"] = True
+    assert healthy(app.run()).selectbox(key="sweep_base:ridge").value != "train"

@@ -151,12 +151,13 @@ def test_the_literal_loss_empties_clusters_which_raises_the_alarm_and_balance_ke
     found, effective = {}, {}
     balanced = {"balance": 3.0, "optimizer": "adam", "learning_rate": 1e-3}
     for name, changes in (("literal", {"learning_rate": 1.0}), ("balanced", balanced)):
-        method = small("tagnet", **{**literal, "epochs": 60, "train_batch_size": None, **changes})
+        # With seed 0 the literal loss keeps about five clusters, which another processor counts on either side of the alarm.
+        method = small("tagnet", **{**literal, "epochs": 60, "train_batch_size": None, "random_state": 1, **changes})
         steps = steps_of(method, data.samples)
         last, trained = steps[-1], [step for step in steps if step.stage == "finetune"]
         effective[name] = float(trained[-1].scalars["clusters"])
         found[name] = {alarm.kind for alarm in looks.alarms(looks.look(method, data, last.arrays), 10, "final", 1)}
-    assert "empty clusters" in found["literal"] and not found["balanced"]
+    assert found == {"literal": {"few clusters", "empty clusters"}, "balanced": set()}
     assert effective["literal"] < 0.8 * effective["balanced"] and effective["balanced"] == pytest.approx(10, rel=0.1)
 
 

@@ -26,6 +26,7 @@ from core.sweeps import (
     Sweep,
     SweepRecord,
     SweepStore,
+    advice,
     by_setting,
     choices,
     export_table,
@@ -183,6 +184,8 @@ def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: b
         setting = ", ".join(f"{name} = {value}" for name, value in choice.setting.items()) or "base"
         price = "" if choice.cost is None else f" acc {choice.reached:.3f}   costs {100 * choice.cost:.1f} points"
         print(f"{choice.by:20s} {setting:40s}{price}")
+    if any(choice.cost is None for choice in found):
+        print(advice())
     return EXIT_DONE
 
 

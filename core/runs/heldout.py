@@ -9,6 +9,7 @@ from core import evaluation
 from core.common import DataError
 from core.datasets import Dataset
 from core.methods import Clusterer, repeated
+from core.runs.retrieved import retrieval
 
 TEST_SEEDS = 20  # as GR-DNN repeats its k-means
 
@@ -51,6 +52,5 @@ def assess(method: Clusterer, test: Dataset) -> tuple[dict[str, NDArray], dict[s
     found = repeated(labeller, method.random_state, TEST_SEEDS if method.groups_test else 1)
     scored = [evaluation.evaluate(*evaluation.known(test.y, labels)) for labels in found]
     repeats = {f"test_{name}": [s[name] for s in scored] for name in scored[0]} if len(scored) > 1 else {}
-    y, codes = evaluation.known(test.y, Z)
-    scores = {**scored[0], **evaluation.retrieval(codes, y)}
+    scores = {**scored[0], **retrieval(test.y, Z)}
     return arrays, {f"test_{name}": value for name, value in scores.items()}, repeats

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import evaluation
 from core.datasets import Dataset
 from core.methods import Clusterer, repeated
 from core.runs import heldout, looks
 from core.runs.filming import Filming
 from core.runs.handle import RunHandle
 from core.runs.recorder import Recorder
+from core.runs.retrieved import retrieval
 from core.training import Stages, to_host
 
 SPREAD_SEEDS = 10
 MAX_VALUES = 20_000_000
-MOST_REMEMBERED = 100  # sets of codes, a few numbers each
-_retrieved: dict[bytes, dict[str, float]] = {}
 
 
 def conclude(
@@ -63,18 +60,6 @@ def conclude(
     _save_weights(run, stages)
     record.flush()
     return {**result, "params": method.get_params(), "n_clusters": method.n_clusters}
-
-
-def retrieval(y: NDArray, Z: NDArray) -> dict[str, float]:
-    """mAP of codes of labelled samples; worked out once for the same codes, as samples are that no method has changed."""
-    y, codes = evaluation.known(y, Z)
-    digest = hashlib.sha256(np.ascontiguousarray(y).data)
-    digest.update(np.ascontiguousarray(codes).data)
-    if (key := digest.digest()) not in _retrieved:
-        if len(_retrieved) == MOST_REMEMBERED:
-            _retrieved.clear()
-        _retrieved[key] = evaluation.retrieval(codes, y)
-    return dict(_retrieved[key])
 
 
 def spread(method: Clusterer, data: Dataset, arrays: Mapping[str, Any]) -> dict[str, Any]:

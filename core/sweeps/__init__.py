@@ -9,7 +9,7 @@ from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, axis_of_paper, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
 from core.sweeps.levels import Level, Reach, around, levels, reach
-from core.sweeps.prepared import PREFIX, known_costs, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
+from core.sweeps.prepared import PREFIX, advice, known_costs, prepared_on, prepared_sweep, prepared_sweeps, write_prepared
 from core.sweeps.records import SweepRecord, SweepStore
 from core.sweeps.spec import DESIGNS, MAX_AXES, MAX_RUNS, Cell, Load, Sweep, plan, settings, size_of
 from core.sweeps.table import (
@@ -59,6 +59,7 @@ __all__ = [
     "Sweep",
     "SweepRecord",
     "SweepStore",
+    "advice",
     "around",
     "axis_of_paper",
     "by_setting",

@@ -13,7 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.common import atomic_write, named, stored_file
+from core.evaluation import score_title
 from core.runs import Status
 from core.sweeps.choosing import LABEL_FREE, choices
 from core.sweeps.cuts import SECONDS
@@ -50,6 +53,15 @@ def known_costs() -> Mapping[str, tuple[float, ...]]:
             if choice.cost is not None and choice.by in LABEL_FREE:
                 found.setdefault(choice.by, []).append(choice.cost)
     return {by: tuple(costs) for by, costs in found.items()}
+
+
+def advice() -> str:
+    """How far choices without labels may be trusted, in a sentence: their `known_costs`."""
+    told = "; ".join(
+        f"{score_title(by).lower()} {100 * np.mean(costs):.0f} points on average and {100 * max(costs):.0f} at most"
+        for by, costs in known_costs().items()
+    )
+    return f"Advice, no more: where labels are known, in sweeps that come with the app, such a choice cost in ACC: {told}."
 
 
 def prepared_sweep(name: str) -> tuple[SweepRecord, list[Row]]:

@@ -17,7 +17,7 @@ from core.runs import AWAY, HistoryRow, Run, RunSpec, RunStore, Status
 from pages.ui.definitions import nmi_of
 from pages.ui.lab import film_of, lab
 from pages.ui.pausing import pause_button
-from pages.ui.problems import told
+from pages.ui.problems import toasted, told
 from pages.ui.state import load_data, queue, run_name, store
 from pages.ui.text import OWN_CODES, plain
 from pages.ui.ticking import ticking
@@ -166,17 +166,13 @@ def controls(run: Run) -> None:
 
 
 def _ask(run_id: str, what: str | None) -> None:
-    try:
+    with toasted():  # it may have ended between the last look and the click
         store().request(run_id, what)
-    except AffinityLabError as error:  # it ended between the last look and the click
-        st.toast(plain(error))
 
 
 def _resume(run_id: str) -> None:
-    try:
+    with toasted():
         queue().resume(run_id)
-    except AffinityLabError as error:
-        st.toast(plain(error))
 
 
 def trouble(run: Run) -> None:

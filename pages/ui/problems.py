@@ -18,3 +18,12 @@ def told() -> Iterator[None]:
         yield
     except AffinityLabError as error:
         st.error(plain(error), icon=":material/error:")
+
+
+@contextmanager
+def toasted() -> Iterator[None]:
+    """The same of a click that came too late: before the page is drawn there is no place for the sentence but above it."""
+    try:
+        yield
+    except AffinityLabError as error:
+        st.toast(plain(error))

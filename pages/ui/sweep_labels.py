@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -72,18 +71,19 @@ def _labelled(rows: Sequence[Row]) -> bool:
 def _choices(record: SweepRecord, rows: Sequence[Row]) -> None:
     labelled = _labelled(rows)
     free = [name for name in LABEL_FREE if any(name in row.scores for row in rows)]
-    left, right = st.columns(2)
-    if free and labelled:
+    place = st.container()
+    if labelled and free:
+        left, place = st.columns(2)
         with left:
             _against(record, rows, free)
-    with right if labelled else st.container():
+    with place:
         found = sweeps.choices(rows)
         event: Any = st.dataframe(
             pd.DataFrame([_line(choice) for choice in found]), hide_index=True, on_select="rerun", selection_mode="single-row",
             key=f"sweep_choices:{record.id}:{len(found)}", alt="What each score chooses, and what that costs",
         )  # fmt: skip
         own = "" if record.cut else f" {OWN_CODES} A larger one need not mean better clusters."
-        st.caption(f"ACC is the mean over seeds.{own}" if labelled else f"{_advice()}{own}")
+        st.caption(f"ACC is the mean over seeds.{own}" if labelled else f"{sweeps.advice()}{own}")
         picked = [found[place] for place in event.selection.rows if place < len(found)]
         if picked and picked[0].run:
             _take(picked[0], record)
@@ -95,15 +95,6 @@ def _line(choice: sweeps.Choice) -> dict[str, str]:
     if choice.cost is None:
         return chosen
     return chosen | {"ACC there": f"{choice.reached:.3f}", "costs": f"{100 * choice.cost:.1f} points"}
-
-
-def _advice() -> str:
-    """How far a choice without labels was from the best where that could be told."""
-    told = [
-        f"{score_title(by).lower()} {100 * mean(costs):.0f} points on average and {100 * max(costs):.0f} at most"
-        for by, costs in sweeps.known_costs().items()
-    ]
-    return f"Advice, no more. What such a choice cost in ACC in the sweeps that come with the app: {'; '.join(told)}."
 
 
 def _take(choice: sweeps.Choice, record: SweepRecord) -> None:

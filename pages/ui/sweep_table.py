@@ -9,12 +9,12 @@ from typing import Any
 import streamlit as st
 
 from core import sweeps
-from core.common import AffinityLabError, read_only
+from core.common import read_only
 from core.papers import published
 from core.runs import Status
 from core.sweeps import UNDER_WAY, Row, SweepRecord, SweepStore
 from pages.ui.pausing import pause_button
-from pages.ui.problems import told
+from pages.ui.problems import toasted, told
 from pages.ui.state import load_data, queue, store
 from pages.ui.sweep_open import offer_runs
 from pages.ui.sweep_pictures import pictures, what_matters
@@ -102,10 +102,11 @@ def _action(label: str, icon: str, act: Any) -> None:
 
 
 def _hold(record: SweepRecord, hold: bool) -> None:
-    try:
-        sweeps.pause(store(), record) if hold else sweeps.go_on(store(), record, queue(), load=load_data)
-    except AffinityLabError as error:
-        st.toast(plain(error))
+    with toasted():
+        if hold:
+            sweeps.pause(store(), record)
+        else:
+            sweeps.go_on(store(), record, queue(), load=load_data)
 
 
 def _extend(record: SweepRecord) -> None:
