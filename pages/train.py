@@ -119,10 +119,6 @@ left, right = st.columns([1, 2.1], gap="medium")
 with left:
     method = choose_method()
     wish = settings(method, data)
-    if wish.spec is not None and st.button(
-        "Vary in a sweep", icon=":material/stacked_line_chart:", help=VARY, disabled=read_only()
-    ):
-        vary(wish.spec)
 if wish.launch and wish.spec is not None:
     with left:
         start(wish.spec, wish.seeds)
@@ -130,7 +126,11 @@ with right:
     if data.y is None:
         how_many(chosen_data(), wish.key_of_k)
     if wish.spec is not None:
-        cost(wish.spec, data)
+        with st.container(horizontal=True):
+            cost(wish.spec, data)
+            about_sweeps: Any = {"icon": ":material/stacked_line_chart:", "help": VARY, "disabled": read_only()}
+            if st.button("Vary in a sweep", **about_sweeps):
+                vary(wish.spec)
     if wish.follow and wish.spec is not None and not looks_at_run(wish.spec, here):
         if data.y is None and wish.spec.params["n_clusters"] is None:
             st.info("The pictures come once you have said how many clusters there are.", icon=":material/scatter_plot:")

@@ -76,9 +76,10 @@ def _base(data: Dataset) -> RunSpec | None:
     known = methods.registered()
     order = sorted(known, key=lambda name: known[name].title)
     start = st.session_state.get("method", "udll")
+    first = 0 if "sweep_method" in st.session_state or start not in order else order.index(start)
     with st.container(horizontal=True):
         method = st.selectbox(
-            "Method", order, index=order.index(start) if start in order else 0, key="sweep_method", persist_state="session",
+            "Method", order, index=first, key="sweep_method", persist_state="session",
             format_func=lambda name: known[name].title,
         )  # fmt: skip
         here = [
