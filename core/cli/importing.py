@@ -97,7 +97,7 @@ def _import(options: argparse.Namespace) -> int:
         said = [found["problem"]] if "problem" in found else []
         print(json.dumps(found) if options.json else "\n".join([*(_line(part) for part in found["parts"]), *said]))
         return EXIT_DONE
-    with one_line() as say, datasets.heard_by(lambda done, total: say(f"Reading: {done / max(total, 1):4.0%}")):
+    with one_line() as say, datasets.heard_by(lambda done, total: say("", f"Reading: {done / max(total, 1):4.0%}")):
         path = datasets.import_file(options.file, choices, options.name)
     data = datasets.load(path.stem)
     described = describe_import(data)

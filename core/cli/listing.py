@@ -85,7 +85,7 @@ def _fetch(options: argparse.Namespace) -> int:
     if options.terms:
         return EXIT_DONE
     with one_line() as say:
-        path = datasets.fetch(name, lambda words, done, total: say(words + _far(done, total)))
+        path = datasets.fetch(name, lambda words, done, total: say(words, _far(done, total)))
     note = datasets.origin_note(name)
     if note:
         print(note, file=sys.stderr)

@@ -10,16 +10,20 @@ WIDTH = 79
 
 
 @contextmanager
-def one_line() -> Iterator[Callable[[str], None]]:
-    """Give a function whose words take the place of those before, and clear the line in the end, however that comes.
+def one_line() -> Iterator[Callable[[str, str], None]]:
+    """Give a function that tells what is being done and how far it is, and clear the line in the end, however that comes.
 
-    Where nobody watches, in a file or a pipe, nothing is written: what stands there is read by programs.
+    On a terminal it overwrites what it said before. In a file or a pipe, where nobody watches and programs read, only what
+    is being done is said, once and on a line of its own.
     """
-    watched = sys.stderr.isatty()
+    watched, said = sys.stderr.isatty(), [""]
 
-    def say(words: str) -> None:
+    def say(doing: str, far: str) -> None:
         if watched:
-            print(f"\r{words}".ljust(WIDTH), end="", file=sys.stderr, flush=True)
+            print(f"\r{doing}{far}".ljust(WIDTH), end="", file=sys.stderr, flush=True)
+        elif doing != said[0]:
+            print(doing, file=sys.stderr, flush=True)
+        said[0] = doing
 
     try:
         yield say
