@@ -81,7 +81,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     log = (folder / "log.txt").open("w")
     children = [subprocess.Popen(command, env=env, cwd=folder, stderr=log, stdout=log) for command in commands]
     try:
-        wait_until(found.exists)
+        wait_until(lambda: found.exists() and found.read_text().endswith("}"))  # it is there before it is written
         yield json.loads(found.read_text())["address"], folder / "marks"
     finally:
         for child in children:

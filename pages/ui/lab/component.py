@@ -1,4 +1,4 @@
-"""The component of the lab: plain scripts that are read one after the other, so that there is nothing to build."""
+"""The component of the lab, and where it finds what it shows."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
 from streamlit import runtime
 
+from pages.ui.mounting import registered
+
 BINARY = "application/octet-stream"
-_HERE = Path(__file__).parent
-_SCRIPTS = ("records", "film", "panel", "closer", "scatter", "matrix", "confusion", "timeline", "pictures", "lab")
+HERE = Path(__file__).parent
+SCRIPTS = ("records", "film", "panel", "closer", "scatter", "matrix", "confusion", "timeline", "pictures", "lab")
 
 
-@st.cache_resource(show_spinner=False)
 def component() -> Callable[..., Any]:
     """The registered component."""
-    return st.components.v2.component(
-        "affinity_lab",
-        html=(_HERE / "lab.html").read_text(),
-        css=(_HERE / "lab.css").read_text(),
-        js="\n".join((_HERE / f"{name}.js").read_text() for name in _SCRIPTS),
-    )
+    return registered("affinity_lab", HERE, "lab", SCRIPTS)
 
 
 def address(content: bytes, kind: str, place: str) -> str:

@@ -8,7 +8,6 @@ const REST = 1800 // milliseconds for which a living picture stands before it be
 const LIGHT = 0.07 // seconds between two pictures of it: a page has several
 const DOUBLE = 600 // milliseconds between two clicks that may be one double-click
 const LINKED = ["at", "by", "colour", "order", "sel", "span", "near"]
-const labs = new WeakMap()
 
 class Lab {
   constructor(root) {
@@ -592,17 +591,9 @@ function toHex(colour) {
   return `#${parts.slice(0, 3).map((c) => Number(c).toString(16).padStart(2, "0")).join("")}`
 }
 
-export default function (component) {
-  const { data, parentElement, setStateValue } = component
+export default function ({ data, parentElement, setStateValue }) {
   if (!data) return
-  let lab = labs.get(parentElement)
-  if (!lab || !parentElement.contains(lab.host)) {
-    lab = new Lab(parentElement)
-    labs.set(parentElement, lab)
-  }
+  const [lab, end] = mount(parentElement, (root) => new Lab(root))
   lab.receive(data, setStateValue)
-  return () => {
-    lab.close()
-    labs.delete(parentElement)
-  }
+  return end
 }

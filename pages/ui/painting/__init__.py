@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -14,13 +13,15 @@ from core import datasets
 from core.common import DataError, InvalidInput, ReadOnlyError
 from core.datasets import DataSpec
 from core.plots.palette import colours
+from pages.ui.mounting import registered
 from pages.ui.state import choose_data
 from pages.ui.text import plain
 
 CLASSES, LEAST, MOST = 6, 10, 2000
 HEIGHT = 0.62  # of the field, in its width
 METHOD = "spectral"  # answers while one turns its knobs, and joins what is painted in curves
-_HERE = Path(__file__).parent
+HERE = Path(__file__).parent
+SCRIPTS = ("paint",)
 
 
 def painting() -> bool:
@@ -32,7 +33,8 @@ def paint_points() -> None:
     """A field to paint on; what is painted becomes a data set and is taken to Train, where the graph is that joins it."""
     st.caption("Press and drag. A colour is a class, which only the scores know; points marked ? have none.")
     limits = {"palette": colours(CLASSES), "least": LEAST, "most": MOST, "height": HEIGHT}
-    painted = _field()(key="painting", data=limits, height="content", on_points_change=_nothing).points
+    field = registered("affinity_lab_painting", HERE, "paint", SCRIPTS)
+    painted = field(key="painting", data=limits, height="content", on_points_change=_nothing).points
     if painted is None:
         return
     try:
@@ -78,9 +80,3 @@ def _is_point(point: object) -> bool:
 
 def _nothing() -> None:
     """A trigger is heard of only where somebody listens."""
-
-
-@st.cache_resource(show_spinner=False)
-def _field() -> Callable[..., Any]:
-    html, css, js = ((_HERE / f"paint.{kind}").read_text() for kind in ("html", "css", "js"))
-    return st.components.v2.component("affinity_lab_painting", html=html, css=css, js=js)

@@ -3,7 +3,6 @@
 const EVERY = 0.35 // of the brush's width that the pointer moves between two sprays
 const RADIUS = 3
 const NONE = -1 // the class of points that have none
-const painters = new WeakMap()
 let kept = [] // strokes of the field that was left last
 
 class Painter {
@@ -120,19 +119,15 @@ class Painter {
       colour === NONE ? pen.stroke() : pen.fill()
     }
   }
+
+  close() {
+    this.observer.disconnect()
+  }
 }
 
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
+export default function ({ data, parentElement, setTriggerValue }) {
   if (!data) return
-  let painter = painters.get(parentElement)
-  if (!painter || !parentElement.contains(painter.host)) {
-    painter = new Painter(parentElement)
-    painters.set(parentElement, painter)
-  }
+  const [painter, end] = mount(parentElement, (root) => new Painter(root))
   painter.receive(data, setTriggerValue)
-  return () => {
-    painter.observer.disconnect()
-    painters.delete(parentElement)
-  }
+  return end
 }
