@@ -1,20 +1,28 @@
-// What a component keeps from one call of Streamlit to the next. Calls overtake one another: while one still waits for the
-// script, the next may have begun, and the end of the first is told only then. So the end of the last call alone is the end.
+// What a component keeps from one call of Streamlit to the next. Each call waits for the script, and calls that wait together
+// come in any order: one that was overtaken may come last, with older data, and is then ended at once. So an end is the end
+// only where the root has left the page; else what was given before it holds.
 
-const mounted = new WeakMap() // root -> what `make` made, and how often it was called
+const mounted = new WeakMap() // root -> what `make` made, and what it was given
+const SOME = 8 // as many calls may wait together
 
-function mount(root, make) {
+function mount(root, make, ...given) {
   let entry = mounted.get(root)
   if (!entry || !root.contains(entry.part.host)) {
     entry?.part.close()
-    entry = { part: make(root), calls: 0 }
+    entry = { part: make(root), calls: [] }
     mounted.set(root, entry)
   }
-  const call = (entry.calls += 1)
-  const end = () => {
-    if (call !== entry.calls) return
-    entry.part.close()
-    if (mounted.get(root) === entry) mounted.delete(root)
+  const { part } = entry
+  entry.calls = [...entry.calls, given].slice(-SOME)
+  part.receive(...given)
+  return () => {
+    if (!root.isConnected) {
+      part.close()
+      if (mounted.get(root) === entry) mounted.delete(root)
+      return
+    }
+    const last = entry.calls.at(-1)
+    entry.calls = entry.calls.filter((call) => call !== given)
+    if (last === given && entry.calls.length) part.receive(...entry.calls.at(-1))
   }
-  return [entry.part, end]
 }

@@ -592,8 +592,5 @@ function toHex(colour) {
 }
 
 export default function ({ data, parentElement, setStateValue }) {
-  if (!data) return
-  const [lab, end] = mount(parentElement, (root) => new Lab(root))
-  lab.receive(data, setStateValue)
-  return end
+  if (data) return mount(parentElement, (root) => new Lab(root), data, setStateValue)
 }

@@ -126,8 +126,5 @@ class Painter {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data) return
-  const [painter, end] = mount(parentElement, (root) => new Painter(root))
-  painter.receive(data, setTriggerValue)
-  return end
+  if (data) return mount(parentElement, (root) => new Painter(root), data, setTriggerValue)
 }
