@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
-from core.datasets.checks import MAX_CLASSES, MAX_NAME, check_kind, tidy
+from core.datasets.checks import MAX_CLASSES, MAX_NAME, check_kind, listed, tidy
 
 UNLABELLED = "no label"
 _SAMPLE = 2**16
@@ -43,16 +43,17 @@ def encode(
     *,
     new: bool = False,
     unlabelled: str | None = None,
+    further: bool = False,
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels 0..K-1 in the sorted order of the given ones, -1 where one is missing, and the K names.
 
-    `unlabelled` is a value that stands for no label, as ``"-1"``.
+    `unlabelled` is a value that stands for no label, as ``"-1"``; `further` labels and those of `new` samples may lack it.
 
     Raises
     ------
     DataError
-        If there is not one label a sample, or they name too many classes, or one for each sample; the last is fine of
-        samples that are `new`.
+        If there is not one label a sample, or they name too many classes, or one for each sample (which is fine of samples
+        that are `new`), or none of them is `unlabelled`.
     """
     values = labels.codes if isinstance(labels, Coded) else one_hot(labels, n)
     if values.ndim == 0 or values.size != max(values.shape):
@@ -67,6 +68,10 @@ def encode(
     check_classes(source, len(names))
     if unlabelled is not None and unlabelled in names:
         y, names = _without(y, names, list(names).index(unlabelled))
+    elif unlabelled is not None and not further and not new:
+        raise DataError(
+            f"{source}: {unlabelled!r} is to stand for no label, but no label is {unlabelled!r}. They are {listed(names)}."
+        )
     if not new:
         _check_groups(source, len(names), n)
     if class_names is not None and set(names) <= {str(k) for k in range(len(class_names))}:

@@ -119,7 +119,7 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
     X, shape = _features(source, found.data, choices, found.columns)
     about: dict[str, Any] = {"new": choices.new, "unlabelled": choices.unlabelled}
     columns = {
-        name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, **about)
+        name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, further=True, **about)
         for name, column in found.attributes.items()
     }
     further = {name: Attribute(y, values) for name, (y, values) in columns.items() if values}
