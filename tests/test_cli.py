@@ -47,8 +47,13 @@ def npz(path: Path, **arrays: Any) -> Path:
 # ---- journeys --------------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: Path) -> None:
-    assert last_json(command("list", "--json").stdout) == []
+def test_the_whole_life_of_a_run(
+    command: Callable, capsys: pytest.CaptureFixture[str], store: RunStore, tmp_path: Path
+) -> None:
+    def told(*arguments: object) -> str:
+        code, out, err = ask(capsys, *arguments)
+        assert code == 0, err
+        return out
 
     done = command("run", "udll", *SMALL, "--preset", "defaults", "--set", "epochs=5", "--set", "pretrain_epochs=3", "--set",
                    "channels=4-3", "--set", "kernel_sizes=3-3", "--seed", 4, "--device", "cpu", "--json")  # fmt: skip
@@ -68,15 +73,13 @@ def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: P
     assert result["peak_rss_mb"] > 50 and result["error"] is None
     run_id = result["run_id"]
 
-    shown = command("show", run_id, "--json")
-    assert shown.returncode == 0 and last_json(shown.stdout) == result
-    (listed,) = last_json(command("list", "--json").stdout)
+    assert last_json(told("show", run_id, "--json")) == result
+    (listed,) = last_json(told("list", "--json"))
     assert {key: listed[key] for key in result} == result
-    assert run_id in command("list").stdout and "chosen with the labels" in command("show", run_id).stdout
+    assert run_id in told("list") and "chosen with the labels" in told("show", run_id)
 
     target = tmp_path / "run.zip"
-    exported = command("export", run_id, target, "--json")
-    assert exported.returncode == 0 and last_json(exported.stdout) == {"run_id": run_id, "file": str(target)}
+    assert last_json(told("export", run_id, target, "--json")) == {"run_id": run_id, "file": str(target)}
     with zipfile.ZipFile(target) as archive:
         assert json.loads(archive.read("run.json"))["result"]["metrics"] == result["metrics"]
         with archive.open("arrays.npz") as stored:
@@ -84,8 +87,8 @@ def test_the_whole_life_of_a_run(command: Callable, store: RunStore, tmp_path: P
 
     deleted = command("delete", run_id, "--json")
     assert deleted.returncode == 0 and last_json(deleted.stdout) == {"deleted": run_id}
-    assert last_json(command("list", "--json").stdout) == [] and not store.files.folder(run_id).exists()
-    assert command("show", run_id, "--json").returncode == 2
+    assert last_json(told("list", "--json")) == [] and not store.files.folder(run_id).exists()
+    assert ask(capsys, "show", run_id, "--json")[0] == 2
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ def test_seeds_are_whole_runs_with_mean_and_deviation_and_are_taken_again(comman
     assert more.returncode == 0 and len(store.runs()) == 3 and "over 3 seeds" in more.stdout
 
 
-def test_a_sweep_is_trained_listed_shown_and_exported(command: Callable, store: RunStore, tmp_path: Path) -> None:
+def test_a_sweep_is_trained_listed_shown_and_exported(
+    command: Callable, capsys: pytest.CaptureFixture[str], store: RunStore, tmp_path: Path
+) -> None:
     done = command("sweep", "ridge", *SMALL, "--over", "strength=1,100", "--over", "data.noise=0,0.5", "--seeds", 2,
                    "--workers", 2, "--name", "two by two", "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -46,12 +48,12 @@ def test_a_sweep_is_trained_listed_shown_and_exported(command: Callable, store: 
     assert first["params"] == {"strength": 1.0, "data.noise": 0.0} and first["seed"] == 0 and first["seconds"] > 0
     assert first["metrics"] == store.get(first["run_id"]).result["metrics"]
     sweep = result["sweep_id"]
-    shown = command("sweeps", "show", sweep, "--json")
-    assert shown.returncode == 0 and last_json(shown.stdout) == result
-    (listed,) = last_json(command("sweeps", "list", "--json").stdout)
+    code, shown, _ = ask(capsys, "sweeps", "show", sweep, "--json")
+    assert code == 0 and last_json(shown) == result
+    (listed,) = last_json(ask(capsys, "sweeps", "list", "--json")[1])
     assert (listed["sweep_id"], listed["title"], listed["statuses"]) == (sweep, "two by two", {"done": 8})
     target = tmp_path / "table.csv"
-    assert command("sweeps", "export", sweep, target).returncode == 0
+    assert ask(capsys, "sweeps", "export", sweep, target)[0] == 0
     with target.open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["acc"]) for row in rows] == [run["metrics"]["acc"] for run in result["runs"]]
