@@ -139,6 +139,7 @@ def test_runs_of_a_status_are_counted_without_those_that_were_deleted(store: Run
     store.claim(runs[0], this_process())
     store.delete(runs[1])
     assert (store.count([Status.QUEUED]), store.count(ACTIVE)) == (1, 1)
+    assert [store.count([Status.QUEUED, *ACTIVE], among=some) for some in (runs, runs[:1], runs[1:2], [])] == [2, 1, 0, 0]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from core.common.errors import ParameterError, UnknownName
@@ -190,11 +191,13 @@ def redeclared(cls: Any, name: str, default: Any) -> Any:
 
 def params_of(cls: Any) -> dict[str, Param]:
     """All hyperparameters that a class declares, its bases' first, by name."""
-    return {
-        field.name: Param(name=field.name, **field.metadata["param"])
-        for field in dataclasses.fields(cls)
-        if "param" in field.metadata
-    }
+    return dict(_params_of(dataclasses.fields(cls)))
+
+
+@cache
+def _params_of(fields: tuple[dataclasses.Field[Any], ...]) -> Mapping[str, Param]:
+    """Asked for each of the thousands of runs of a table."""
+    return {field.name: Param(name=field.name, **field.metadata["param"]) for field in fields if "param" in field.metadata}
 
 
 def check_all(declared: Mapping[str, Param], given: Mapping[str, Any], owner: str) -> dict[str, Any]:

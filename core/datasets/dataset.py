@@ -209,7 +209,7 @@ class DataSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain data."""
-        return dataclasses.asdict(self)
+        return {name: getattr(self, name) for name in _SPEC_FIELDS} | {"make": dict(self.make)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> DataSpec:
@@ -220,12 +220,14 @@ class DataSpec:
         DataError
             If a field is unknown, missing or out of bounds.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(str(key) for key in set(fields) - set(known))
+        unknown = sorted(str(key) for key in set(fields) - set(_SPEC_FIELDS))
         if unknown or "name" not in fields:
             problem = f"has the unknown fields {unknown}" if unknown else "has no 'name'"
-            raise DataError(f"The description of a data set {problem}. Known: {', '.join(known)}.")
+            raise DataError(f"The description of a data set {problem}. Known: {', '.join(_SPEC_FIELDS)}.")
         return cls(**fields)
+
+
+_SPEC_FIELDS = tuple(field.name for field in dataclasses.fields(DataSpec))
 
 
 def with_noise(title: str, noise: float) -> str:

@@ -149,12 +149,14 @@ class RunStore:
             raise UnknownName("run", run_id, [run.id for run in self.runs()[:20]])
         return read_run(row, self._known_methods)
 
-    def count(self, status: Iterable[Status]) -> int:
-        """How many runs there are of these, references among them, without reading one."""
-        named = [str(s) for s in status]
+    def count(self, status: Iterable[Status], among: Collection[str] | None = None) -> int:
+        """How many runs there are of these, references among them, without reading one; with `among` of those alone."""
+        named, ids = [str(s) for s in status], list(among or ())
         query = f"SELECT COUNT(*) FROM runs WHERE deleted IS NULL AND status IN ({', '.join('?' * len(named))})"
+        if among is not None:
+            query += f" AND id IN ({', '.join('?' * len(ids))})"
         with self._database.connect() as db:
-            return int(db.execute(query, named).fetchone()[0])
+            return int(db.execute(query, [*named, *ids]).fetchone()[0])
 
     def runs(self, *, status: Iterable[Status] | None = None, references: bool = True, method: str | None = None) -> list[Run]:
         """All runs, newest first; with `status` only those of such a status, with `method` only those of it."""

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from core.sweeps.designs import key_of
-from core.sweeps.table import Row, by_setting, seed_spread
+from core.sweeps.table import Row, by_setting, mean_of, seed_spread
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,9 @@ class Level:
 
 def levels(rows: Sequence[Row], axes: Sequence[str], score: str) -> list[Level]:
     """The levels of one axis or two, by rising value."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(key_of({name: row.setting[name] for name in axes}), []).append(row)
+        groups.setdefault(tuple(row.setting[name] for name in axes), []).append(row)
     found = [_level(group, axes, score) for group in groups.values()]
     return sorted(found, key=lambda level: [_order(value) for value in level.at])
 
@@ -49,7 +47,7 @@ def _level(group: Sequence[Row], axes: Sequence[str], score: str) -> Level:
     with_result = [row for row in group if score in row.scores]
     return Level(
         at=tuple(group[0].setting[name] for name in axes),
-        mean=float(np.mean([row.scores[score] for row in with_result])) if with_result else None,
+        mean=mean_of([row.scores[score] for row in with_result]) if with_result else None,
         std=seed_spread(with_result, score),
         points=tuple((row.scores[score], row.run or "") for row in with_result),
         failed=sum(row.failed for row in group),
@@ -97,4 +95,4 @@ def settled(rows: Sequence[Row], score: str) -> list[tuple[list[Row], float]]:
     """Settings all of whose finished runs have a score, and its mean over their seeds."""
     finished = [(group, [row.scores for row in group if row.scores]) for group in by_setting(rows)]
     known = [(group, done) for group, done in finished if done and all(score in scores for scores in done)]
-    return [(group, float(np.mean([scores[score] for scores in done]))) for group, done in known]
+    return [(group, mean_of([scores[score] for scores in done])) for group, done in known]

@@ -29,22 +29,24 @@ RESUMABLE = (Status.LOST, Status.STOPPED, sweeps.MISSING)
 
 def sweep_panel(sweep_id: str) -> None:
     """The whole of a sweep; it draws itself again and again as long as something trains."""
-    rows = sweeps.table(store(), SweepStore(store().home).get(sweep_id))
-    active = _under_way(rows)
+    active = _under_way(SweepStore(store().home).get(sweep_id))
     ticking(_panel, WATCH_SECONDS if active else None, sweep_id, active)
 
 
-def _under_way(rows: Sequence[Row]) -> bool:
-    return any(row.status in (*UNDER_WAY, sweeps.UNCUT) for row in rows)
+def _under_way(record: SweepRecord) -> bool:
+    """Whether anything of it will change by itself."""
+    if record.cut:
+        return any(row.status in (*UNDER_WAY, sweeps.UNCUT) for row in sweeps.table(store(), record))
+    return store().count(UNDER_WAY, among=record.runs) > 0
 
 
 def _panel(sweep_id: str, active: bool) -> None:
     record = SweepStore(store().home).get(sweep_id)
     if record.cut and not read_only():
         sweeps.recut(store(), record, _cut, most=CUTS_AT_ONCE)
-    rows = sweeps.table(store(), record)
-    if active != _under_way(rows):
+    if active != _under_way(record):
         st.rerun()  # whether this draws itself again is the page's to say
+    rows = sweeps.table(store(), record)
     with told():
         _standing(record, rows)
         within = pictures(record, rows)
