@@ -17,7 +17,7 @@ from core.runs import RunStore, Status
 from pages.ui import importing, uploading
 from pages.ui.dataview import VIEWS
 from tests.conftest import ROOT
-from tests.test_pages import button, errors, healthy, texts
+from tests.pages.seen import button, errors, healthy, texts
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue", "read_in_this_process")]
 RANDOM = np.random.default_rng(4)

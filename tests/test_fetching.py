@@ -27,9 +27,9 @@ from core.datasets import download, sources
 from core.datasets.errand import Errand
 from core.datasets.fetch import fetch, known_as
 from tests.conftest import ROOT, wait_until
+from tests.pages.seen import button, errors, healthy, texts, unescaped
 from tests.test_cli import ask
 from tests.test_own_data import idx
-from tests.test_pages import button, errors, healthy, texts, unescaped
 
 RANDOM = np.random.default_rng(2)
 GREY = RANDOM.integers(0, 256, (10, 28, 28), np.uint8)

@@ -18,8 +18,8 @@ from core.common import DataError
 from core.datasets import DataSpec
 from core.runs import RunStore
 from tests.conftest import ROOT
+from tests.pages.seen import healthy, texts
 from tests.test_cli import ask
-from tests.test_pages import healthy, texts
 
 
 def blobs(K: int, n: int = 150) -> np.ndarray:

@@ -18,7 +18,7 @@ from core.datasets import DataSpec, load
 from core.explore import matrix, preview, retrieval, scene
 from core.runs import RunSpec, RunStore, this_process
 from tests.conftest import ROOT
-from tests.test_pages import healthy, texts
+from tests.pages.seen import healthy, texts
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue", "read_in_this_process")]
 RANDOM = np.random.default_rng(3)

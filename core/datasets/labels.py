@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
-from core.datasets.checks import MAX_CLASSES, MAX_NAME, check_kind, listed, tidy
+from core.datasets.checks import MAX_CLASSES, MAX_NAME, check_kind, tidy
 
 UNLABELLED = "no label"
 _SAMPLE = 2**16
@@ -35,6 +35,14 @@ class Column:
     names: Sequence[str] | None = None
 
 
+class Encoded(NamedTuple):
+    """Labels (n,), the names of their classes, and whether any was the value that stands for no label."""
+
+    y: NDArray[np.int64]
+    names: tuple[str, ...]
+    marked: bool
+
+
 def encode(
     source: str,
     labels: NDArray[Any] | Coded,
@@ -43,17 +51,16 @@ def encode(
     *,
     new: bool = False,
     unlabelled: str | None = None,
-    further: bool = False,
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+) -> Encoded:
     """Labels 0..K-1 in the sorted order of the given ones, -1 where one is missing, and the K names.
 
-    `unlabelled` is a value that stands for no label, as ``"-1"``; `further` labels and those of `new` samples may lack it.
+    `unlabelled` is a value that stands for no label, as ``"-1"``.
 
     Raises
     ------
     DataError
-        If there is not one label a sample, or they name too many classes, or one for each sample (which is fine of samples
-        that are `new`), or none of them is `unlabelled`.
+        If there is not one label a sample, or they name too many classes, or one for each sample; the last is fine of
+        samples that are `new`.
     """
     values = labels.codes if isinstance(labels, Coded) else one_hot(labels, n)
     if values.ndim == 0 or values.size != max(values.shape):
@@ -66,17 +73,14 @@ def encode(
     else:
         y, names = _encode_values(source, values)
     check_classes(source, len(names))
-    if unlabelled is not None and unlabelled in names:
+    marked = unlabelled in names
+    if unlabelled is not None and marked:
         y, names = _without(y, names, list(names).index(unlabelled))
-    elif unlabelled is not None and not further and not new:
-        raise DataError(
-            f"{source}: {unlabelled!r} is to stand for no label, but no label is {unlabelled!r}. They are {listed(names)}."
-        )
     if not new:
         _check_groups(source, len(names), n)
     if class_names is not None and set(names) <= {str(k) for k in range(len(class_names))}:
         names = [class_names[int(name)] for name in names]
-    return y, class_titles(names)
+    return Encoded(y, class_titles(names), marked)
 
 
 def one_hot(labels: NDArray[Any], n: int) -> NDArray[Any]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import DataError
-from core.datasets.checks import MIN_SAMPLES, check_kind, check_size
+from core.datasets.checks import MIN_SAMPLES, check_kind, check_size, listed
 from core.datasets.choices import CHANNELS, Choices
-from core.datasets.labels import Coded, Column, encode, renumbered
+from core.datasets.labels import Coded, Column, Encoded, encode, renumbered
 from core.datasets.ranges import Range
 
 _PIECE = 2**22
@@ -119,11 +119,13 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
     X, shape = _features(source, found.data, choices, found.columns)
     about: dict[str, Any] = {"new": choices.new, "unlabelled": choices.unlabelled}
     columns = {
-        name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, further=True, **about)
+        name: encode(f"{source}, label column {name!r}", column.labels, len(X), column.names, **about)
         for name, column in found.attributes.items()
     }
-    further = {name: Attribute(y, values) for name, (y, values) in columns.items() if values}
-    y, classes = (None, ()) if found.labels is None else encode(source, found.labels, len(X), found.names, **about)
+    further = {name: Attribute(column.y, column.names) for name, column in columns.items() if column.names}
+    label = None if found.labels is None else encode(source, found.labels, len(X), found.names, **about)
+    y, classes = (None, ()) if label is None else (label.y, label.names)
+    _check_marked(source, [*columns.values(), *([label] if label else [])], choices)
     if y is not None and len(classes) == 1 and not choices.new:
         raise DataError(
             f"{source}: all {int((y >= 0).sum())} labels are {classes[0]!r}, and one class is nothing to compare clusters "
@@ -132,6 +134,17 @@ def assemble(source: str, found: Contents, choices: Choices) -> RawData:
     notes = tuple(note for note in (*found.notes, _labelled_words(y, classes), choices.words()) if note)
     return RawData(
         X, y if classes else None, shape, classes, found.test, further, found.columns, choices.range or found.range, notes
+    )
+
+
+def _check_marked(source: str, columns: Sequence[Encoded], choices: Choices) -> None:
+    """Refuse a value that is to stand for no label and is among none."""
+    if choices.unlabelled is None or choices.new or not columns or any(column.marked for column in columns):
+        return
+    names = dict.fromkeys(name for column in columns for name in column.names)
+    raise DataError(
+        f"{source}: {choices.unlabelled!r} is to stand for no label, but no label is {choices.unlabelled!r}. "
+        f"They are {listed(list(names))}."
     )
 
 

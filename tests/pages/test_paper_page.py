@@ -18,7 +18,7 @@ from pages.ui.comparison import printed_acc
 from pages.ui.definitions import nmi_of, shared_nmi, with_labels
 from pages.ui.live import scores_of
 from pages.ui.paper_table import MARKS, frame, worded
-from tests.test_pages import healthy, texts, visit  # noqa: F401
+from tests.pages.seen import healthy, texts
 from tests.test_papers import small_table
 from tests.test_reproduce import reached
 
@@ -42,7 +42,7 @@ def test_a_table_looks_as_it_is_printed_with_ours_beside() -> None:
 
 
 def test_what_is_missing_is_run_by_a_click_with_the_time_told_before(
-    visit: Callable[..., AppTest],  # noqa: F811
+    visit: Callable[..., AppTest],
     store: RunStore,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -71,7 +71,7 @@ def test_what_is_missing_is_run_by_a_click_with_the_time_told_before(
     assert "(about 1 min)" in app.button(key="paper_run").label, "what was shipped tells the time"
 
 
-def test_every_table_opens(visit: Callable[..., AppTest]) -> None:  # noqa: F811
+def test_every_table_opens(visit: Callable[..., AppTest]) -> None:
     app = visit("papers")
     assert len(app.selectbox(key="paper_table").options) == len(tables())
     app.query_params["table"] = "grdnn/table2"

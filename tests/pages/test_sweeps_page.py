@@ -22,7 +22,7 @@ from core.runs import RunStore, Status, this_process
 from core.sweeps import Cell, Sweep, SweepStore, parse_axis
 from pages.ui.sweep_open import picked
 from pages.ui.sweep_words import titled
-from tests.test_pages import SMALL, button, errors, healthy, texts, visit  # noqa: F401
+from tests.pages.seen import SMALL, button, errors, healthy, texts
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("inline_queue")]
 
@@ -33,7 +33,7 @@ def two_axes(store: RunStore, **facts: Any) -> sweeps.SweepRecord:
     return sweeps.start(store, Sweep(base=base, axes=axes, seeds=(0, 1), **facts), JobQueue(store, immediate=True))
 
 
-def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], store: RunStore) -> None:
     app = visit("sweeps", method="ridge", **{"sweep_new:0": True})
     app.multiselect(key="sweep_axes:ridge").set_value(["strength", "power"]).run()
     assert app.text_input(key="sweep_values:ridge:strength").value.endswith(":5:log")
@@ -71,7 +71,7 @@ def test_a_sweep_from_the_form_to_its_pictures(visit: Callable[..., AppTest], st
     assert "**12 runs**, 0 to be trained" in texts(healthy(app.run()))
 
 
-def test_a_failed_cell_is_a_mark_and_can_be_tried_again(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_failed_cell_is_a_mark_and_can_be_tried_again(visit: Callable[..., AppTest], store: RunStore) -> None:
     record = two_axes(store)
     failed = store.create(record.cells[0].spec(record.sweep.base), owner=this_process()).id
     store.finish(failed, Status.FAILED, {}, {"message": "No space left on device", "bad_input": False})
@@ -87,7 +87,7 @@ def test_a_failed_cell_is_a_mark_and_can_be_tried_again(visit: Callable[..., App
     assert store.get(failed).status == Status.DONE and "No space left" not in texts(healthy(app))
 
 
-def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest], store: RunStore) -> None:
     record = two_axes(store)
     store.delete(record.runs[3])
     app = visit("sweeps")
@@ -97,7 +97,7 @@ def test_a_sweep_is_extended_and_resumed_by_a_click(visit: Callable[..., AppTest
     assert healthy(app) and sweeps.statuses(sweeps.table(store, record)) == {"done": 18} and record.sweep.seeds == (0, 1, 2)
 
 
-def test_a_sweep_is_paused_resumed_and_stopped_by_clicks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_sweep_is_paused_resumed_and_stopped_by_clicks(visit: Callable[..., AppTest], store: RunStore) -> None:
     class Waiting:
         submit = staticmethod(lambda spec, tags="", references=True: store.create(spec, tags=tags))
         resume = staticmethod(store.requeue)
@@ -133,7 +133,7 @@ def test_sweeps_go_to_the_cluster_that_the_app_was_started_with(store: RunStore,
     assert offered(AppTest.from_function(page).run())[0].disabled
 
 
-def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], store: RunStore) -> None:
     base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
     axes = (parse_axis("ridge", "strength=0.01:100:25:log"), parse_axis("ridge", "power=1:10:10"))
     sweep = Sweep(base=base, axes=axes, seeds=(0, 1))
@@ -151,7 +151,7 @@ def test_a_sweep_of_500_cells_is_painted_in_time(visit: Callable[..., AppTest], 
 
 
 def test_a_sweep_of_data_without_classes_asks_for_k(
-    visit: Callable[..., AppTest],  # noqa: F811
+    visit: Callable[..., AppTest],
     store: RunStore,
     tmp_path: Path,
 ) -> None:
@@ -164,7 +164,7 @@ def test_a_sweep_of_data_without_classes_asks_for_k(
     assert [run.result["n_clusters"] for run in store.runs()] == [4]
 
 
-def test_a_figure_of_a_paper_does_not_claim_the_chosen_data(visit: Callable[..., AppTest]) -> None:  # noqa: F811
+def test_a_figure_of_a_paper_does_not_claim_the_chosen_data(visit: Callable[..., AppTest]) -> None:
     app = visit("sweeps", method="kmeans", **{"sweep_new:0": True})
     assert "on **Digits" in texts(app)
     app.selectbox(key="sweep_figure").set_value("tagnet-6").run()
@@ -176,7 +176,7 @@ def test_scores_of_a_sweep_are_written_as_elsewhere() -> None:
     assert list(titled(flat)) == ["ACC", "NMI (geometric)", "ARI", "mAP@10", "noise"]
 
 
-def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_affinity_constants_are_cut_while_the_page_looks(visit: Callable[..., AppTest], store: RunStore) -> None:
     base = runs.make_spec("ridge", SMALL, preset="defaults", device="cpu")
     sweep = Sweep(base=base, axes=(parse_axis("ridge", "power=1:10:7"),), seeds=(0, 1))
     record = sweeps.start(store, sweep, JobQueue(store, immediate=True))
@@ -191,7 +191,7 @@ def test_the_runs_behind_a_mark_are_found() -> None:
     assert picked(chosen, behind) == ["b", "c", "a"] and picked([{"series_name": "mean", "data_indices": [0]}], behind) == []
 
 
-def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callable[..., AppTest], store: RunStore) -> None:
     app = visit("train", method="kmeans", follow=False)
     app.session_state["launch_seeds"] = 3
     button(app.run(), "Launch").click().run()
@@ -207,7 +207,7 @@ def test_seeds_are_launched_by_a_click_and_shown_with_their_spread(visit: Callab
     assert len(store.runs(references=False)) == 5, "the group is extended"
 
 
-def test_a_broken_sweep_is_told_by_name_and_the_others_are_shown(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_a_broken_sweep_is_told_by_name_and_the_others_are_shown(visit: Callable[..., AppTest], store: RunStore) -> None:
     broken, whole = two_axes(store), two_axes(store, name="whole")
     (store.home / "sweeps" / f"{broken.id}.json").write_text("{")
     app = visit("sweeps")
@@ -216,7 +216,7 @@ def test_a_broken_sweep_is_told_by_name_and_the_others_are_shown(visit: Callable
 
 
 def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
-    visit: Callable[..., AppTest],  # noqa: F811
+    visit: Callable[..., AppTest],
     store: RunStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -229,7 +229,7 @@ def test_where_nothing_may_change_a_sweep_can_be_looked_at_only(
 
 
 def test_a_sweep_without_labels_says_what_each_score_chooses(
-    visit: Callable[..., AppTest],  # noqa: F811
+    visit: Callable[..., AppTest],
     store: RunStore,
     tmp_path: Path,
 ) -> None:
@@ -261,7 +261,7 @@ def cli_choice(store: RunStore) -> dict[str, dict[str, Any]]:
     return {choice["by"]: choice for choice in json.loads(said.getvalue())}
 
 
-def test_what_is_set_on_train_is_the_base_of_a_new_sweep(visit: Callable[..., AppTest], store: RunStore) -> None:  # noqa: F811
+def test_what_is_set_on_train_is_the_base_of_a_new_sweep(visit: Callable[..., AppTest], store: RunStore) -> None:
     app = visit("train", method="ridge", data=SMALL.to_dict())
     next(each for each in app.button if each.label == "Vary in a sweep").click().run()
     app.switch_page("pages/sweeps.py").run()
