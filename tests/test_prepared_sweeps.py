@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,16 @@ def test_the_command_runs_one_again_and_leaves_the_store_alone(
 ) -> None:
     quick = Figure(title="Quick", method="kmeans", preset="defaults", data={"name": "digits", "per_class": 8},
                    over=("data.noise=0,1",), seeds=2, score="acc", note="Quick.", params={"n_init": 2})  # fmt: skip
+    same = replace(quick, over=("n_init=1,2",), params={})
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     for place in ("core.cli.sweeps", "core.sweeps.prepared"):
-        monkeypatch.setattr(f"{place}.prepared_sweeps", lambda: {"quick": quick})
+        monkeypatch.setattr(f"{place}.prepared_sweeps", lambda: {"quick": quick, "same": same})
     code, out, _ = ask(capsys, "sweeps", "prepared", "--json")
-    assert code == 0 and last_json(out)[0]["runs"] == 4
+    assert code == 0 and [made["runs"] for made in last_json(out)] == [4, 4]
+    assert [all("pooled_silhouette" in row.scores for row in prepared_sweep(name)[1]) for name in ("quick", "same")] == [
+        False,
+        True,
+    ], "runs of the same samples are judged by all of them"
     record, rows = prepared_sweep("quick")
     clean, noisy = (level.mean or 0 for level in levels(rows, ["data.noise"], "acc"))
     assert clean > noisy and record.id == f"{PREFIX}quick"

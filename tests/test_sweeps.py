@@ -349,6 +349,8 @@ def test_what_choices_cost_is_known_from_the_sweeps_that_come_with_the_app() -> 
     rows = sweeps.prepared_sweep("gamma")[1]
     by = next(choice for choice in sweeps.choices(rows) if choice.by == "silhouette")
     assert by.cost in costs["silhouette"] and len(costs["silhouette"]) > 5
+    assert set(sweeps.LABEL_FREE) == set(costs) and len(costs["pooled_silhouette"]) > 5
+    assert "pooled silhouette" in sweeps.advice()
 
 
 def test_how_far_the_settings_go_is_told_beside_what_the_seed_does() -> None:

@@ -103,6 +103,9 @@ def test_runs_of_a_sweep_are_judged_by_all_and_choose(capsys: pytest.CaptureFixt
     other = sweeps.start(store, Sweep(base=base, axes=(parse_axis("ridge", "data.noise=0,1"),)), queue)
     with pytest.raises(InvalidInput, match="same data"):
         explore.unlabelled(store, runs=other.runs)
+    assert sweeps.can_judge(record) and not sweeps.can_judge(other)
+    code, out, _ = ask(capsys, "sweeps", "choose", other.id, "--json")  # by the scores that each has for itself
+    assert code == 0 and {choice["by"] for choice in last_json(out)} == {"acc", "silhouette", "block_diagonality"}
 
 
 def test_cuts_of_one_affinity_are_judged_by_one_measure(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import eigsh
 
 from core.affinity.cut import graph_labeller
-from core.affinity.representation import LANCZOS_SHARE, Decomposition, checked_square, factor_rows, kept_rank, symmetrized
+from core.affinity.representation import Decomposition, checked_square, factor_rows, is_small_share, kept_rank, symmetrized
 from core.graphs import nearest_among, symmetrized_graph
 
 SHARPENED = 4.0  # power of the cosines of the graphs among which the medoid chooses
@@ -36,7 +36,7 @@ def leading_pairs(C: NDArray, rank: int) -> Decomposition:
     """
     S = symmetrized(checked_square(C)).astype(np.float32, copy=False)
     n = len(S)
-    if rank <= n / LANCZOS_SHARE and S.any():
+    if is_small_share(rank, n) and S.any():
         start = np.ones(n, dtype=np.float32)
         found: Any = eigsh(S, k=rank, which="LA", v0=start, rng=np.random.default_rng(0))
     else:

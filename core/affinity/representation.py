@@ -79,6 +79,11 @@ class Decomposition:
     vectors: NDArray  # (n, r)
 
 
+def is_small_share(rank: int, n: int) -> bool:
+    """Whether so few of n eigenpairs come from Lanczos iterations."""
+    return rank <= n / LANCZOS_SHARE
+
+
 def decompose(S: NDArray, rank: int | None = None) -> Decomposition:
     """Singular values and vectors of a symmetric matrix through its eigen-decomposition.
 
@@ -95,7 +100,7 @@ def decompose(S: NDArray, rank: int | None = None) -> Decomposition:
     """
     S = S.astype(np.float32, copy=False)
     n = len(S)
-    if rank is not None and rank <= n / LANCZOS_SHARE and S.any():
+    if rank is not None and is_small_share(rank, n) and S.any():
         # A start vector alone is not enough: where the iteration breaks down (equal blocks) ARPACK draws another.
         start = np.ones(n, dtype=np.float32)
         values, vectors = eigsh(S, k=rank, which="LM", v0=start, rng=np.random.default_rng(0))

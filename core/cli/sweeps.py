@@ -28,6 +28,7 @@ from core.sweeps import (
     SweepStore,
     advice,
     by_setting,
+    can_judge,
     choices,
     export_table,
     figure,
@@ -172,9 +173,7 @@ def _figure(options: argparse.Namespace) -> int:
 
 def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: bool) -> int:
     """What scores without labels would choose, and what that costs."""
-    if not record.cut:  # cuts of one C were judged as they were made
-        rows = judged(rows, unlabelled(store, runs=[row.run for row in rows if row.run and row.scores])[1]["scores"])
-    found = choices(rows)
+    found = choices(_by_the_same(store, record, rows))
     if as_json:
         print(json.dumps([asdict(choice) for choice in found]))
         return EXIT_DONE
@@ -189,6 +188,12 @@ def _choose(store: RunStore, record: SweepRecord, rows: list[Row], *, as_json: b
     return EXIT_DONE
 
 
+def _by_the_same(store: RunStore, record: SweepRecord, rows: list[Row]) -> list[Row]:
+    """The rows with the measures that all of their runs share, where there are any."""
+    done = [row.run for row in rows if row.run and row.scores]
+    return judged(rows, unlabelled(store, runs=done)[1]["scores"]) if can_judge(record) and done else rows
+
+
 def _prepared(options: argparse.Namespace) -> int:
     """Run sweeps that come with the app again, in a store of their own, and write assets/sweeps/."""
     crew, told = asked_crew(options), []
@@ -196,7 +201,8 @@ def _prepared(options: argparse.Namespace) -> int:
         sweep = named("prepared sweep", name, prepared_sweeps()).sweep()
         with TemporaryDirectory() as home:
             store = RunStore(Path(home))
-            _, rows = carry_out(store, keep(store, sweep), crew)
+            record, rows = carry_out(store, keep(store, sweep), crew)
+            rows = _by_the_same(store, record, rows)
         failed = [row.error for row in rows if row.status != Status.DONE]
         if failed:
             raise StorageError(f"{name}: {len(failed)} of {len(rows)} runs did not finish ({failed[0]}); nothing is written.")

@@ -199,15 +199,24 @@ def _anchor_factor(home: str, run: str) -> csr_array:
 
 @lru_cache(maxsize=3)
 def _decomposition(
-    home: str, run: str, threshold: float, symmetrize: affinity.Symmetrize, unit_diagonal: bool, zero_diagonal: bool
+    home: str,
+    run: str,
+    threshold: float,
+    symmetrize: affinity.Symmetrize,
+    unit_diagonal: bool,
+    zero_diagonal: bool,
+    rank: int | None,
 ) -> affinity.Decomposition:
-    """The costly link of the chain, kept while the sliders after it move."""
+    """The costly link of the chain, kept while the sliders after it move; whole, or the leading pairs where a run has these.
+
+    To the last bit what the run had: an affinity with more pieces than clusters is cut by its rounding errors.
+    """
     C = full_representation(home, run)
     if issparse(C):
         raise DataError(f"C of the run {run} is sparse; its affinity is |C| and has no constants to change.")
     if zero_diagonal:
         C = C - np.diag(np.diagonal(C))
-    return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal))
+    return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal), rank)
 
 
 def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool = False, **constants: Any) -> Any:
@@ -217,8 +226,11 @@ def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool
     if readout.left:
         readout = readout.settled(full_representation(home, run), n_clusters, beside)
     if readout.affinity_by == "cosines":
+        n = full_representation(home, run).shape[0]
+        rank = affinity.kept_rank(n, n_clusters, cast(int, readout.dim))
         parts = _decomposition(
-            home, run, readout.threshold, readout.symmetrize, readout.unit_diagonal, zero_diagonal
+            home, run, readout.threshold, readout.symmetrize, readout.unit_diagonal, zero_diagonal,
+            rank if affinity.is_small_share(rank, n) else None,
         )  # fmt: skip
         return affinity.affinity_from_decomposition(
             parts, n_clusters=n_clusters, dim=cast(int, readout.dim), power=readout.power,

@@ -4,7 +4,7 @@ Uses `core.explore`, `core.runs` and rooms below. What matters (`core.sweeps.imp
 """
 
 from core.sweeps.axes import DATA_AXES, SEED, Axis, parse_axis, proposed, sweepable, value_of
-from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, choices, judged
+from core.sweeps.choosing import LABEL_FREE, SHARED, Choice, can_judge, choices, judged
 from core.sweeps.cuts import ERROR, SECONDS, cut_here, recut
 from core.sweeps.figures import Figure, axis_of_paper, figure, figures
 from core.sweeps.launch import UNDER_WAY, Engine, KnownRuns, extended, go_on, keep, missing, pause, start, stop
@@ -63,6 +63,7 @@ __all__ = [
     "around",
     "axis_of_paper",
     "by_setting",
+    "can_judge",
     "choices",
     "cut_here",
     "export_table",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from core.sweeps.designs import Setting
 from core.sweeps.levels import settled
+from core.sweeps.records import SweepRecord
 from core.sweeps.table import Row
 
 SHARED = ("pooled_silhouette", "stability", "relative_eigengap")  # the same measure for all, see `core.explore.unlabelled`
@@ -36,6 +37,11 @@ class Choice:
     reached: float | None
     cost: float | None
     run: str
+
+
+def can_judge(record: SweepRecord) -> bool:
+    """Whether the runs of a sweep can judge each other: they are of the same samples, and not cuts of one C."""
+    return not record.cut and not any(axis.name.startswith("data.") for axis in record.sweep.axes)
 
 
 def judged(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> list[Row]:

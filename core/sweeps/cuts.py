@@ -20,8 +20,8 @@ from core.sweeps.designs import key_of
 from core.sweeps.records import SweepRecord
 from core.sweeps.spec import Cell, Load, Sweep
 
-BEFORE = ("threshold", "symmetrize", "unit_diagonal")  # the costly link of the chain, kept while the others change
-CONSTANTS = (*BEFORE, "affinity_by", "dim", "power", "exponent", "kept_neighbors", "unit_rows", "smoothing", "assign_labels")
+BEFORE = ("threshold", "symmetrize", "unit_diagonal", "dim")  # the costly link of the chain, kept while the others change
+CONSTANTS = (*BEFORE, "affinity_by", "power", "exponent", "kept_neighbors", "unit_rows", "smoothing", "assign_labels")
 READABLE = ("full", "subset")
 ERROR, SECONDS = "error", "seconds"
 Ask = Callable[..., Mapping[str, Any] | None]

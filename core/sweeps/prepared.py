@@ -18,7 +18,7 @@ import numpy as np
 from core.common import atomic_write, named, stored_file
 from core.evaluation import score_title
 from core.runs import Status
-from core.sweeps.choosing import LABEL_FREE, choices
+from core.sweeps.choosing import LABEL_FREE, SHARED, choices
 from core.sweeps.cuts import SECONDS
 from core.sweeps.designs import Setting
 from core.sweeps.figures import Figure, read_figures
@@ -28,7 +28,7 @@ from core.sweeps.table import Row
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "sweeps"
 PREFIX = "prepared-"
-KEPT = ("acc", "nmi_geometric", "ari", "silhouette", "block_diagonality", "code_norm", "relative_error", SECONDS)
+KEPT = ("acc", "nmi_geometric", "ari", "silhouette", "block_diagonality", "code_norm", "relative_error", *SHARED, SECONDS)
 DIGITS = 4
 
 

@@ -13,7 +13,7 @@ from core.common import read_only
 from core.evaluation import score_title
 from core.explore import Answer
 from core.plots.sweeps import scatter
-from core.sweeps import LABEL_FREE, Row, SweepRecord
+from core.sweeps import LABEL_FREE, SHARED, Row, SweepRecord
 from pages.ui.awaiting import answered
 from pages.ui.state import store, take_to_train
 from pages.ui.sweep_open import offer_runs, pickable
@@ -36,6 +36,8 @@ def without_labels(record: SweepRecord, rows: Sequence[Row]) -> None:
     if (why_not := _alone(record)) or len(runs) < 2:
         if why_not:
             st.caption(why_not)
+        elif any(name in row.scores for row in rows for name in SHARED):  # of a sweep that comes with the app
+            st.caption(WHAT)
         _choices(record, rows)
         return
     if not st.toggle("Judge all runs by the same measures", key=f"sweep_shared:{record.id}", help=WHAT, disabled=read_only()):
@@ -59,7 +61,7 @@ def _alone(record: SweepRecord) -> str:
             "Every setting is a cut of the same runs, so its silhouette and eigengap are one measure for all. Settings that "
             "leave tiny or empty clusters have neither; where the affinity has more pieces than clusters, the gap is left out."
         )
-    if any(axis.name.startswith("data.") for axis in record.sweep.axes):
+    if not sweeps.can_judge(record):
         return "Its runs are of different samples, so none of them can judge another."
     return ""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from core.affinity import (
@@ -170,10 +171,14 @@ class AffinityReadout(Part):
     def affinity(self, C: Any, n_clusters: int, arrays: Arrays) -> Any:
         """The (n, n) affinity, sparse if C is or it is one of neighbours; None for C over anchors, cut without forming one.
 
-        `arrays` hold the graphs that `beside` gives. A sparse C has no other affinity than its entries.
+        `arrays` hold the graphs that `beside` gives. A sparse C has no other affinity than its entries. A dense one is read
+        at the precision that a run keeps, so that whoever reads it again finds the same to the last bit: an affinity of more
+        pieces than clusters is cut by its rounding errors.
         """
         if form(C) == "anchors":
             return None
+        if form(C) == "dense":
+            C = C.astype(np.float32, copy=False)
         if self.left and form(C) == "dense":
             return self.settled(C, n_clusters, arrays).affinity(C, n_clusters, arrays)
         dim, exponent = cast(int, self.dim), cast(float, self.exponent)
