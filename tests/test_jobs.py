@@ -96,7 +96,16 @@ class Untidy(Clusterer):
         return lambda seed: np.arange(len(arrays["Z"])) % self.n_clusters
 '''
 
+OTHERS: set[int] = set()
 UNTIDY = RunSpec(method="t_untidy", data=DIGITS, params={"n_clusters": 4}, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """What other tests of this process have left running is none of a queue's workers here."""
+    OTHERS.update(child.pid for child in psutil.Process().children())
+    yield
+    OTHERS.clear()
 
 
 @pytest.fixture
@@ -157,11 +166,11 @@ def said(*words: str) -> queue.Queue[str]:
 
 
 def own_workers() -> list[psutil.Process]:
-    """Living worker processes that this process has started."""
+    """Living worker processes that this test has started."""
     found = []
     for child in psutil.Process().children():
         try:
-            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+            if child.pid not in OTHERS and child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

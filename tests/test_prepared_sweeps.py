@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import sweeps
@@ -20,13 +19,7 @@ from pages.ui.sweep_open import picked
 from tests.conftest import ROOT, last_json
 from tests.test_cli import ask
 
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    """What pages keep is of the home of the test before."""
-    st.cache_resource.clear()
-
-
+pytestmark = pytest.mark.usefixtures("inline_queue")
 KNOBS = {
     "eta": "eta", "K": "n_neighbors", "anchors": "n_anchors", "alpha": "alpha", "beta": "beta", "gamma": "gamma",
     "rho": "threshold", "d": "dim", "p": "power", "code size": "widths", "noise": "data.noise",

@@ -12,7 +12,7 @@ import numpy as np
 from core.bench.around import Ratio
 from core.common import RunConflict
 from core.datasets import DataSpec
-from core.jobs import JobQueue
+from core.jobs import JobQueue, see_through
 from core.runs import Run, RunSpec, RunStore, Status, available_cores, make_spec
 from core.sweeps import Sweep, SweepStore, cut_here, parse_axis, recut, start, table
 
@@ -47,19 +47,18 @@ def _swept(workers: int) -> tuple[float, float]:
         store = RunStore(home)
         queue = JobQueue(store, cpu_jobs=workers)
         try:
-            _finished(store, [queue.submit(_base("udll"), references=False).id for _ in range(workers)])
+            _finished(queue, [queue.submit(_base("udll"), references=False).id for _ in range(workers)])
             ids = [run for method, axis in SHORT.items() for run in start(store, _sweep(method, axis), queue).runs]
-            done = _finished(store, ids)
+            done = _finished(queue, ids)
         finally:
             queue.close()
     span = max(run.finished or 0.0 for run in done) - min(run.started or 0.0 for run in done)
     return span, span * workers / len(done) - float(np.mean([run.result["seconds"]["total"] for run in done]))
 
 
-def _finished(store: RunStore, ids: list[str]) -> list[Run]:
-    while any(not run.over for run in store.some(ids).values()):
-        time.sleep(0.1)
-    done = list(store.some(ids).values())
+def _finished(queue: JobQueue, ids: list[str]) -> list[Run]:
+    see_through(queue, ids, lambda run: None)
+    done = list(queue.store.some(ids).values())
     failed = [run for run in done if run.status != Status.DONE]
     if failed:
         raise RunConflict(f"The run {failed[0].id} is {failed[0].status}, so nothing was measured.")

@@ -13,6 +13,7 @@ from core.jobs.queue import TICK_SECONDS, JobQueue
 from core.runs import Run, Status
 
 ATTEMPTS = 3  # of a run whose worker dies
+LOOKING = 0.05  # of a core, which else trains: hundreds of records take a while to read
 Told = Callable[[Run], None]
 
 
@@ -54,6 +55,7 @@ def see_through(queue: JobQueue, run_ids: Collection[str], told: Told) -> None:
     """
     waiting, lost = set(run_ids), Counter[str]()
     while waiting:
+        began = time.monotonic()
         found = queue.store.some(waiting)
         waiting &= set(found)  # nobody will train what was deleted
         for run in found.values():
@@ -65,7 +67,7 @@ def see_through(queue: JobQueue, run_ids: Collection[str], told: Told) -> None:
                 told(run)
         if waiting and queue.away.trouble:
             raise ClusterLost(queue.away.trouble)
-        time.sleep(TICK_SECONDS)
+        time.sleep(max(TICK_SECONDS, (1 / LOOKING - 1) * (time.monotonic() - began)))
 
 
 def _again(queue: JobQueue, run_id: str) -> None:

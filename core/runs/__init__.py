@@ -27,7 +27,7 @@ from core.runs.reproduce import as_command, as_script
 from core.runs.shared import named_by
 from core.runs.spec import ACTIVE, AWAY, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
-from core.runs.threads import available_cores, thread_variables, training_threads
+from core.runs.threads import available_cores, limited_threads, thread_variables, training_threads
 
 __all__ = [
     "ACTIVE",
@@ -76,6 +76,7 @@ __all__ = [
     "framed",
     "has_worker",
     "label_new",
+    "limited_threads",
     "make_spec",
     "n_groups",
     "named_by",
