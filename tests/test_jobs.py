@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from core.common import ParameterError, RunConflict
 from core.datasets import DataSpec
 from core.evaluation import clustering_accuracy
 from core.explore.progress import Stopped
-from core.jobs import Analyst, Capacity, JobQueue, analyst, serve_analyst
+from core.jobs import Analyst, Capacity, JobQueue, analyst, batch, serve_analyst
 from core.jobs.lastdata import LastData
 from core.jobs.pool import Pool
 from core.jobs.workers import stamp
@@ -96,16 +97,29 @@ class Untidy(Clusterer):
         return lambda seed: np.arange(len(arrays["Z"])) % self.n_clusters
 '''
 
-OTHERS: set[int] = set()
 UNTIDY = RunSpec(method="t_untidy", data=DIGITS, params={"n_clusters": 4}, seed=3)
 
 
-@pytest.fixture(autouse=True)
-def others() -> Iterator[None]:
-    """What other tests of this process have left running is none of a queue's workers here."""
-    OTHERS.update(child.pid for child in psutil.Process().children())
-    yield
-    OTHERS.clear()
+def test_who_waits_for_many_runs_leaves_the_cores_to_those_that_train(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at hundreds of records takes a while; the time between two looks grows with it."""
+    queue = JobQueue(store, immediate=True)
+    run = store.create(make_spec("kmeans", DIGITS)).id
+    now, rests, some = [0.0], list[float](), store.some
+
+    def slow(ids: Any) -> dict[str, Run]:
+        now[0] += 0.15
+        return some(ids)
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            store.request(run, "stop")
+
+    monkeypatch.setattr(store, "some", slow)
+    monkeypatch.setattr(batch, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=rest))
+    told: list[str] = []
+    batch.see_through(queue, [run], lambda over: told.append(over.id))
+    assert told == [run] and all(0.15 / (0.15 + seconds) <= 0.0501 for seconds in rests)
 
 
 @pytest.fixture
@@ -166,11 +180,11 @@ def said(*words: str) -> queue.Queue[str]:
 
 
 def own_workers() -> list[psutil.Process]:
-    """Living worker processes that this test has started."""
+    """Living worker processes that this process has started."""
     found = []
     for child in psutil.Process().children():
         try:
-            if child.pid not in OTHERS and child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

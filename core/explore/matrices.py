@@ -16,7 +16,7 @@ from core.common import DataError
 from core.explore.scene import class_groups
 from core.methods.parts.readout import CODES, LOOK_BEYOND, SAMPLES, AffinityReadout
 from core.plots.blocks import block_mean, cluster_order, factor_block_mean
-from core.runs import Run, RunStore, limited_threads, numbered_labels, training_threads
+from core.runs import Run, RunStore, numbered_labels, threads_of_a_run
 
 NEIGHBORS_SHOWN = 12
 CONSTANTS = (
@@ -219,6 +219,7 @@ def _decomposition(
     return affinity.decompose(affinity.symmetrized(affinity.threshold_columns(C, threshold), symmetrize, unit_diagonal), rank)
 
 
+@threads_of_a_run()
 def _affinity(store: RunStore, run: str, *, n_clusters: int, zero_diagonal: bool = False, **constants: Any) -> Any:
     """The affinity of a dense C under other constants; what is costly in the published chain is kept for the next question."""
     readout, home = AffinityReadout(**constants), str(store.home)
@@ -269,12 +270,9 @@ def recluster(
     store: RunStore, *, run: str, n_clusters: int, assign_labels: affinity.AssignLabels, random_state: int, pixels: int,
     judged: bool = False, **constants: Any,
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:  # fmt: skip
-    """Cluster a stored, dense C again under other affinity constants, without training; `judged` by scores without labels.
-
-    With as many threads as a run has, on which sums of floats depend.
-    """
-    with limited_threads(training_threads()):
-        A = _affinity(store, run, n_clusters=n_clusters, **constants)
+    """Cluster a stored, dense C again under other affinity constants, without training; `judged` by scores without labels."""
+    A = _affinity(store, run, n_clusters=n_clusters, **constants)
+    with threads_of_a_run():
         labels = affinity.spectral_labels(A, n_clusters, assign_labels=assign_labels, random_state=random_state)
     final = store.files.arrays(run, "final", ("y", "nearest"))
     everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels

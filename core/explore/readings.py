@@ -15,7 +15,7 @@ from core import affinity, evaluation
 from core.common import DataError
 from core.explore.matrices import full_representation, graphs_beside
 from core.methods.parts.readout import AffinityReadout
-from core.runs import RunStore
+from core.runs import RunStore, threads_of_a_run
 
 SEEDS = 5
 """Of the last step: less than their deviation is chance."""
@@ -67,6 +67,7 @@ def trained(store: RunStore, run: str, zero_diagonal: bool = False) -> NDArray:
     return np.asarray(C - np.diag(np.diagonal(C)) if zero_diagonal else C)
 
 
+@threads_of_a_run()
 def read(
     readout: AffinityReadout, C: NDArray, beside: Mapping[str, Any], final: Mapping[str, NDArray], *,
     n_clusters: int, random_state: int,

@@ -27,7 +27,7 @@ from core.runs.reproduce import as_command, as_script
 from core.runs.shared import named_by
 from core.runs.spec import ACTIVE, AWAY, LOOKS, OVER, SWEPT, HistoryRow, Run, RunSpec, Status
 from core.runs.store import RunStore
-from core.runs.threads import available_cores, limited_threads, thread_variables, training_threads
+from core.runs.threads import available_cores, thread_variables, threads_of_a_run, training_threads
 
 __all__ = [
     "ACTIVE",
@@ -76,7 +76,6 @@ __all__ = [
     "framed",
     "has_worker",
     "label_new",
-    "limited_threads",
     "make_spec",
     "n_groups",
     "named_by",
@@ -94,6 +93,7 @@ __all__ = [
     "sweep",
     "this_process",
     "thread_variables",
+    "threads_of_a_run",
     "to_csv",
     "training_threads",
 ]

@@ -29,7 +29,7 @@ from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import LOOKS, Run, RunSpec, Status
 from core.runs.store import RunStore
-from core.runs.threads import limited_threads, training_threads
+from core.runs.threads import threads_of_a_run
 from core.training import Arrays, Stages, Step, to_host
 
 CHECKPOINT_SECONDS = 10.0
@@ -130,7 +130,7 @@ class Prepared:
 
 def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
-    with limited_threads(training_threads()):  # some libraries take note of their threads when they are loaded
+    with threads_of_a_run():  # some libraries take note of their threads when they are loaded
         importing = import_for(methods.method_class(spec.method))
     started = time.perf_counter()
     data = (load or datasets.load)(spec.data)
@@ -185,7 +185,7 @@ def execute(
     run = RunHandle.open(store, run_id)
     execution = _Execution(run, prepared, on_step, load)
     try:
-        with limited_threads(training_threads()):
+        with threads_of_a_run():
             execution.load_libraries()
             with isolated(run.spec.seed):
                 result = execution.train()

@@ -67,3 +67,10 @@ def limited_threads(threads: int) -> Iterator[None]:
                 os.environ[name] = value
         if torch is not None:
             torch.set_num_threads(torch_before)
+
+
+@contextmanager
+def threads_of_a_run() -> Iterator[None]:
+    """As many threads as a run has: whoever reads again what a run has kept finds what it found only with these."""
+    with limited_threads(training_threads()):
+        yield

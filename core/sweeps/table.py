@@ -131,7 +131,7 @@ def seed_spread(rows: Sequence[Row], score: str) -> float | None:
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """The mean of a few numbers: NumPy takes ten times as long for two, and a page has hundreds of such means."""
+    """The mean of a few numbers. A page has hundreds of such means, and NumPy takes long to begin."""
     return fsum(values) / len(values)
 
 
