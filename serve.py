@@ -5,5 +5,6 @@ from starlette.middleware import Middleware
 
 from pages.ui.departures import Departures
 from pages.ui.firstpaint import FirstPaint
+from pages.ui.presses import Presses
 
-app = st.App("app.py", middleware=[Middleware(Departures), Middleware(FirstPaint)])
+app = st.App("app.py", middleware=[Middleware(Departures), Middleware(Presses), Middleware(FirstPaint)])

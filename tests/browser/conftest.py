@@ -159,7 +159,9 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     opened.on("pageerror", lambda error: complaints.append(f"thrown: {error.stack}"))
     yield opened
     if request.node.stash.get(FAILED, False):
-        print(f"at {opened.url}\n{opened.inner_text('body')[:1500]}", *complaints[-20:], sep="\n")
+        buttons = [button.inner_text() for button in opened.get_by_role("button").all()]
+        seen = (opened.inner_text("body")[:1500], "buttons: " + ", ".join(filter(None, buttons))[:1500])
+        print(f"at {opened.url}", *seen, *complaints[-20:], sep="\n")
     context.close()
     assert not outside
 

@@ -7,11 +7,13 @@ import http.client
 import re
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from core import runs
 from core.datasets import DataSpec
@@ -230,6 +232,45 @@ def test_no_press_on_the_buttons_of_a_run_is_lost(page: Page, server: Server, st
     page.get_by_role("button", name="Resume").click()
     press(page, "Stop", lambda: own_run(store).over)
     assert own_run(store).status == Status.STOPPED
+
+
+class Echo:
+    """Between page and server: a press goes first with a message of the clock, as happens by itself once in a hundred.
+
+    A page sends a press a moment after it is made. A part that asks to be drawn again in that moment takes it along.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._held: list[Callable[[], None]] = []
+        page.route_web_socket(re.compile("_stcore/stream"), self._between)
+
+    def release(self) -> None:
+        """Send what the page sent for the press itself."""
+        self._held.pop()()
+
+    def _between(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda content: self._pass(server, content))
+
+    def _pass(self, server: WebSocketRoute, content: str | bytes) -> None:
+        said = BackMsg.FromString(bytes(content, "latin1") if isinstance(content, str) else content)
+        state = said.rerun_script
+        if any(widget.trigger_value for widget in state.widget_states.widgets):
+            self._held.append(partial(server.send, content))
+            state.is_auto_rerun = True
+            content = said.SerializeToString()
+        server.send(content)
+
+
+def test_a_press_that_the_page_sends_twice_counts_once(page: Page, server: Server, store: RunStore) -> None:
+    echo = Echo(page)
+    watch_a_long_run(page, server, store, epochs=100_000)
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(3000)
+    echo.release()
+    page.wait_for_timeout(3000)  # it is sent while the page is listened to
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert own_run(store).status == Status.PAUSED
 
 
 def test_a_killed_server_leaves_a_run_that_can_be_resumed(page: Page, server: Server, store: RunStore) -> None:
