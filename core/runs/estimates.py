@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from core import methods
 from core.methods import Cost
@@ -12,13 +13,19 @@ from core.runs.spec import Run, RunSpec, Status
 from core.runs.store import RunStore
 
 PROCESS = {False: 215 * 2**20, True: 510 * 2**20}
-"""Bytes that a process holds beside what a method declares, data sets of usual size included: without and with what trains
+"""Bytes that a process holds beside what a method declares and what depends on the data: without and with what trains
 networks. `core bench estimates` sets them against what was measured."""
+COPIES = 4
+"""Samples in single precision, as often as any run holds them: as loaded, in double precision, and as they are written."""
+COMPARED = 2000
+"""Samples whose distances the silhouette of every run holds, twice in double precision."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Parameters and bytes from the declared shapes; seconds from a measured run of the same kind, or from the table.
+
+    `process` is what a run holds whatever the method does: its programs, copies of the samples, and what scores them.
 
     `measured_on` names that run. Without it the seconds are what the table of `core.runs.costs` says, within a factor of
     about two; they are None for a method that is not in the table, or on a machine whose pace is not known yet.
@@ -42,7 +49,7 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
     one, from the table of costs and the pace of this machine, which a worker measures.
     """
     cls = methods.method_class(spec.method)
-    cost, process = cls.cost(shape, spec.params), PROCESS[cls.uses_gpu]
+    cost, process = cls.cost(shape, spec.params), PROCESS[cls.uses_gpu] + _of_any_run(shape)
     for run in store.runs(status=[Status.DONE]):
         same = run.spec.method == spec.method and run.spec.data.name == spec.data.name
         same = same and run.spec.params.get("recipe") == spec.params.get("recipe")  # other stages take other times
@@ -52,6 +59,11 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
     on_gpu = cls.uses_gpu and machine.get("cuda") and spec.device != "cpu"
     known = "pace" in machine and not on_gpu
     return Estimate(cost, process, expected_seconds(spec.method, shape, spec.params, machine["pace"]) if known else None)
+
+
+def _of_any_run(shape: tuple[int, ...]) -> int:
+    """Bytes for samples (n, ...), whatever clusters them."""
+    return COPIES * 4 * prod(shape) + 2 * 8 * min(shape[0], COMPARED) ** 2
 
 
 def _scaled(run: Run, spec: RunSpec) -> float:
