@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import random
@@ -255,9 +256,10 @@ def test_an_interrupt_is_recorded_as_a_stop_and_passed_on(store: RunStore) -> No
 
 def test_the_clock_charges_every_stage_and_the_total_covers_them(store: RunStore) -> None:
     spec = make_spec("t_patient", DIGITS, overrides={"pause": 0.02, "epochs": 10})
-    prepared = prepare(spec)
+    prepared = dataclasses.replace(prepare(spec), cpu_seconds=7.0)
     done = runs.execute(store, started(store, spec), prepared=prepared)
     seconds = done.result["seconds"]
+    assert 7 < seconds["cpu"] < 7 + seconds["total"], "what was prepared before took the processor, too"
     assert seconds["load"] == prepared.seconds > 0 and seconds["import"] >= prepared.import_seconds > 0
     assert seconds["finetune"] >= 0.2 and seconds["pretrain"] == 0
     assert seconds["total"] >= sum(value for stage, value in seconds.items() if stage not in ("total", "cpu"))

@@ -30,6 +30,7 @@ AT_MOST = {
     "a selection marked in all views": 0.7, "layout shift": 0.1, "console errors": 0, "console warnings": 10,
     "requests to the outside": 0, "largest answer, MB": 3.0,
 }  # fmt: skip
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 AT_LEAST = {"frames a second": 20.0}
 
 
@@ -175,6 +176,8 @@ class _Visit:
         found["a selection marked in all views"] = self._drawn(
             lambda: page.locator('[data-part="rule"]').select_option("wrong")
         )
+        page.locator(IDLE).wait_for()  # pictures of what was selected come below, and move the row of views
+        page.wait_for_timeout(500)
         found["another view"] = self._timed(
             lambda: page.get_by_test_id("stButtonGroup").get_by_text("Curves", exact=True).click(),
             "[role=radio][aria-checked=true]:has-text('Curves')",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 from core import methods
 
 MEASURED = Path(__file__).resolve().parents[2] / "assets" / "costs.json"
-SIDE, TRIES = 768, 12  # of the matrices whose product tells how fast a machine is, and how often it is made
+SIDE, ROUNDS = 768, 150_000  # of the matrices and of the loop that tell how fast a machine is
+TRIES = 12
 # pattern of a stage's name -> the hyperparameter that says how many steps it has
 COUNTED = {
     "pretrain": "pretrain_epochs",
@@ -43,14 +44,21 @@ def counter(stage: str) -> str | None:
 
 
 def pace() -> float:
-    """Seconds that one thread of this machine takes for a product of two matrices; the best of some."""
+    """Seconds that one thread of this machine takes for a product of two matrices and for a loop of about that length.
+
+    Training is both, products and many small calls around them, and machines differ in the two by other factors.
+    """
     A = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
-    took = []
     with threadpool_limits(1):
-        for _ in range(TRIES):
-            began = time.perf_counter()
-            A @ A
-            took.append(time.perf_counter() - began)
+        return _best(lambda: A @ A) + _best(lambda: sum(i * i for i in range(ROUNDS)))
+
+
+def _best(act: Callable[[], object]) -> float:
+    took = []
+    for _ in range(TRIES):
+        began = time.perf_counter()
+        act()
+        took.append(time.perf_counter() - began)
     return min(took)
 
 

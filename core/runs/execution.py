@@ -120,21 +120,24 @@ def resolve_device(device: str, cls: type[Clusterer]) -> str:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data and method of a spec, and the seconds it took to import what they need, and to get them."""
+    """Data and method of a spec; the seconds it took to get them, to import what they need, and of the CPU for both."""
 
     data: Dataset
     method: Clusterer
     seconds: float
     import_seconds: float
+    cpu_seconds: float
 
 
 def prepare(spec: RunSpec, load: Load | None = None) -> Prepared:
     """Load the data and build the method; every bad input surfaces here, before anything is recorded."""
+    cpu = time.process_time()
     with threads_of_a_run():  # some libraries take note of their threads when they are loaded
         importing = import_for(methods.method_class(spec.method))
     started = time.perf_counter()
     data = (load or datasets.load)(spec.data)
-    return Prepared(data, check(spec, data), time.perf_counter() - started, importing)
+    method = check(spec, data)
+    return Prepared(data, method, time.perf_counter() - started, importing, time.process_time() - cpu)
 
 
 def check(spec: RunSpec, data: Dataset) -> Clusterer:
@@ -245,9 +248,10 @@ class _Execution:
         self.record.announce("load")
         ready = self.prepared or prepare(self.run.spec, self.load)
         self.data, self.method = data, method = ready.data, ready.method
-        note = self.record.include if self.prepared else self.record.charge
-        note("load", ready.seconds)
-        note("import", ready.import_seconds)
+        self.record.charge("load", ready.seconds)
+        self.record.charge("import", ready.import_seconds)
+        if self.prepared:
+            self.record.include(ready.seconds + ready.import_seconds, ready.cpu_seconds)
         self.rounded_to = products(self.run.spec.arithmetic, method.device)
         self.shelf = self._shelf_for(method, data)
         self.stages = self._restored(self.shelf)

@@ -50,10 +50,10 @@ class Recorder:
     def charge(self, stage: str, seconds: float) -> None:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
-    def include(self, stage: str, seconds: float) -> None:
-        """Count time that was spent before this diary was opened."""
-        self.charge(stage, seconds)
+    def include(self, seconds: float, cpu: float) -> None:
+        """Count time that was spent, and that a processor worked for it, before this diary was opened."""
         self._began -= seconds
+        self._cpu -= cpu
 
     def announce(self, stage: str) -> None:
         """Say what is going on where there are no steps to count."""
