@@ -264,7 +264,10 @@ def retrieval(Z: NDArray, y: ArrayLike) -> dict[str, float]:
     return {f"map_{k}{ending}": float(curve[k - 1]) for ending, curve in curves.items() for k in ranks}
 
 
-def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = 2000, random_state: int = 0) -> float | None:
+SILHOUETTE_SAMPLES = 2000  # samples whose silhouette is worked out at most: 32 MB of distances
+
+
+def silhouette(Z: NDArray, labels: ArrayLike, *, max_samples: int = SILHOUETTE_SAMPLES, random_state: int = 0) -> float | None:
     """Mean silhouette of the codes under the clusters, on at most `max_samples` samples; None for a single cluster."""
     from sklearn.metrics import silhouette_score
 

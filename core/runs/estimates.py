@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from core import methods
+from core.evaluation import SILHOUETTE_SAMPLES
 from core.methods import Cost
 from core.runs.costs import counter, expected_seconds
 from core.runs.spec import Run, RunSpec, Status
@@ -17,8 +18,6 @@ PROCESS = {False: 215 * 2**20, True: 510 * 2**20}
 networks. `core bench estimates` sets them against what was measured."""
 COPIES = 4
 """Samples in single precision, as often as any run holds them: as loaded, in double precision, and as they are written."""
-COMPARED = 2000
-"""Samples whose distances the silhouette of every run holds, twice in double precision."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
 
 
 def _of_any_run(shape: tuple[int, ...]) -> int:
-    """Bytes for samples (n, ...), whatever clusters them."""
-    return COPIES * 4 * prod(shape) + 2 * 8 * min(shape[0], COMPARED) ** 2
+    """Bytes for samples (n, ...), whatever clusters them: copies, and the distances of the silhouette, twice in double."""
+    return COPIES * 4 * prod(shape) + 2 * 8 * min(shape[0], SILHOUETTE_SAMPLES) ** 2
 
 
 def _scaled(run: Run, spec: RunSpec) -> float:

@@ -135,7 +135,12 @@ def anchor_factor(arrays: Mapping[str, Any]) -> Any:
 
 
 def score(
-    data: Dataset, arrays: Mapping[str, Any], labels: NDArray, affinity: Any, *, max_samples: int = 2000
+    data: Dataset,
+    arrays: Mapping[str, Any],
+    labels: NDArray,
+    affinity: Any,
+    *,
+    max_samples: int = evaluation.SILHOUETTE_SAMPLES,
 ) -> dict[str, float]:
     """Scores of a clustering: against the classes if there are any, and without them always.
 
