@@ -193,4 +193,5 @@ class ClusterCoding(Clusterer):
             "graph": 12 * n * k,
             "activations of a step": 4 * batch * p * codes * (3 + k),
         }
-        return Cost(parameters=cls.coder_parameters(m, params) + p * (params["n_clusters"] or 10), matrices=matrices)
+        weights = cls.coder_parameters(m, params)
+        return Cost(parameters=weights + p * (params["n_clusters"] or 10), matrices=matrices, products=weights)
