@@ -67,6 +67,25 @@ def test_every_method_was_measured_and_a_machine_has_a_pace() -> None:
     assert 0.1 < pace() / measured_at < 10
 
 
+def test_a_slow_loop_and_a_slow_product_both_make_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each a thousand times as long: far more than any noise."""
+    monkeypatch.setattr(costs, "SIDE", 8)
+    monkeypatch.setattr(costs, "ROUNDS", 1000)
+    little = pace()
+    monkeypatch.setattr(costs, "ROUNDS", 1_000_000)
+    assert pace() > 20 * little
+    monkeypatch.setattr(costs, "ROUNDS", 1000)
+    monkeypatch.setattr(costs, "SIDE", 800)
+    assert pace() > 20 * little
+
+
+@pytest.mark.parametrize("method", ["tagnet", "dtagnet", "be", "sc_clustering"])
+def test_smaller_batches_of_a_coder_take_longer(method: str) -> None:
+    params = make_spec(method, DIGITS, preset="defaults", device="cpu").params
+    whole, small = (costs.work(method, "finetune", (1000, 8, 8), params | {"train_batch_size": size}) for size in (1000, 10))
+    assert whole > params["epochs"] and small > 5 * whole
+
+
 def test_before_the_first_run_the_table_speaks_if_the_pace_is_known(store: RunStore) -> None:
     spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="auto")
     assert estimate(store, spec, (80, 8, 8)).seconds is None, "no worker has measured the machine"

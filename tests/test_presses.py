@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.scriptrunner_utils import script_requests
 
-from pages.ui.presses import Presses, once
+from pages.ui.presses import TRIGGERS, Presses, once
 
 
 def said(auto: bool) -> BackMsg:
@@ -35,6 +36,10 @@ def test_what_the_clock_sends_carries_no_press_and_all_else() -> None:
     state = read(once(received(said(auto=True).SerializeToString()))).rerun_script
     assert [widget.id for widget in state.widget_states.widgets] == ["slider", "tick"]
     assert state.is_auto_rerun and (state.fragment_id, state.query_string) == ("panel", "run=1")
+
+
+def test_every_kind_of_press_that_streamlit_has_is_known() -> None:
+    assert script_requests._TRIGGER_PROTO_FIELDS == TRIGGERS
 
 
 def test_the_message_of_the_press_itself_is_left_as_it_is() -> None:

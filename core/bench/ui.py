@@ -30,8 +30,8 @@ AT_MOST = {
     "a selection marked in all views": 0.7, "layout shift": 0.1, "console errors": 0, "console warnings": 10,
     "requests to the outside": 0, "largest answer, MB": 3.0,
 }  # fmt: skip
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 AT_LEAST = {"frames a second": 20.0}
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 def bench_ui(visits: int = VISITS) -> Iterator[dict[str, Any]]:

@@ -24,10 +24,10 @@ COPIES = 4
 class Estimate:
     """Parameters and bytes from the declared shapes; seconds from a measured run of the same kind, or from the table.
 
-    `process` is what a run holds whatever the method does: its programs, copies of the samples, and what scores them.
-
     `measured_on` names that run. Without it the seconds are what the table of `core.runs.costs` says, within a factor of
     about two; they are None for a method that is not in the table, or on a machine whose pace is not known yet.
+
+    `process` is what a run holds whatever the method does: its programs, copies of the samples, and what scores them.
     """
 
     cost: Cost
