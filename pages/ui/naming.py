@@ -66,5 +66,6 @@ def _when(run: Run) -> str:
 
 
 def _score(run: Run) -> str:
+    """Of a run that goes on only that: a list of names stands on the page while the run goes from waiting to its end."""
     accuracy = run.result.get("metrics", {}).get("acc")
-    return f" · ACC {accuracy:.3f}" if accuracy is not None else "" if run.over else f" · {run.status}"
+    return f" · ACC {accuracy:.3f}" if accuracy is not None else "" if run.over else " · not finished"

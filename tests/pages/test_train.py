@@ -15,6 +15,7 @@ from core.explore import Answer
 from core.jobs import Analyst, JobQueue
 from core.methods import Clusterer
 from core.runs import Owner, RunStore, Status, this_process
+from pages.ui.naming import told_apart
 from pages.ui.symbols import plain_symbol
 from pages.ui.text import breakable
 from tests.conftest import ROOT
@@ -198,3 +199,13 @@ def test_an_app_for_looking_says_so_and_offers_no_change(
 )  # fmt: skip
 def test_symbols_are_plain_characters_or_left_out(tex: str, plainly: str | None) -> None:
     assert plain_symbol(tex) == plainly
+
+
+def test_the_name_of_a_run_that_goes_on_stays_true_until_it_ends(store: RunStore) -> None:
+    """The list of runs stands while the panel beside it tells of waiting, training and pausing."""
+    waiting = store.create(quick_spec("kmeans"))
+    (before,) = told_apart([waiting]).values()
+    store.claim(waiting.id, this_process())
+    (during,) = told_apart([store.get(waiting.id)]).values()
+    assert store.get(waiting.id).status != waiting.status
+    assert before == during and before.endswith("not finished")
