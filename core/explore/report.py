@@ -108,7 +108,7 @@ def _provenance(run: Run, data: Dataset) -> list[tuple[str, str]]:
         ("seed", str(run.spec.seed)),
         ("preset", run.spec.preset),
         ("data", f"{data.title}: {data.n_samples} samples, fingerprint {run.result.get('fingerprint')}"),
-        ("device", str(run.result.get("device"))),
+        ("device", str(run.result.get("gpu") or run.result.get("device"))),
         ("seconds", f"{seconds:.1f}"),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in PACKAGES),

@@ -13,6 +13,7 @@ from core.runs import RunStore, Status, training_threads
 IDLE_SECONDS = 180.0
 SPARE_SECONDS = 60.0  # where another is free
 GROWN_MB = 1200.0
+CUDA_MB = 1000.0  # what its libraries add to a worker that has used a GPU: 1,250 to 1,600 MB in all after small runs
 SETTLE_SECONDS = 1.0  # for what a run held to be given back after its record has been closed
 
 
@@ -24,12 +25,16 @@ class _Worker:
     run: str | None = None
     idle_since: float | None = None
 
-    @property
-    def grown(self) -> bool:
-        return self.idle_since is not None and self.process.rss_mb > GROWN_MB
+    def grown(self, most_mb: float) -> bool:
+        return self.idle_since is not None and self.process.rss_mb > most_mb
 
     def idle_for(self, seconds: float) -> bool:
         return self.idle_since is not None and time.monotonic() - self.idle_since > seconds
+
+
+def gpu_seen(store: RunStore) -> bool:
+    """Whether workers see a CUDA GPU, as the last one to start has reported."""
+    return bool((store.notices.read("machine") or {}).get("cuda"))
 
 
 class Pool:
@@ -63,9 +68,10 @@ class Pool:
                 if self._lost(worker.run):  # it does not know yet, and ends itself when it does
                     self._put_aside(worker)
                 worker.run, worker.idle_since = None, time.monotonic()
+        most_mb = self._most_mb()
         for place, worker in enumerate(self._free()):
             idle = worker.idle_for(SPARE_SECONDS if place else IDLE_SECONDS)
-            if idle or (worker.grown and worker.idle_for(SETTLE_SECONDS)):
+            if idle or (worker.grown(most_mb) and worker.idle_for(SETTLE_SECONDS)):
                 self._dismiss(worker)
 
     def ready(self) -> bool:
@@ -83,7 +89,8 @@ class Pool:
         for worker in self._free():
             if worker.process.stamp != now:
                 self._dismiss(worker)
-        free = [worker for worker in self._free() if not worker.grown]
+        most_mb = self._most_mb()
+        free = [worker for worker in self._free() if not worker.grown(most_mb)]
         return free[0].process if free else None
 
     def assign(self, process: WorkerProcess, run_id: str) -> None:
@@ -105,6 +112,10 @@ class Pool:
         for process in [*(worker.process for worker in self._workers), *self._leaving]:
             process.close()
         self._workers, self._leaving = [], []
+
+    def _most_mb(self) -> float:
+        """What a worker may hold at rest, and go on."""
+        return GROWN_MB + (CUDA_MB if gpu_seen(self.store) else 0.0)
 
     def _free(self) -> list[_Worker]:
         """Those without a run, the one that trained last first: it is warm."""

@@ -23,7 +23,7 @@ from core.jobs.analyst import Analyst
 from core.jobs.away import Away
 from core.jobs.capacity import Capacity
 from core.jobs.place import Place
-from core.jobs.pool import Pool
+from core.jobs.pool import Pool, gpu_seen
 from core.runs import ACTIVE, Run, RunSpec, RunStore, branch, claim_for_this_process, execute, settle_lost, sweep
 
 TICK_SECONDS, GLANCE_SECONDS = 0.2, 0.05
@@ -214,4 +214,4 @@ class JobQueue:
 
     def gpu_available(self) -> bool:
         """Whether workers see a CUDA GPU, as the last one to start has reported."""
-        return bool((self.store.notices.read("machine") or {}).get("cuda"))
+        return gpu_seen(self.store)

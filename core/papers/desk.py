@@ -139,7 +139,7 @@ def ours_of(runs: Sequence[Run], *, whole: bool = True) -> Ours:
     first = runs[0]
     chosen = methods.preset_for(first.spec.method, first.spec.data.name, first.spec.preset)[1]
     return Ours(
-        scores=scores, seeds=tuple(run.spec.seed for run in runs), whole=whole, device=first.result["device"] or "cpu",
+        scores=scores, seeds=tuple(run.spec.seed for run in runs), whole=whole, device=first.result.get("gpu") or first.result["device"] or "cpu",
         preset=first.spec.preset + (", with changes" if first.spec.modified else ""),
         chosen=chosen.chosen if chosen else "untuned", n_samples=first.result["n_samples"],
         minutes=sum(run.result["seconds"]["total"] for run in runs) / len(runs) / 60,

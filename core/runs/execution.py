@@ -25,6 +25,7 @@ from core.runs.filming import Filming
 from core.runs.handle import RunHandle
 from core.runs.imports import import_for
 from core.runs.isolation import isolated
+from core.runs.memory import gpu_facts
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
 from core.runs.spec import LOOKS, Run, RunSpec, Status
@@ -273,6 +274,7 @@ class _Execution:
         """The part of the result that holds however the run ends."""
         return {
             "device": self.method.device if self.method else None,
+            **(gpu_facts() if self.method and self.method.device.startswith("cuda") else {}),
             "products": self.rounded_to,
             "n_samples": self.data.n_samples if self.data else None,
             "n_test": self.data.test.n_samples if self.data and self.data.test else 0,

@@ -1,10 +1,11 @@
-"""The most memory that this process has held, of which a run is told afterwards."""
+"""The most memory that this process has held, here and on its GPU, of which a run is told afterwards."""
 
 from __future__ import annotations
 
 import resource
 import sys
 from pathlib import Path
+from typing import Any
 
 _PROC = Path("/proc/self")
 
@@ -24,8 +25,19 @@ def peak_rss_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def gpu_facts() -> dict[str, Any]:
+    """Which GPU this process trains on, by which torch, and the most of its memory that tensors held, in MB."""
+    import torch
+
+    peak = torch.cuda.max_memory_allocated() / 2**20
+    return {"gpu": f"{torch.cuda.get_device_name()}, torch {torch.__version__}", "peak_gpu_mb": peak}
+
+
 def forget_peak() -> None:
-    """Let `peak_rss_mb` begin anew with what is held now, for a process that goes on with another run (Linux only)."""
+    """Let both peaks begin anew with what is held now, for a process that goes on with another run (main memory: Linux only)."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
     try:
         (_PROC / "clear_refs").write_text("5")
     except OSError:

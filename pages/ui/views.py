@@ -384,10 +384,11 @@ def record_view(run: Run, data: Dataset) -> None:
             color=TEN[0],
             height=240,
         )
-        device, memory = run.result.get("device"), run.result.get("peak_rss_mb", 0)
+        device, memory = run.result.get("gpu") or run.result.get("device"), run.result.get("peak_rss_mb", 0)
+        on_gpu = f" and {run.result['peak_gpu_mb']:.0f} MB of its own" if "peak_gpu_mb" in run.result else ""
         rounded = run.result.get("products", "float32")
         how = "products in float32" if rounded == "float32" else f"products rounded to {rounded} where that is faster"
-        st.caption(f"Device {device}, {how}, peak memory {memory:.0f} MB, data {run.result.get('fingerprint')}")
+        st.caption(f"Device {device}, {how}, peak memory {memory:.0f} MB{on_gpu}, data {run.result.get('fingerprint')}")
         start = start_words(run)
         if start:
             st.caption(f":material/compress: {start}")
