@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core import datasets, methods
 from core.common import UnknownName
-from core.datasets import DataSpec
-from core.papers.recipes import part_of, spec_for
+from core.papers.recipes import part_of, shape_of, spec_for
 from core.papers.tables import Column, Row, Table
 from core.runs import Run, RunSpec, RunStore, Status, estimate, summarize
 from core.sweeps import Engine, KnownRuns, Load
@@ -137,9 +136,10 @@ def ours_of(runs: Sequence[Run], *, whole: bool = True) -> Ours:
         spread = summarize([run.result["metrics"][name] for run in runs])
         scores[name] = (spread["mean"], spread["std"] if several else None)
     first = runs[0]
+    device = first.result.get("gpu") or first.result["device"] or "cpu"
     chosen = methods.preset_for(first.spec.method, first.spec.data.name, first.spec.preset)[1]
     return Ours(
-        scores=scores, seeds=tuple(run.spec.seed for run in runs), whole=whole, device=first.result.get("gpu") or first.result["device"] or "cpu",
+        scores=scores, seeds=tuple(run.spec.seed for run in runs), whole=whole, device=device,
         preset=first.spec.preset + (", with changes" if first.spec.modified else ""),
         chosen=chosen.chosen if chosen else "untuned", n_samples=first.result["n_samples"],
         minutes=sum(run.result["seconds"]["total"] for run in runs) / len(runs) / 60,
@@ -183,19 +183,10 @@ def seconds_for(store: RunStore, slots: Sequence[Slot]) -> tuple[float, int]:
     total, unknown = 0.0, 0
     for slot in slots:
         if slot.missing:
-            told = estimate(store, slot.missing[0], _shape(slot.missing[0].data))
+            told = estimate(store, slot.missing[0], shape_of(slot.missing[0].data))
             measured = told.seconds
             if slot.ours is not None and told.measured_on is None:
                 measured = slot.ours.minutes * 60
             total += (measured or 0.0) * len(slot.missing)
             unknown += len(slot.missing) if measured is None else 0
     return total, unknown
-
-
-def _shape(data: DataSpec) -> tuple[int, ...]:
-    """That of the training samples, as the catalogue knows it."""
-    entry = datasets.entry(data.name)
-    n = data.n_samples or entry.n - (data.n_test or 0)
-    if data.per_class is not None:
-        n = data.per_class * (data.n_classes or entry.n_classes)
-    return (n, *entry.shape)

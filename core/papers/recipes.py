@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -56,7 +57,23 @@ def spec_for(row: Row, column: Column, *, seed: int = 0, preset: str = "auto", q
     known = methods.method_class(way.method).presets
     data = part_of(column, quick=quick)
     ending = f"{data.name}-{row.preset}"
-    if preset == "auto":  # a table stays what it was when a rule changes, and can be asked for without its data
-        preset = ending if ending in known else methods.made_for(way.method, data.name)
+    if preset == "auto" and ending in known:
+        preset = ending
     fixed = {name: value for name, value in way.where.items() if not isinstance(value, Mapping)}
-    return runs.make_spec(way.method, data, preset=preset, overrides=fixed, seed=seed)
+    return runs.make_spec(way.method, data, preset=preset, overrides=fixed, seed=seed, facts=_facts_of(data))
+
+
+def shape_of(data: DataSpec) -> tuple[int, ...]:
+    """That of the training samples (n, ...), as the catalogue knows it."""
+    entry = datasets.entry(data.name)
+    n = data.n_samples or entry.n - (data.n_test or 0)
+    if data.per_class is not None:
+        n = data.per_class * (data.n_classes or entry.n_classes)
+    return (n, *entry.shape)
+
+
+def _facts_of(data: DataSpec) -> methods.Facts:
+    """What rules may look at, without loading the data: a table asks for dozens of runs. Nobody knows the variance."""
+    n, *shape = shape_of(data)
+    K = data.n_classes or datasets.entry(data.name).n_classes
+    return methods.Facts(n=n, shape=tuple(shape), n_clusters=K, variance=math.nan)

@@ -57,11 +57,12 @@ def make_spec(
     looking: float = 0.2,
     arithmetic: str = "auto",
     load: Load | None = None,
+    facts: methods.Facts | None = None,
 ) -> RunSpec:
     """Complete a request to a spec: defaults, then the preset or the rules, then what the user set; everything checked.
 
     Where no preset is named and none is made for the data, the rules of the method look at these (`load` spares loading them
-    again for a caller that keeps data).
+    again for a caller that keeps data, `facts` loading them at all).
 
     Raises
     ------
@@ -74,7 +75,8 @@ def make_spec(
     values = {name: param.default for name, param in declared.items()} | dict(chosen.params if chosen else {})
     own = check_all(declared, overrides or {}, method)  # defaults and presets were checked when they were declared
     if preset_name == methods.RULE:
-        values |= cls.by_rule(facts_of((load or datasets.load)(data), own.get("n_clusters"))).values
+        seen = facts or facts_of((load or datasets.load)(data), own.get("n_clusters"))
+        values |= cls.by_rule(seen).values
     modified = any(values[name] != value for name, value in own.items() if name != "n_clusters")
     values |= own
     if device not in DEVICES:

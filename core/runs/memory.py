@@ -34,7 +34,10 @@ def gpu_facts() -> dict[str, Any]:
 
 
 def forget_peak() -> None:
-    """Let both peaks begin anew with what is held now, for a process that goes on with another run (main memory: Linux only)."""
+    """Let both peaks begin anew with what is held now, for a process that goes on with another run.
+
+    That of main memory does so on Linux only.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
