@@ -590,6 +590,26 @@ def test_a_gpu_that_is_not_there_is_refused(method: str) -> None:
     assert resolve_device("auto", methods.method_class(method)) == "cpu" == resolve_device("cpu", methods.method_class(method))
 
 
+def test_the_first_run_on_a_gpu_tells_the_app_before_it_trains(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue on a new home took the first runs for work of the processor, and started as many as it has cores."""
+    seen, told = list[bool](), list[RunStore]()
+
+    def announce(store: RunStore) -> None:
+        told.append(store)
+        store.notices.post("machine", {"cuda": True})
+
+    def facts() -> dict[str, Any]:
+        seen.append(runs.gpu_seen(store))
+        return {"gpu": "a GPU, torch 2", "peak_gpu_mb": 12.0}
+
+    monkeypatch.setattr("core.runs.execution.resolve_device", lambda device, cls: "cuda")
+    monkeypatch.setattr("core.runs.execution.announce_machine", announce)
+    monkeypatch.setattr("core.runs.execution.gpu_facts", facts)
+    done = [run(store, "t_collapsing", how="empty") for _ in range(2)]
+    assert told == [store] and seen == [True, True]
+    assert [(one.result["gpu"], one.result["peak_gpu_mb"]) for one in done] == [("a GPU, torch 2", 12.0)] * 2
+
+
 # ---- specs -----------------------------------------------------------------------------------------------------------
 
 

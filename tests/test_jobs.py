@@ -493,6 +493,16 @@ def test_a_worker_goes_when_it_has_grown_or_is_of_another_state_of_the_code(
     assert pool.take() is None and not old.alive
 
 
+def test_what_cuda_brings_along_does_not_make_a_worker_grown(pool: Pool, store: RunStore) -> None:
+    worker = trained(pool)
+    worker.rss_mb = 1600.0  # measured after small runs on a GPU; a run of the processor leaves 800 to 950
+    assert pool.take() is None, "too much where there is no GPU"
+    store.notices.post("machine", {"cuda": True})
+    assert pool.take() is worker
+    worker.rss_mb = 2600.0
+    assert pool.take() is None
+
+
 def test_a_worker_that_dies_is_forgotten(pool: Pool) -> None:
     dead = trained(pool)
     pool.assign(dead, "another")

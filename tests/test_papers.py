@@ -144,8 +144,8 @@ def test_the_run_for_a_cell_stands_in_it_and_in_no_other_row(place: tuple[Table,
 def test_the_run_for_a_cell_without_a_preset_is_by_rule_as_that_of_a_user_on_these_data(method: str, data: str) -> None:
     if not datasets.available(data):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{data} is not here")
-    places = ((row, column) for _, row, column in OURS if row.ways[0].method == method and (column.data or {}) == {"name": data})
-    row, column = next(places)
+    ours = ((row, column) for _, row, column in OURS if row.ways[0].method == method)
+    row, column = next(place for place in ours if place[1].data == {"name": data})
     fixed = {name: value for name, value in row.ways[0].where.items() if not isinstance(value, dict)}
     expected = runs.make_spec(method, DataSpec(data), overrides=fixed)
     assert spec_for(row, column) == expected and (expected.preset == methods.RULE) == (method != "dsc")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.common import UnknownName
 from core.jobs.workers import WorkerProcess, stamp
-from core.runs import RunStore, Status, training_threads
+from core.runs import RunStore, Status, gpu_seen, training_threads
 
 IDLE_SECONDS = 180.0
 SPARE_SECONDS = 60.0  # where another is free
@@ -30,11 +30,6 @@ class _Worker:
 
     def idle_for(self, seconds: float) -> bool:
         return self.idle_since is not None and time.monotonic() - self.idle_since > seconds
-
-
-def gpu_seen(store: RunStore) -> bool:
-    """Whether workers see a CUDA GPU, as the last one to start has reported."""
-    return bool((store.notices.read("machine") or {}).get("cuda"))
 
 
 class Pool:

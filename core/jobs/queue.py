@@ -23,8 +23,8 @@ from core.jobs.analyst import Analyst
 from core.jobs.away import Away
 from core.jobs.capacity import Capacity
 from core.jobs.place import Place
-from core.jobs.pool import Pool, gpu_seen
-from core.runs import ACTIVE, Run, RunSpec, RunStore, branch, claim_for_this_process, execute, settle_lost, sweep
+from core.jobs.pool import Pool
+from core.runs import ACTIVE, Run, RunSpec, RunStore, branch, claim_for_this_process, execute, gpu_seen, settle_lost, sweep
 
 TICK_SECONDS, GLANCE_SECONDS = 0.2, 0.05
 STOP_GRACE_SECONDS = 60.0

@@ -19,7 +19,7 @@ from typing import NoReturn
 from core import datasets, methods
 from core.common import lines
 from core.jobs.lastdata import LastData
-from core.runs import Run, RunStore, available_cores, claim_for_this_process, execute, forget_peak, pace, this_process
+from core.runs import Run, RunStore, announce_machine, claim_for_this_process, execute, forget_peak, this_process
 
 WARM_PAUSE = 0.5  # the next run of several is sent sooner
 
@@ -96,10 +96,7 @@ def _warm_readout(_: RunStore) -> None:
 
 
 def _warm_torch(store: RunStore) -> None:
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    store.notices.post("machine", {"cuda": gpu is not None, "gpu": gpu, "cores": available_cores(), "pace": pace()})
+    announce_machine(store)
 
 
 def _warm_training(_: RunStore) -> None:

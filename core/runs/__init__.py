@@ -13,6 +13,7 @@ from core.runs.frames import frame_files
 from core.runs.handle import RunHandle
 from core.runs.leftovers import sweep
 from core.runs.looks import View, concluded
+from core.runs.machine import announce_machine, gpu_seen
 from core.runs.memory import forget_peak
 from core.runs.moments import Moment
 from core.runs.networks import STARTS, Pretrained, PretrainedStore, RunShelf
@@ -54,6 +55,7 @@ __all__ = [
     "RunStore",
     "Status",
     "View",
+    "announce_machine",
     "as_command",
     "as_script",
     "available_cores",
@@ -74,6 +76,7 @@ __all__ = [
     "forget_peak",
     "frame_files",
     "framed",
+    "gpu_seen",
     "has_worker",
     "label_new",
     "make_spec",

@@ -25,6 +25,7 @@ from core.runs.filming import Filming
 from core.runs.handle import RunHandle
 from core.runs.imports import import_for
 from core.runs.isolation import isolated
+from core.runs.machine import announce_machine, gpu_seen
 from core.runs.memory import gpu_facts
 from core.runs.networks import PretrainedStore, RunShelf
 from core.runs.recorder import Recorder
@@ -193,6 +194,8 @@ def execute(
     try:
         with threads_of_a_run():
             execution.load_libraries()
+            if resolve_device(run.spec.device, methods.method_class(run.spec.method)) == "cuda" and not gpu_seen(store):
+                announce_machine(store)  # before others start: they would be counted as work of the processor
             with isolated(run.spec.seed):
                 result = execution.train()
         run.finish(Status.STOPPED if execution.stages.stopping else Status.DONE, result)
