@@ -10,12 +10,14 @@ import pytest
 
 from core import methods
 from core.bench import costs as bench
+from core.bench.alone import run_apart
 from core.datasets import DataSpec
 from core.methods import Cost
-from core.runs import RunStore, costs, estimate, make_spec, pace
-from core.runs.estimates import PROCESS
+from core.runs import Run, RunStore, costs, estimate, make_spec, pace
+from core.runs.estimates import CUDA, PROCESS
 from tests.test_execute import DIGITS, TINY
 
+FEW = ["--n-samples", "60", "--set", "pretrain_epochs=2"]
 KNOWN = {
     "udll": {"pretrain": [(100, 1e-9), (200, 2e-9)], "spectral": [(100, 0.5), (200, 4.0)]},
     "kmeans": {"spectral": [(100, 2.0)]},
@@ -93,7 +95,43 @@ def test_before_the_first_run_the_table_speaks_if_the_pace_is_known(store: RunSt
     told = estimate(store, spec, (80, 8, 8))
     assert told.seconds is not None and told.seconds > 0 and told.measured_on is None
     store.notices.post("machine", {"cuda": True, "pace": 0.02})
-    assert estimate(store, spec, (80, 8, 8)).seconds is None, "the table is of processors"
+    on_gpu = estimate(store, spec, (80, 8, 8))
+    assert on_gpu.seconds not in (None, told.seconds) and on_gpu.process == told.process + CUDA
+    spec = make_spec("udll", DIGITS, preset="defaults", overrides=TINY, device="cpu")
+    assert estimate(store, spec, (80, 8, 8)) == told, "whoever asks for the processor waits for the processor"
+
+
+@pytest.mark.usefixtures("known")
+def test_on_a_gpu_an_update_takes_as_long_whatever_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two updates a pass at 100 samples in batches of 64, and four at 200; what does not train stays with the processor."""
+    monkeypatch.setattr(costs, "gpu_table", lambda: {"udll": {"pretrain": 0.25}, "dsc": {"finetune": 7.0}})
+    declared = {name: param.default for name, param in methods.method_class("udll").declared().items()}
+
+    def seconds(n: int, **params: Any) -> float | None:
+        values = declared | {"pretrain_epochs": 3, "batch_size": 64} | params
+        return costs.expected_seconds("udll", (n, 8, 8), values, 0.01, on_gpu=True)
+
+    assert seconds(100) == pytest.approx(3 * 2 * 0.25 + 0.5) == seconds(100, channels=(160, 80))
+    assert seconds(200) == pytest.approx(3 * 4 * 0.25 + 4.0)
+    assert costs._of_an_update("udll", "finetune") == pytest.approx((0.25 + 7.0) / 2), "as long as most take"
+
+
+def test_the_gpu_table_speaks_of_stages_that_train_of_methods_that_can_use_one() -> None:
+    for method, stages in costs.gpu_table().items():
+        assert methods.method_class(method).uses_gpu and stages
+        assert all(costs.counter(stage) and 1e-4 < seconds < 1 for stage, seconds in stages.items())
+
+
+def test_the_gpu_table_is_measured_by_real_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the processor here, which is all that most machines have: seconds of a stage are those of its updates together."""
+    monkeypatch.setattr(bench.methods, "registered", lambda: {"ae_kmeans": methods.method_class("ae_kmeans")})
+    runs = list[Run]()
+    monkeypatch.setattr(bench, "run_apart", lambda words, *_: runs.append(run_apart([*words, *FEW], {})) or runs[-1])
+    (row,) = bench.bench_gpu_costs("cpu", tmp_path / "costs-gpu.json")
+    written = json.loads((tmp_path / "costs-gpu.json").read_text())
+    assert written == {"gpu": "", "of": "digits", "seconds": {"ae_kmeans": row["seconds"]}}
+    count = 2 * -(-60 // runs[0].spec.params["batch_size"])
+    assert row["seconds"] == {"pretrain": pytest.approx(runs[0].result["seconds"]["pretrain"] / count, rel=0.01)}
 
 
 def test_memory_is_that_of_the_process_of_the_matrices_and_of_weights_with_their_moments(store: RunStore) -> None:

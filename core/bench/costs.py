@@ -14,7 +14,7 @@ from core.bench.alone import run_apart
 from core.common import atomic_write
 from core.datasets import DataSpec
 from core.runs import Run, RunStore, estimate
-from core.runs.costs import COUNTED, MEASURED, pace, work
+from core.runs.costs import COUNTED, MEASURED, MEASURED_ON_GPU, pace, updates, work
 
 SIZES, OF = (500, 2000), "mnist_test"
 CHECKED = (
@@ -61,6 +61,25 @@ def bench_costs(names: Sequence[str] = (), file: Path = MEASURED) -> Iterator[di
     if not names:
         with atomic_write(file) as target:
             target.write((json.dumps({"pace": pace(), "of": OF, "rows": rows}, indent=1) + "\n").encode())
+
+
+def bench_gpu_costs(device: str = "cuda", file: Path = MEASURED_ON_GPU) -> Iterator[dict[str, Any]]:
+    """Whole runs on digits of every method that trains on a GPU: seconds of an update, by stage; written when all are there."""
+    gpu, rows = "", dict[str, dict[str, float]]()
+    for name in sorted(name for name, cls in methods.registered().items() if cls.uses_gpu):
+        run = run_apart([name, "--dataset", "digits", "--device", device], {}, SECONDS)
+        rows[name] = {} if run is None else _per_update(run)
+        gpu = gpu if run is None else run.result.get("gpu", gpu)
+        yield {"method": name, "seconds": rows[name]}
+    with atomic_write(file) as target:
+        measured = {name: seconds for name, seconds in rows.items() if seconds}
+        target.write((json.dumps({"gpu": gpu, "of": "digits", "seconds": measured}, indent=1) + "\n").encode())
+
+
+def _per_update(run: Run) -> dict[str, float]:
+    """Seconds for each update of the weights, by stage."""
+    counts = {stage: updates(stage, run.result["n_samples"], run.spec.params) for stage in run.result["seconds"]}
+    return {stage: float(f"{run.result['seconds'][stage] / count:.3g}") for stage, count in counts.items() if count}
 
 
 def bench_estimates(names: Sequence[str] = (), data: Sequence[DataSpec] = CHECKED) -> Iterator[Announced]:

@@ -22,8 +22,8 @@ def add(command: Add) -> None:
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
         "data that nobody tuned them for, what choices without labels cost, and how often a suggested K is right; how far "
         "results depend on the machine; what large files of users take; what runs survive; what a user waits for in the "
-        "browser, and over many runs; what a sweep costs beside its runs; the table of what methods cost; memory and time as "
-        "announced before a run, beside what it takes",
+        "browser, and over many runs; what a sweep costs beside its runs; the tables of what methods cost, on a GPU too; "
+        "memory and time as announced before a run, beside what it takes",
     )
     bench.add_argument(
         "tasks",

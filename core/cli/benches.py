@@ -70,6 +70,16 @@ def _bench_costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     return _printed(bench_costs(options.methods or ()), words)
 
 
+def _bench_gpu_costs(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.costs import bench_gpu_costs
+
+    def words(row: Mapping[str, Any]) -> str:
+        told = ", ".join(f"{stage} {1e3 * seconds:.2f} ms" for stage, seconds in row["seconds"].items())
+        return f"{row['method']}: {told or 'not measured, it took too long'}"
+
+    return _printed(bench_gpu_costs(), words)
+
+
 def _bench_estimates(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.costs import CHECKED, bench_estimates
 
@@ -232,5 +242,6 @@ TASKS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "many": _bench_many,
     "sweep": _bench_sweep,
     "costs": _bench_costs,
+    "gpu-costs": _bench_gpu_costs,
     "estimates": _bench_estimates,
 }

@@ -2,12 +2,18 @@
 
 The table `MEASURED` is written by ``python -m core bench costs``: a few steps of every method at a few sizes of one data
 set, on one thread. How far it is right for other data is what ``python -m core bench estimates`` prints.
+
+On a GPU the networks of this app wait for the processor to start their kernels: an update takes as long on 400 samples as on
+7,000 (measured on an H200: 2.5 to 6 ms for most methods, whatever the data). So `MEASURED_ON_GPU`, which ``python -m core bench
+gpu-costs`` writes, has the seconds of an update of each method; stages that do not train stay with the processor.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -20,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from core import methods
 
 MEASURED = Path(__file__).resolve().parents[2] / "assets" / "costs.json"
+MEASURED_ON_GPU = MEASURED.with_name("costs-gpu.json")
 SIDE, ROUNDS = 768, 150_000  # of the matrices and of the loop that tell how fast a machine is
 TRIES = 12
 # pattern of a stage's name -> the hyperparameter that says how many steps it has
@@ -73,13 +80,46 @@ def table() -> tuple[float, Mapping[str, Mapping[str, Points]]]:
     return read["pace"], stages
 
 
-def expected_seconds(method: str, shape: tuple[int, ...], params: Mapping[str, Any], pace_here: float) -> float | None:
-    """Seconds of a whole run on data of the given shape (n, ...), on one thread; None for a method that the table has not."""
+@cache
+def gpu_table() -> Mapping[str, Mapping[str, float]]:
+    """Seconds of an update on a GPU, by method and stage."""
+    measured: Mapping[str, Mapping[str, float]] = json.loads(MEASURED_ON_GPU.read_text())["seconds"]
+    return measured
+
+
+def expected_seconds(
+    method: str, shape: tuple[int, ...], params: Mapping[str, Any], pace_here: float, *, on_gpu: bool = False
+) -> float | None:
+    """Seconds of a whole run on data of the given shape (n, ...), on one thread; None for a method that the table has not.
+
+    Where it trains on a GPU, that is its updates as they were measured there, and the rest as on the processor.
+    """
     pace_there, known = table()
     if method not in known:
         return None
-    each = (_at(shape[0], points) * work(method, stage, shape, params) for stage, points in known[method].items())
-    return sum(each) * pace_here / pace_there
+
+    def seconds(stage: str, points: Points) -> float:
+        count = updates(stage, shape[0], params) if on_gpu else None
+        if count is not None:
+            return count * _of_an_update(method, stage)
+        return _at(shape[0], points) * work(method, stage, shape, params) * pace_here / pace_there
+
+    return sum(seconds(stage, points) for stage, points in known[method].items())
+
+
+def updates(stage: str, n: int, params: Mapping[str, Any]) -> int | None:
+    """How often a stage changes its weights on n samples; None for one that does not train."""
+    steps = params.get(counter(stage) or "")
+    if steps is None:
+        return None
+    batch = params.get(BATCHED.get(stage, "")) or n
+    return int(steps) * math.ceil(n / min(batch, n))
+
+
+def _of_an_update(method: str, stage: str) -> float:
+    """Seconds on a GPU, as measured; of a stage that was not, as long as most take."""
+    all_of_them = [value for stages in gpu_table().values() for value in stages.values()]
+    return gpu_table().get(method, {}).get(stage, statistics.median(all_of_them))
 
 
 def work(method: str, stage: str, shape: tuple[int, ...], params: Mapping[str, Any]) -> float:

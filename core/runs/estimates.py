@@ -16,6 +16,8 @@ from core.runs.store import RunStore
 PROCESS = {False: 215 * 2**20, True: 510 * 2**20}
 """Bytes that a process holds beside what a method declares and what depends on the data: without and with what trains
 networks. `core bench estimates` sets them against what was measured."""
+CUDA = 740 * 2**20
+"""What the libraries of a GPU add to that: 1,250 MB were the least that a run on one held."""
 COPIES = 4
 """Samples in single precision, as often as any run holds them: as loaded, in double precision, and as they are written."""
 
@@ -48,16 +50,17 @@ def estimate(store: RunStore, spec: RunSpec, shape: tuple[int, ...]) -> Estimate
     one, from the table of costs and the pace of this machine, which a worker measures.
     """
     cls = methods.method_class(spec.method)
-    cost, process = cls.cost(shape, spec.params), PROCESS[cls.uses_gpu] + _of_any_run(shape)
+    machine = store.notices.read("machine") or {}
+    on_gpu = bool(cls.uses_gpu and machine.get("cuda") and spec.device != "cpu")
+    cost, process = cls.cost(shape, spec.params), PROCESS[cls.uses_gpu] + CUDA * on_gpu + _of_any_run(shape)
     for run in store.runs(status=[Status.DONE]):
         same = run.spec.method == spec.method and run.spec.data.name == spec.data.name
         same = same and run.spec.params.get("recipe") == spec.params.get("recipe")  # other stages take other times
         if same and run.result["n_samples"] == shape[0]:
             return Estimate(cost, process, _scaled(run, spec), run.id)
-    machine = store.notices.read("machine") or {}
-    on_gpu = cls.uses_gpu and machine.get("cuda") and spec.device != "cpu"
-    known = "pace" in machine and not on_gpu
-    return Estimate(cost, process, expected_seconds(spec.method, shape, spec.params, machine["pace"]) if known else None)
+    if "pace" not in machine:
+        return Estimate(cost, process)
+    return Estimate(cost, process, expected_seconds(spec.method, shape, spec.params, machine["pace"], on_gpu=on_gpu))
 
 
 def _of_any_run(shape: tuple[int, ...]) -> int:
