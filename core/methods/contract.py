@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.common import NotFitted, Param, ParameterError, check_all, flatten, idle_in, integer, params_of
 from core.graphs import nearest_of
 from core.methods.presets import Preset
+from core.methods.reading import Asked, Reading
 from core.methods.rules import ByRule, Facts, Rule, apply_rules
 from core.training import Arrays, Stages, Step, to_host
 
@@ -135,6 +136,7 @@ class Clusterer:
     labels_: NDArray[np.int64] = field(init=False, repr=False)
     labeller_: Labeller = field(init=False, repr=False)
     embedding_: NDArray = field(init=False, repr=False)
+    _kept: Reading | None = field(init=False, repr=False, compare=False, default=None)
     true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `uses_labels`
 
     def __init_subclass__(cls) -> None:
@@ -240,11 +242,24 @@ class Clusterer:
         """
         return False
 
+    def reading_of(self, arrays: Arrays, *, keep: bool = False) -> Reading:
+        """What the clusters are read off: affinity and last step, for the host arrays of a step.
+
+        With `keep` it is at hand the next time, if the arrays are the same then: of the last step of a stage somebody has
+        looked at just what the method concludes with.
+        """
+        if self._kept is None or not self._kept.is_of(arrays):
+            asked = Asked(arrays)
+            affinity = self.affinity(asked)
+            self._kept = Reading(affinity, self.labeller(asked, affinity), asked)
+        found, self._kept = self._kept, self._kept if keep else None
+        return found
+
     def conclude(self, arrays: Arrays) -> Step:
         """The last step: cut the graph, or group the codes, with the seed of the run."""
         host = to_host(arrays)
-        affinity = self.affinity(host)
-        self.labeller_ = self.labeller(host, affinity)
+        found = self.reading_of(host)
+        affinity, self.labeller_ = found.affinity, found.labeller
         self.labels_ = self.labeller_(self.random_state)
         for attribute, value in (
             ("embedding_", host.get("Z")),

@@ -322,7 +322,7 @@ class _Execution:
             with self.record.clock("watch"):
                 arrays = to_host(step.arrays)
                 _demand_finite(arrays, step)  # a step can spoil the weights after its own loss was still finite
-                view = looks.look(method, data, arrays)
+                view = looks.look(method, data, arrays, last=step.step == step.total)
                 self.record.note(step.stage, {**scalars, **view.scores})
                 found = looks.alarms(view, method.clusters(data.X), step.stage, step.step)
                 self.record.alarms([*found, *self.record.history_alarms(view.scores, step.stage, step.step)])

@@ -64,16 +64,16 @@ class View:
         return anchor_factor(self.arrays) if self.affinity is None else None
 
 
-def look(method: Clusterer, data: Dataset, arrays: Arrays) -> View:
-    """Read the clusters off the arrays of a step and score them."""
+def look(method: Clusterer, data: Dataset, arrays: Arrays, *, last: bool = False) -> View:
+    """Read the clusters off the arrays of a step, the last of its stage or not, and score them."""
     from scipy.sparse.linalg import ArpackError  # not at the top: listing methods and runs stays quick
 
     host = to_host(arrays)
     if method.reads not in host or not _any(host[method.reads]):
         return View(host)
     try:
-        affinity = method.affinity(host)
-        labels = method.labeller(host, affinity)(method.random_state)
+        found = method.reading_of(host, keep=last)
+        affinity, labels = found.affinity, found.labeller(method.random_state)
     except (ArpackError, LinAlgError) as error:  # a look that fails must not end the training
         return View(host, failure=str(error))
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
