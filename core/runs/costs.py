@@ -41,6 +41,7 @@ COUNTED = {
 BATCHED = {"pretrain": "batch_size", "joint": "batch_size", "finetune": "train_batch_size", "start": "batch_size"}
 UPDATE = 2e7
 """Products in the time that an update takes beside them: assumed, about a millisecond of a core, the same for all methods."""
+IMPORT = "import"
 Points = Sequence[tuple[int, float]]
 SLOPES = (0.0, 3.0)  # how steeply a stage may grow with n beyond what was measured
 
@@ -92,7 +93,8 @@ def expected_seconds(
 ) -> float | None:
     """Seconds of a whole run on data of the given shape (n, ...), on one thread; None for a method that the table has not.
 
-    Where it trains on a GPU, that is its updates as they were measured there, and the rest as on the processor.
+    Where it trains on a GPU, that is its updates as they were measured there, and the rest as on the processor. Imports are
+    not counted: a worker has them behind it before there is anything to train.
     """
     pace_there, known = table()
     if method not in known:
@@ -104,7 +106,7 @@ def expected_seconds(
             return count * _of_an_update(method, stage)
         return _at(shape[0], points) * work(method, stage, shape, params) * pace_here / pace_there
 
-    return sum(seconds(stage, points) for stage, points in known[method].items())
+    return sum(seconds(stage, points) for stage, points in known[method].items() if stage != IMPORT)
 
 
 def updates(stage: str, n: int, params: Mapping[str, Any]) -> int | None:

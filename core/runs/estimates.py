@@ -9,7 +9,7 @@ from math import prod
 from core import methods
 from core.evaluation import SILHOUETTE_SAMPLES
 from core.methods import Cost
-from core.runs.costs import counter, expected_seconds
+from core.runs.costs import IMPORT, counter, expected_seconds
 from core.runs.spec import Run, RunSpec, Status
 from core.runs.store import RunStore
 
@@ -70,7 +70,7 @@ def _of_any_run(shape: tuple[int, ...]) -> int:
 
 def _scaled(run: Run, spec: RunSpec) -> float:
     seconds: Mapping[str, float] = run.result["seconds"]
-    total = seconds["total"]
+    total = seconds["total"] - seconds.get(IMPORT, 0.0)  # its worker may have been the first; that of another run is warm
     for stage, measured in seconds.items():
         counts = counter(stage)
         before, now = run.spec.params.get(counts or ""), spec.params.get(counts or "")
