@@ -34,6 +34,22 @@ def facts(n: int, shape: tuple[int, ...], K: int) -> Facts:
     return Facts(n=n, shape=shape, n_clusters=K, variance=0.05)
 
 
+@pytest.mark.parametrize("name", RULED)
+def test_a_method_for_a_notebook_is_set_as_the_app_sets_it(name: str, tmp_path: Path) -> None:
+    """The same values for an array in hand as for the same samples as a file; what is given counts more."""
+    spec = runs.make_spec(name, file_of(tmp_path, n=90))
+    X = np.load(tmp_path / "own.npz")["X"]
+    data = datasets.load(spec.data)
+    suited = methods.method_class(name).suited_to(data.samples, n_clusters=2)
+    assert {
+        **spec.params,
+        "n_clusters": 2,
+        "random_state": 0,
+        "device": "cpu",
+    } == suited.get_params() and data.samples.shape == X.shape
+    assert methods.method_class(name).suited_to(X, n_clusters=3, random_state=7).random_state == 7
+
+
 def file_of(folder: Path, y: Any = None, n: int = 40, m: int = 6) -> DataSpec:
     """A table of two blobs as a user brings it."""
     X = np.random.default_rng(0).standard_normal((n, m)) + 8 * (np.arange(n) % 2)[:, None]

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 RULE = "rule"
 """The name under which runs keep that their values are by rule, as others keep the name of a preset."""
+
+
+UNKNOWN_K = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,12 @@ class Facts:
     n_clusters: int
     variance: float
 
+    @classmethod
+    def of(cls, X: NDArray, n_clusters: int | None = None) -> Facts:
+        """Those of samples (n, ...)."""
+        variance = float(X.reshape(len(X), -1).var(axis=0, dtype=np.float64).mean())
+        return cls(n=len(X), shape=X.shape[1:], n_clusters=n_clusters or UNKNOWN_K, variance=variance)
+
     @property
     def n_features(self) -> int:
         return prod(self.shape)
@@ -44,9 +56,6 @@ class Facts:
     @property
     def is_image(self) -> bool:
         return len(self.shape) > 1
-
-
-UNKNOWN_K = 10
 
 
 @dataclass(frozen=True)

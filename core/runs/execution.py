@@ -98,9 +98,7 @@ def make_spec(
 
 def facts_of(data: Dataset, n_clusters: int | None = None) -> methods.Facts:
     """What the rules of methods may know of data: nothing of their labels but how many clusters are wanted."""
-    K = n_clusters or data.n_classes or methods.UNKNOWN_K
-    variance = float(data.X.var(axis=0, dtype=np.float64).mean())
-    return methods.Facts(n=data.n_samples, shape=data.samples.shape[1:], n_clusters=K, variance=variance)
+    return methods.Facts.of(data.samples, n_clusters or data.n_classes)
 
 
 def resolve_device(device: str, cls: type[Clusterer]) -> str:
