@@ -66,7 +66,7 @@ def test_the_commands_of_results_can_still_be_given(name: str) -> None:
             assert line.split()[5] in figures(), line
             continue
         if line.startswith("python -m core reproduce "):
-            assert "/".join(line.split()[4].split("/")[:2]) in tables(), line
+            assert "/".join(shlex.split(line)[4].split("/")[:2]) in tables(), line
             continue
         if found is None:
             assert line.startswith("python -m core bench ") and line.split()[4] in BENCHES, line
