@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from core.methods import Clusterer
 from core.methods.contract import Labeller
-from core.methods.reading import Reading
+from core.methods.reading import Reading, digest
 from core.runs import RunStore, execute, looks, make_spec
 from tests.test_execute import DIGITS, TINY, started
 
@@ -48,12 +48,42 @@ class Counting(Clusterer):
 )
 def test_a_kept_reading_holds_for_the_arrays_that_it_asked_for(changed: Callable[[dict], dict], again: bool) -> None:
     method, arrays = Counting(n_clusters=2), {"C": C, "Z": np.zeros(3)}
-    first = method.reading_of(arrays, keep=True)
+    first = method.reading_of(arrays)
     assert first.affinity is not None and method.readings == 1
+    method.keep(first)
     after = method.reading_of(changed(arrays))
     assert method.readings == 1 + again and (after is first) == (not again)
     method.reading_of(arrays)
     assert method.readings == 2 + again, "it is kept for once"
+
+
+def test_what_a_last_step_asks_for_late_counts_too() -> None:
+    """As the method of the README: it opens its arrays when it is asked for labels."""
+
+    class Late(Counting):
+        def labeller(self, arrays: Any, affinity: NDArray | None) -> Labeller:
+            return lambda seed: np.asarray(arrays["P"]).argmax(1)
+
+    method, P = Late(n_clusters=2), np.eye(3)
+    first = method.reading_of({"C": C, "P": P})
+    assert first.labeller(0).tolist() == [0, 1, 2]
+    method.keep(first)
+    assert method.reading_of({"C": C, "P": P[::-1]}).labeller(0).tolist() == [2, 1, 0]
+
+
+def test_memory_that_the_next_step_changes_is_noticed() -> None:
+    method, trained = Counting(n_clusters=2), C.copy()
+    method.keep(method.reading_of({"C": trained}))
+    trained += 1
+    again = method.reading_of({"C": trained})
+    assert method.readings == 2 and again.affinity is not None and np.array_equal(again.affinity, C + 1)
+
+
+def test_a_sparse_matrix_is_known_again() -> None:
+    one, other = csr_array(C), csr_array(C)
+    assert digest(one) == digest(other) == digest(one.tocoo()) != digest(C)
+    other.data[0] += 1
+    assert digest(one) != digest(other) and digest(csr_array((2, 3))) != digest(csr_array((3, 2))) and digest(None)
 
 
 def test_a_look_that_is_not_the_last_keeps_nothing() -> None:

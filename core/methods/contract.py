@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.common import NotFitted, Param, ParameterError, check_all, flatten, idle_in, integer, params_of
 from core.graphs import nearest_of
 from core.methods.presets import Preset
-from core.methods.reading import Asked, Reading
+from core.methods.reading import Asked, Kept, Reading
 from core.methods.rules import ByRule, Facts, Rule, apply_rules
 from core.training import Arrays, Stages, Step, to_host
 
@@ -136,7 +136,7 @@ class Clusterer:
     labels_: NDArray[np.int64] = field(init=False, repr=False)
     labeller_: Labeller = field(init=False, repr=False)
     embedding_: NDArray = field(init=False, repr=False)
-    _kept: Reading | None = field(init=False, repr=False, compare=False, default=None)
+    _kept: Kept | None = field(init=False, repr=False, compare=False, default=None)
     true_labels: NDArray[np.int64] | None = field(init=False, repr=False, default=None)  # only for a method that `uses_labels`
 
     def __init_subclass__(cls) -> None:
@@ -252,18 +252,21 @@ class Clusterer:
         """
         return False
 
-    def reading_of(self, arrays: Arrays, *, keep: bool = False) -> Reading:
+    def reading_of(self, arrays: Arrays) -> Reading:
         """What the clusters are read off: affinity and last step, for the host arrays of a step.
 
-        With `keep` it is at hand the next time, if the arrays are the same then: of the last step of a stage somebody has
-        looked at just what the method concludes with.
+        If somebody has looked at the same just before, and asked to `keep` it, it is not worked out again.
         """
-        if self._kept is None or not self._kept.is_of(arrays):
-            asked = Asked(arrays)
-            affinity = self.affinity(asked)
-            self._kept = Reading(affinity, self.labeller(asked, affinity), asked)
-        found, self._kept = self._kept, self._kept if keep else None
-        return found
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.is_of(arrays):
+            return kept.reading
+        asked = Asked(arrays)
+        affinity = self.affinity(asked)
+        return Reading(affinity, self.labeller(asked, affinity), asked)
+
+    def keep(self, reading: Reading) -> None:
+        """Have a reading, which has given labels, at hand the next time: a method concludes with what its last look saw."""
+        self._kept = Kept(reading)
 
     def conclude(self, arrays: Arrays) -> Step:
         """The last step: cut the graph, or group the codes, with the seed of the run."""

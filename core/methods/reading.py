@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -36,20 +37,36 @@ class Asked(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Reading:
-    """Affinity and last step of a method, and the arrays that they are of."""
+    """Affinity and last step of a method, and what they are read off."""
 
     affinity: NDArray | None
-    labeller: Any
+    labeller: Callable[[int], NDArray[np.int64]]
     asked: Asked
+
+
+class Kept:
+    """A reading that is at hand for whoever asks the same again.
+
+    It is kept once it has given labels, since a last step may ask for arrays no sooner; and by digests, since the arrays of a
+    step may be the very memory that the next step changes.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._digests = {name: digest(value) for name, value in reading.asked.seen.items()}
 
     def is_of(self, arrays: Mapping[str, Any]) -> bool:
         """Whether the same would be read off these arrays: whatever was asked for has not changed."""
-        return all(_same(value, arrays.get(name)) for name, value in self.asked.seen.items())
+        return all(digest(arrays.get(name)) == value for name, value in self._digests.items())
 
 
-def _same(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    if hasattr(one, "tocoo") or hasattr(other, "tocoo"):
-        return one is other  # to compare these takes as long as some are read
-    return np.shape(one) == np.shape(other) and bool(np.array_equal(one, other))
+def digest(value: Any) -> bytes:
+    """Of an array or a sparse matrix, with shape and type; of None too."""
+    found, parts = blake2b(digest_size=16), [value]
+    if hasattr(value, "tocsr"):
+        csr = value.tocsr()
+        parts = [csr.data, csr.indices, csr.indptr, csr.shape]
+    for part in (np.ascontiguousarray(part) for part in parts if part is not None):
+        found.update(f"{part.dtype}{part.shape}".encode())
+        found.update(part.data)
+    return found.digest()

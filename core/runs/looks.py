@@ -72,8 +72,10 @@ def look(method: Clusterer, data: Dataset, arrays: Arrays, *, last: bool = False
     if method.reads not in host or not _any(host[method.reads]):
         return View(host)
     try:
-        found = method.reading_of(host, keep=last)
+        found = method.reading_of(host)
         affinity, labels = found.affinity, found.labeller(method.random_state)
+        if last:
+            method.keep(found)
     except (ArpackError, LinAlgError) as error:  # a look that fails must not end the training
         return View(host, failure=str(error))
     return View(host, labels, affinity, score(data, host, labels, affinity, max_samples=LIVE_SILHOUETTE))
