@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from core.datasets import DataSpec
 from core.explore import Answer
 from core.jobs import Analyst
 from core.runs import HistoryRow, RunStore
+from core.runs.rows import JSON_COLUMNS
 from pages.ui import live
 from pages.ui.awaiting import about
 from tests.pages.seen import VIEWS, button, errors, healthy, numbers_of, plots, texts
@@ -53,6 +55,22 @@ def test_a_projection_stands_side_by_side_over_its_neighbourhood(
     assert len(drawn) == before - 1 + 5 and "perplexity 16" in texts(app)
     pictures = [tuple(float(x) for trace in plot["data"] for x in numbers_of(trace["x"]).tolist()) for plot in drawn[-5:]]
     assert len(set(pictures)) == 5, "the neighbourhood changes the picture"
+
+
+def test_a_run_of_a_gpu_says_which_and_what_it_held(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    run = finished("kmeans")
+    record = {name: json.loads(v) if name in ("spec", *JSON_COLUMNS) and v else v for name, v in store.raw(run).items()}
+    record["result"] |= {"device": "cuda", "gpu": "NVIDIA H200, torch 2.11", "peak_gpu_mb": 269.4, "products": "TF32"}
+    store.adopt(record | {"id": f"{run}-gpu"})
+    shutil.copytree(store.files.folder(run), store.files.folder(f"{run}-gpu"), dirs_exist_ok=True)
+    app = visit("explore", run=f"{run}-gpu", view="Record")
+    healthy(app)
+    (told,) = [caption.value for caption in app.caption if caption.value.startswith("Device")]
+    assert "NVIDIA H200, torch 2.11" in told and "269 MB of its own" in told and "TF32" in told
+    (without,) = [c.value for c in visit("explore", run=run, view="Record").caption if c.value.startswith("Device")]
+    assert without.startswith("Device cpu") and "of its own" not in without
 
 
 def test_a_branch_is_queued_from_its_view(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
