@@ -326,7 +326,7 @@ def test_looks_keep_to_their_share_of_the_time(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_slow_look_is_taken_at_the_first_and_the_last_step_only(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     look = looks.look
-    monkeypatch.setattr(looks, "look", lambda *given: time.sleep(0.6) or look(*given))
+    monkeypatch.setattr(looks, "look", lambda *given, **named: time.sleep(0.6) or look(*given, **named))
     few = run(store, "ae_kmeans", snapshots=10, pretrain_epochs=20, channels="4-3", kernel_sizes="3-3")
     scored = [row.step for row in store.history(few.id) if "acc" in row.scalars]
     assert scored[0] == 1 and scored[-1] == 20 and len(scored) <= 4

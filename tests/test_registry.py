@@ -169,8 +169,8 @@ def test_the_preset_is_the_one_asked_for_else_the_one_of_the_data_else_the_defau
 @pytest.mark.parametrize(
     ("method", "dataset", "expected"),
     [
-        ("udll", "coil100", "coil100-paper"),
-        ("dsc", "coil100", "coil100-code"),
+        ("udll", "coil100", "coil100"),
+        ("dsc", "coil100", "coil100"),
         ("dsc", "yaleb", "yaleb-code"),
         ("udll", "yaleb", "yaleb"),
         ("rgrl", "yaleb", "yaleb-fast"),

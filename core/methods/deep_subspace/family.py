@@ -227,6 +227,7 @@ class DeepSubspace(Clusterer):
         n = extent.size(shape[0])
         network = coder.cost(shape)
         tuned = cls.coder.of({**params, "batch_size": None}).cost((n, *shape[1:]))  # fine-tuning takes all at once
-        squares = extent.bytes(shape[0], {"constants, affinity and its decomposition": 5})
+        dense = 2 if params["affinity_by"] == "medoid" else 5  # its graphs are sparse, and nothing is decomposed whole
+        squares = extent.bytes(shape[0], {"constants, affinity and its decomposition": dense})
         codes = {"codes, C Z and their gradients": 6 * 4 * n * coder.code_size(shape[1:])}
         return tuned.and_more({"data": network.matrices["data"], **codes, **squares}, n**2)
