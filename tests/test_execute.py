@@ -41,7 +41,7 @@ from core.runs import (
 )
 from core.runs.budget import LookingBudget
 from core.runs.looks import View, alarms
-from core.runs.memory import peak_rss_mb
+from core.runs.memory import gpu_facts, peak_rss_mb
 from core.training import Stages, Step
 from tests.conftest import ROOT, wait_until
 
@@ -276,6 +276,21 @@ def test_the_peak_of_one_run_is_not_that_of_the_next() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
+def test_the_peak_of_a_gpu_is_told_and_forgotten_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card that is only pretended, since most machines have none."""
+    held = [3 * 2**20]
+    for name, answer in {
+        "is_initialized": lambda: True,
+        "max_memory_allocated": lambda: held[0],
+        "get_device_name": lambda: "a GPU",
+        "reset_peak_memory_stats": lambda: held.__setitem__(0, 0),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+    assert gpu_facts() == {"gpu": f"a GPU, torch {torch.__version__}", "peak_gpu_mb": 3.0}
+    runs.forget_peak()
+    assert gpu_facts()["peak_gpu_mb"] == 0.0
+
+
 def test_a_process_is_not_as_large_as_the_one_that_started_it() -> None:
     held = np.ones(40_000_000)
     code = "from core.runs.memory import peak_rss_mb; print(peak_rss_mb())"

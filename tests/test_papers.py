@@ -27,7 +27,7 @@ from core.papers import (
     table,
     tables,
 )
-from core.papers.desk import ask, seconds_for
+from core.papers.desk import ask, ours_of, seconds_for
 from core.papers.tables import UNITS
 from core.runs import Run, RunStore, Status, this_process
 
@@ -149,6 +149,26 @@ def test_the_run_for_a_cell_without_a_preset_is_by_rule_as_that_of_a_user_on_the
     fixed = {name: value for name, value in row.ways[0].where.items() if not isinstance(value, dict)}
     expected = runs.make_spec(method, DataSpec(data), overrides=fixed)
     assert spec_for(row, column) == expected and (expected.preset == methods.RULE) == (method != "dsc")
+
+
+def test_rules_asked_for_by_name_may_look_at_the_variance() -> None:
+    """VaDE's noise is half of it, and the catalogue does not know it: such a cell loads its data."""
+    if not datasets.available("usps"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("usps is not here")
+    row, column = next((row, c) for _, row, c in OURS if row.ways[0].method == "vade" and c.data == {"name": "usps"})
+    noise = spec_for(row, column, preset=methods.RULE).params["noise"]
+    assert noise == runs.make_spec("vade", DataSpec("usps"), preset=methods.RULE).params["noise"] > 0
+
+
+def test_ours_names_the_gpu_that_a_run_was_made_on(store: RunStore) -> None:
+    def on(**device: Any) -> str:
+        run = store.create(runs.make_spec("kmeans", DataSpec("digits")), owner=this_process())
+        result = {"metrics": {"acc": 0.5}, "n_samples": 1797, "seconds": {"total": 1.0}, **device}
+        store.finish(run.id, Status.DONE, result)
+        return ours_of([store.get(run.id)]).device
+
+    assert on(device="cuda", gpu="NVIDIA H200, torch 2") == "NVIDIA H200, torch 2"
+    assert on(device="cpu") == "cpu" == on(device=None)
 
 
 def acc(method: str, data: str | DataSpec, **changes: Any) -> dict[str, float]:

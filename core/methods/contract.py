@@ -178,7 +178,7 @@ class Clusterer:
         """A method set by rule for samples (n, m) or images (n, h, w[, c]), as the app sets it for a user's own data.
 
         What is given counts more than a rule. Class defaults are the same for all data, and some methods collapse under them:
-        DSCDAN on ORL has ACC .07 with these, and .76 by rule.
+        DSCDAN on ORL has ACC .07 with these (mean of seeds 0 to 2), and .755 by rule (seed 0).
         """
         ruled = cls.by_rule(Facts.of(X, given.get("n_clusters")))
         return cls(**{**ruled.values, **given})

@@ -44,11 +44,7 @@ def part_of(column: Column, *, quick: bool = False) -> DataSpec:
         return whole
     if column.quick:
         return replace(whole, **column.quick)
-    return whole if _size(whole) <= QUICK_SAMPLES else replace(whole, n_samples=QUICK_SAMPLES)
-
-
-def _size(data: DataSpec) -> int:
-    return datasets.entry(data.name).n - (data.n_test or 0)
+    return whole if shape_of(whole)[0] <= QUICK_SAMPLES else replace(whole, n_samples=QUICK_SAMPLES)
 
 
 def spec_for(row: Row, column: Column, *, seed: int = 0, preset: str = "auto", quick: bool = False) -> RunSpec:
@@ -60,7 +56,8 @@ def spec_for(row: Row, column: Column, *, seed: int = 0, preset: str = "auto", q
     if preset == "auto" and ending in known:
         preset = ending
     fixed = {name: value for name, value in way.where.items() if not isinstance(value, Mapping)}
-    return runs.make_spec(way.method, data, preset=preset, overrides=fixed, seed=seed, facts=_facts_of(data))
+    facts = None if preset == methods.RULE else _facts_of(data)  # who asks for rules by name may ask for one of the variance
+    return runs.make_spec(way.method, data, preset=preset, overrides=fixed, seed=seed, facts=facts)
 
 
 def shape_of(data: DataSpec) -> tuple[int, ...]:
