@@ -36,6 +36,19 @@ def held() -> None:
     st.caption("after")
 
 
+def gone() -> None:
+    import streamlit as st
+
+    from core.common import UnknownName
+    from pages.ui.ticking import ticking
+
+    def tick() -> None:
+        raise UnknownName("run", "261127-digits", ["<b>other</b>"])
+
+    ticking(tick, 1)
+    st.caption("after")
+
+
 def queued(script: Any, monkeypatch: pytest.MonkeyPatch) -> ForwardMsgQueue:
     """What a run of a script has queued for the browser."""
     queues: list[ForwardMsgQueue] = []
@@ -86,3 +99,25 @@ def test_a_bare_fragment_does_leave_one(monkeypatch: pytest.MonkeyPatch) -> None
 def test_every_part_that_draws_itself_again_is_held() -> None:
     bare = [path for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")] if "st.fragment" in path.read_text()]
     assert bare == [ROOT / "pages/ui/ticking.py"]
+
+
+def test_a_part_whose_run_is_gone_says_so_and_the_page_goes_on() -> None:
+    page = AppTest.from_function(gone).run()
+    assert not page.exception
+    assert "no run named '261127-digits'" in page.error[0].value and "\\<b>" in page.error[0].value
+    assert [shown.value for shown in page.caption] == ["after"]
+
+
+def test_a_last_picture_that_cannot_be_worked_out_is_no_longer_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page around it then says why; the part that waits has no place for it and would end in a traceback."""
+    from types import SimpleNamespace
+
+    from core.explore import Answer
+    from pages.ui.lab import panel
+
+    answers = {"pending": Answer(pending=True), "gone": Answer(error="There is no run named 'gone'.")}
+    analyst = SimpleNamespace(ask=lambda task, run: answers[run])
+    monkeypatch.setattr(panel, "queue", lambda: SimpleNamespace(analyst=analyst))
+    films = {name: panel.Film(name, name, b"", [], 2, waiting=True) for name in answers}
+    assert panel._unseen([films["gone"], films["pending"]])
+    assert not panel._unseen([films["gone"]])

@@ -134,7 +134,7 @@ def _wait(going_on: Callable[[], bool], words: Callable[[], str]) -> None:
 
 def _unseen(films: Sequence[Film]) -> bool:
     """Whether the last picture of one of these is still being worked out."""
-    return any(film.waiting and _still(film.name).pending for film in films)
+    return any(film.waiting and _asked(film.name).pending for film in films)
 
 
 def _nothing() -> None:
@@ -165,10 +165,14 @@ def _still(run_id: str) -> Answer:
     DataError
         If it cannot be worked out.
     """
-    answer = queue().analyst.ask("still", run=run_id)
+    answer = _asked(run_id)
     if answer.error:
         raise DataError(answer.error)
     return answer
+
+
+def _asked(run_id: str) -> Answer:
+    return queue().analyst.ask("still", run=run_id)
 
 
 def pictures_of(data: Dataset) -> Sprite | None:
