@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui.firstpaint import STYLE, comes_styled
 
-_app = {"has_run": False}
+_script = threading.local()  # each visitor's script has a thread of its own
 
 
 def presenting() -> bool:
@@ -41,17 +43,18 @@ def navigation() -> StreamlitPage:
 
 
 def app_runs() -> None:
-    """Take note that app.py runs around the pages of this server."""
-    _app["has_run"] = True
+    """Take note that app.py runs around the page of this visitor."""
+    _script.in_app = True
 
 
 def through_app() -> None:
     """Make sure that app.py runs around the page.
 
     Until a server has run app.py once, Streamlit treats every script in pages/ as a page of its own, so a deep link that is
-    the first visit of all would show a bare page. Declaring the navigation and starting over mends that; whoever leaves
-    before it took effect leaves the next visitor where he was.
+    the first visit of all would show a bare page, and so would one that comes while the first visit is on its way.
+    Declaring the navigation and starting over mends that; whoever leaves before it took effect leaves the next visitor
+    where he was.
     """
-    if not _app["has_run"]:
+    if not getattr(_script, "in_app", False):
         navigation()
         st.rerun()

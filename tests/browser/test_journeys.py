@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from core import runs
@@ -367,9 +367,8 @@ def handshake(address: str, *, host: str, origin: str) -> int:
     return status
 
 
-def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
-    context = browser.new_context(viewport={"width": 420, "height": 900})
-    page = context.new_page()
+def test_pages_fit_a_narrow_window(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
     for path in (
         "",
         "lessons",
@@ -391,7 +390,6 @@ def test_pages_fit_a_narrow_window(browser: Browser, server: Server) -> None:
             page.emulate_media(color_scheme=scheme)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, (path, scheme)
-    context.close()
 
 
 def test_hold_samples_out_and_see_what_the_graph_does_to_their_neighbours(page: Page, server: Server, store: RunStore) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core import runs
 from core.datasets import DataSpec
@@ -20,11 +20,21 @@ pytestmark = pytest.mark.browser
 QUICK = {"epochs": 60, "pretrain_epochs": 10}
 
 
+@pytest.fixture(scope="module")
+def filmed() -> list[str]:
+    """The run of the journeys before, which differ in what is looked at alone."""
+    return []
+
+
 @pytest.fixture
-def trained(store: RunStore) -> str:
-    """A run of UDLL that was filmed."""
-    spec = runs.make_spec("udll", DataSpec("digits", per_class=20), overrides=QUICK, device="cpu")
-    return runs.execute(store, store.create(spec, owner=this_process()).id).id
+def trained(store: RunStore, filmed: list[str]) -> str:
+    """A run of UDLL that was filmed; one that the end of a journey has deleted is brought back."""
+    if filmed and filmed[-1] in store.trash.all():
+        store.undelete(filmed[-1])
+    else:
+        spec = runs.make_spec("udll", DataSpec("digits", per_class=20), overrides=QUICK, device="cpu")
+        filmed.append(runs.execute(store, store.create(spec, owner=this_process()).id).id)
+    return filmed[-1]
 
 
 def explore(page: Page, server: Server, run: str, more: str = "") -> Locator:
@@ -118,7 +128,7 @@ def test_play_back_moves_everything_and_asks_the_server_for_nothing(page: Page, 
     assert "at=" not in page.url
 
 
-def test_a_link_shows_somebody_else_the_same(browser: Browser, page: Page, server: Server, trained: str) -> None:
+def test_a_link_shows_somebody_else_the_same(page: Page, server: Server, trained: str) -> None:
     lab = explore(page, server, trained)
     lab.get_by_label("Colour").select_option("class")
     lab.get_by_label("Embedding").first.select_option("points")
@@ -131,14 +141,13 @@ def test_a_link_shows_somebody_else_the_same(browser: Browser, page: Page, serve
     wanted = {name: lab.get_attribute(name) for name in told}
     assert wanted["data-layout"] == "points" and wanted["data-colour"] == "class" and wanted["data-chosen"] != "0"
 
-    context = browser.new_context()
-    other = context.new_page()
+    other = page.context.new_page()
     other.goto(page.url)
     there = lab_of(other)
     for name, value in wanted.items():
         expect(there).to_have_attribute(name, value or "")
     expect(other.get_by_test_id("stButtonGroup").get_by_role("radio", name="Curves", exact=True)).to_be_checked()
-    context.close()
+    other.close()
 
     page.reload()
     again = lab_of(page)
@@ -146,9 +155,7 @@ def test_a_link_shows_somebody_else_the_same(browser: Browser, page: Page, serve
         expect(again).to_have_attribute(name, value or "")
 
 
-def test_the_address_always_names_what_is_shown(
-    browser: Browser, page: Page, server: Server, store: RunStore, trained: str
-) -> None:
+def test_the_address_always_names_what_is_shown(page: Page, server: Server, store: RunStore, trained: str) -> None:
     """Whoever comes without a link, too, can hand one on."""
     spec = runs.make_spec("ridge", DataSpec("digits", per_class=20), device="cpu")
     other = runs.execute(store, store.create(spec, owner=this_process()).id).id
@@ -161,11 +168,9 @@ def test_the_address_always_names_what_is_shown(
     page.get_by_role("link", name="Compare", exact=True).click()  # the page without its link
     expect(lab_of(page)).to_have_attribute("data-ready", f"{trained} {other}")
     page.wait_for_url(re.compile(f"runs={trained}(,|%2C){other}"))
-    context = browser.new_context()
-    there = context.new_page()
+    there = page.context.new_page()
     there.goto(page.url)
     expect(lab_of(there)).to_have_attribute("data-ready", f"{trained} {other}")
-    context.close()
 
 
 def test_a_run_branches_off_from_a_moment_and_is_compared_with_it(

@@ -21,10 +21,18 @@ def shown(lab: Locator) -> str:
 
 
 def test_the_first_page_moves_and_opens_a_run_with_one_click(page: Page, server: Server, store: RunStore) -> None:
-    page.goto(server.url)
     living = page.locator(".lab.living")
-    expect(living).to_have_count(6)
     first = living.first
+    page.goto(server.url)
+    expect(first).to_have_attribute("data-frame", re.compile(".+"))
+    settle(page)
+    still = shown(first)
+    page.wait_for_timeout(1000)
+    assert shown(first) == still, "this browser asks that nothing moves"
+
+    page.emulate_media(reduced_motion="no-preference")
+    page.reload()
+    expect(living).to_have_count(6)
     expect(first).to_have_attribute("data-ready", re.compile(".+"))
     wait_until(lambda: first.get_attribute("data-frame"))
     seen = {shown(first)}
