@@ -18,6 +18,8 @@ from core.methods import Clusterer
 from core.runs import Run, RunSpec, RunStore, Status, this_process
 from tests.test_contract import METHODS, SMALL, digits, small
 
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
+
 
 def run_of(store: RunStore, spec: RunSpec) -> Run:
     return runs.execute(store, store.create(spec, owner=this_process()).id)

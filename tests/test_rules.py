@@ -19,6 +19,8 @@ from core.methods import RULE, Facts
 from core.methods.parts.ridge_strength import STRENGTHS, chosen_strength, unit_rows
 from core.methods.parts.rules import batch_for, passes_for
 
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
+
 RULED = [name for name, cls in methods.registered().items() if cls.rules]
 SIZES = [
     (10, (2,), 2),

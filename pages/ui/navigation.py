@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import streamlit as st
 from streamlit import net_util
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui.firstpaint import STYLE, comes_styled
 
-_script = threading.local()  # each visitor's script has a thread of its own
+_IN_APP = "in_app"
 
 
 def presenting() -> bool:
@@ -44,7 +42,7 @@ def navigation() -> StreamlitPage:
 
 def app_runs() -> None:
     """Take note that app.py runs around the page of this visitor."""
-    _script.in_app = True
+    st.session_state[_IN_APP] = True
 
 
 def through_app() -> None:
@@ -55,6 +53,6 @@ def through_app() -> None:
     Declaring the navigation and starting over mends that; whoever leaves before it took effect leaves the next visitor
     where he was.
     """
-    if not getattr(_script, "in_app", False):
+    if _IN_APP not in st.session_state:
         navigation()
         st.rerun()

@@ -131,8 +131,8 @@ def test_a_duplicate_starts_from_the_values_of_the_run(visit: Callable[..., AppT
 def test_a_deep_link_as_the_first_visit_of_a_server_shows_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     from pages.ui import navigation
 
+    AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()  # another visitor, who came a moment earlier
     declared = []
-    navigation.app_runs()  # around the page of another visitor, who came a moment earlier
     monkeypatch.setattr(navigation, "navigation", lambda: declared.append(True) or navigation.app_runs())
     AppTest.from_file(str(ROOT / "pages/runs.py"), default_timeout=30).run()
     assert declared == [True], "the navigation is declared, and the page starts over"
