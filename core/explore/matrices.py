@@ -162,7 +162,7 @@ def stored_matrix(store: RunStore, run: str, name: str) -> Any:
     if names[3] in found:
         n, columns = map(int, found[names[3]])
     else:  # as runs were stored before there were other than square ones
-        n = columns = len(store.files.arrays(run, "final", ["labels"])["labels"])
+        n = columns = len(store.files.array(run, "final", "labels"))
     row, col, values = (found[part] for part in names[:3])
     return csr_array((values, (row, col)), shape=(n, columns))
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import atomic_write, stored_file
+from core.common import StorageError, atomic_write, stored_file
 from core.runs import shared
 from core.runs.spec import CHECKPOINT, PREVIOUS
 
@@ -76,6 +76,19 @@ class RunFiles:
             if entries[key] != key:
                 found[key] = shared.read(path.with_name(str(value)))
         return found
+
+    def array(self, run_id: str, name: str, key: str) -> NDArray:
+        """The array of ``<name>.npz`` that every such run has.
+
+        Raises
+        ------
+        StorageError
+            If it is broken or not there, as that of a run which somebody deletes while it is shown.
+        """
+        found = self.arrays(run_id, name, [key])
+        if key not in found:
+            raise StorageError(f"Run {run_id!r} holds no {key!r}, which every such run has; it may have been deleted just now.")
+        return found[key]
 
     def array_names(self, run_id: str, name: str) -> list[str]:
         path = self.folder(run_id) / f"{name}.npz"

@@ -45,7 +45,7 @@ def cluster_names(data: Dataset, labels: NDArray) -> list[str]:
 
 
 def _stored(run: Run, name: str) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = store().files.arrays(run.id, "final", [name])[name]
+    found: NDArray[np.int64] = store().files.array(run.id, "final", name)
     return found
 
 

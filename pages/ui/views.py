@@ -304,7 +304,7 @@ def reconstruction_view(run: Run, data: Dataset) -> None:
     else:
         shown = np.argsort(-error if which == "the worst" else error)[:36]
     names = distinct_titles([run, *other], run)
-    rows = {names[run.id]: X_hat} | {names[o.id]: store().files.arrays(o.id, "final", ["X_hat"])["X_hat"] for o in other}
+    rows = {names[run.id]: X_hat} | {names[o.id]: store().files.array(o.id, "final", "X_hat") for o in other}
     for part in np.array_split(shown, max(1, len(shown) // 12)):
         sheet = reconstruction_sheet(samples[part], *(A[part] for A in rows.values()))
         st.image(sheet, width="stretch", alt=f"Originals, then reconstructions by {', '.join(rows)}")

@@ -20,21 +20,11 @@ pytestmark = pytest.mark.browser
 QUICK = {"epochs": 60, "pretrain_epochs": 10}
 
 
-@pytest.fixture(scope="module")
-def filmed() -> list[str]:
-    """The run of the journeys before, which differ in what is looked at alone."""
-    return []
-
-
 @pytest.fixture
-def trained(store: RunStore, filmed: list[str]) -> str:
-    """A run of UDLL that was filmed; one that the end of a journey has deleted is brought back."""
-    if filmed and filmed[-1] in store.trash.all():
-        store.undelete(filmed[-1])
-    else:
-        spec = runs.make_spec("udll", DataSpec("digits", per_class=20), overrides=QUICK, device="cpu")
-        filmed.append(runs.execute(store, store.create(spec, owner=this_process()).id).id)
-    return filmed[-1]
+def trained(store: RunStore) -> str:
+    """A run of UDLL that was filmed."""
+    spec = runs.make_spec("udll", DataSpec("digits", per_class=20), overrides=QUICK, device="cpu")
+    return runs.execute(store, store.create(spec, owner=this_process()).id).id
 
 
 def explore(page: Page, server: Server, run: str, more: str = "") -> Locator:

@@ -45,6 +45,18 @@ def test_every_view_of_every_kind_of_method_draws(
         healthy(app.run())
 
 
+def test_a_run_whose_results_go_while_it_is_shown_says_so(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    """As when somebody else deletes it just then; what stands beside it is drawn all the same."""
+    run = finished("kmeans")
+    app = visit("explore", run=run)
+    (store.files.folder(run) / "final.npz").unlink()
+    app.session_state["view"] = "Confusion"
+    app.run()
+    assert not app.exception and "deleted just now" in errors(app)
+
+
 def test_a_projection_stands_side_by_side_over_its_neighbourhood(
     visit: Callable[..., AppTest], finished: Callable[..., str]
 ) -> None:
