@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import cli, datasets, methods
+from core.bench.results import FOLDER, load_results
 from tests.conftest import ROOT, last_json
 
 README = (ROOT / "README.md").read_text()
@@ -60,3 +61,22 @@ def test_the_method_of_the_readme_is_one_that_runs(tmp_path: Path, command: Call
     assert done.returncode == 0, done.stderr
     result = last_json(done.stdout)
     assert result["status"] == "done" and result["metrics"]["acc"] > 0.5 and not result["alarms"]
+
+
+SCORE = re.compile(r"^(\.\d{3}(?: ± \.\d{3})?) \((\.\d{3})\)$")
+
+
+@pytest.mark.parametrize("key", ["rgrl/table4", "udll/table3"])
+def test_the_scores_of_the_readme_are_those_that_are_kept_with_their_spread(key: str) -> None:
+    title = "RGRL" if key.startswith("rgrl") else "UDLL"
+    rows = README.split(f"\n**{title}**, Table")[1].split("\n\n")[1].splitlines()[2:]
+    shown = [cell.strip() for row in rows for cell in row.split("|")[2:-1] if cell.strip()]
+    kept = load_results(FOLDER / f"papers-{key.replace('/', '-')}.json")
+    known = set()
+    for row in kept.rows:
+        score = row.scores["acc"]
+        if score.mean is not None and score.paper is not None:
+            ours = [f"{score.mean:.3f}"[1:], *([] if score.std is None else [f"{score.std:.3f}"[1:]])]
+            known.add((" ± ".join(ours), f"{score.paper:.3f}"[1:]))
+    assert len(shown) >= 10
+    assert [cell for cell in shown if (found := SCORE.match(cell)) is None or found.groups() not in known] == []
