@@ -275,7 +275,6 @@ def test_the_peak_of_one_run_is_not_that_of_the_next() -> None:
     assert peak_rss_mb() < high - 100
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
 def test_the_peak_of_a_gpu_is_told_and_forgotten_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a card that is only pretended, since most machines have none."""
     held = [3 * 2**20]
@@ -291,6 +290,7 @@ def test_the_peak_of_a_gpu_is_told_and_forgotten_with_the_other(monkeypatch: pyt
     assert gpu_facts()["peak_gpu_mb"] == 0.0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process from that of its parent")
 def test_a_process_is_not_as_large_as_the_one_that_started_it() -> None:
     held = np.ones(40_000_000)
     code = "from core.runs.memory import peak_rss_mb; print(peak_rss_mb())"

@@ -63,7 +63,7 @@ def run_scene(store: RunStore, run: Run, data: Dataset, sprite: Sprite | None) -
         clusters_of(run, data),
         sprite,
         affinity=bool({"A", "A.row", "C", "C.row", "W.row"} & stored) or not run.over,
-        rows=store.files.arrays(run.id, "final", ["rows"])["rows"] if "rows" in stored else None,
+        rows=store.files.array(run.id, "final", "rows") if "rows" in stored else None,
     )
 
 

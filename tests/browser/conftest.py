@@ -54,7 +54,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def profile(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """One visitor's browser, which has the scripts of the app in its cache; that nothing moves saves a third of the rest."""
+    """One visitor's browser, which has the scripts of the app in its cache, and asks that nothing moves: drawing costs most."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("profile"),
@@ -170,11 +170,22 @@ def page(profile: BrowserContext, server: Server, request: pytest.FixtureRequest
         buttons = [button.inner_text() for button in opened.get_by_role("button").all()]
         seen = (opened.inner_text("body")[:1500], "buttons: " + ", ".join(filter(None, buttons))[:1500])
         print(f"at {opened.url}", *seen, *complaints[-20:], sep="\n")
-    opened.evaluate("location.protocol == 'about:' || (localStorage.clear(), sessionStorage.clear())")
-    profile.clear_cookies()
+    forget(opened)
     for left in profile.pages[1:]:  # a browser without a window would end
         left.close()
     assert not outside
+
+
+def forget(page: Page) -> None:
+    """Take from the browser what it keeps of a visitor, but for the scripts of the app."""
+    page.evaluate("location.protocol == 'about:' || (localStorage.clear(), sessionStorage.clear())")
+    page.context.clear_cookies()
+
+
+def stranger(page: Page) -> Page:
+    """The page of somebody else, whose browser knows nothing of this one's visit."""
+    forget(page)
+    return page.context.new_page()
 
 
 def is_local(url: str) -> bool:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import runs
 from core.datasets import DataSpec
 from core.runs import RunStore, Status, this_process
-from tests.browser.conftest import Server, settle
+from tests.browser.conftest import Server, settle, stranger
 from tests.browser.test_journeys import choose_method, lab_of, lasso, own_run, watch_a_long_run
 from tests.conftest import wait_until
 
@@ -131,7 +131,7 @@ def test_a_link_shows_somebody_else_the_same(page: Page, server: Server, trained
     wanted = {name: lab.get_attribute(name) for name in told}
     assert wanted["data-layout"] == "points" and wanted["data-colour"] == "class" and wanted["data-chosen"] != "0"
 
-    other = page.context.new_page()
+    other = stranger(page)
     other.goto(page.url)
     there = lab_of(other)
     for name, value in wanted.items():
@@ -158,7 +158,7 @@ def test_the_address_always_names_what_is_shown(page: Page, server: Server, stor
     page.get_by_role("link", name="Compare", exact=True).click()  # the page without its link
     expect(lab_of(page)).to_have_attribute("data-ready", f"{trained} {other}")
     page.wait_for_url(re.compile(f"runs={trained}(,|%2C){other}"))
-    there = page.context.new_page()
+    there = stranger(page)
     there.goto(page.url)
     expect(lab_of(there)).to_have_attribute("data-ready", f"{trained} {other}")
 
