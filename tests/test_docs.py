@@ -67,12 +67,12 @@ def test_the_method_of_the_readme_is_one_that_runs(tmp_path: Path, command: Call
 def in_print(row: Row, names: Sequence[str]) -> str:
     """Scores of a row as the README shows them: ours with their spread, and the paper's in brackets."""
 
-    def short(value: float) -> str:
-        return f"{value:.3f}".removeprefix("0")
+    def short(*values: float | None) -> str:
+        return " ± ".join(f"{value:.3f}".removeprefix("0") for value in values if value is not None)
 
     scores = [row.scores[name] for name in names]
-    ours = [" ± ".join(short(value) for value in (score.mean, score.std) if value is not None) for score in scores]
-    return f"{' / '.join(ours)} ({' / '.join(short(score.paper) for score in scores)})"
+    ours, papers = [short(score.mean, score.std) for score in scores], [short(score.paper) for score in scores]
+    return f"{' / '.join(ours)} ({' / '.join(papers)})"
 
 
 @pytest.mark.parametrize(
