@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from core import datasets, methods, runs
 from core.common import ParameterError
 from core.datasets import DataSpec
+from core.evaluation import clustering_accuracy
 from core.methods.deep_subspace.family import DeepSubspace
 from core.runs import RunStore, Status, this_process
 from core.solvers import ridge_representation
@@ -121,6 +122,45 @@ def test_a_subset_gives_its_clusters_to_the_nearest_codes(name: str) -> None:
     np.testing.assert_array_equal(method.labels_, method.labels_[rows][oracle])
 
 
+@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize(("smallest", "draws", "taken"), [([9], 1, 0), ([0, 9], 2, 1), ([1, 0, 2, 0, 1], 5, 2)])
+def test_a_subset_is_drawn_again_until_no_cluster_is_tiny(
+    name: str, smallest: list[int], draws: int, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, shown = np.tile(digits(), (10, 1, 1))[:400], []
+
+    def cut_of(_: DeepSubspace, X: np.ndarray, Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        small = smallest[len(shown)]
+        shown.append(rows)
+        return np.concatenate([np.zeros(small, int), 1 + np.arange(len(X) - small) % (method.K - 1)])
+
+    monkeypatch.setattr(DeepSubspace, "_cut_of", cut_of)
+    method = small(name, scope="subset", subset_size=60)
+    first = steps_of(method, X)[-1].arrays["rows"]
+    assert shown == [], "one draw needs no choice"
+    method = small(name, scope="subset", subset_size=60, subset_by="even")
+    steps = steps_of(method, X)
+    assert [step.step for step in steps if step.stage == "subset"] == list(range(1, draws + 1))
+    np.testing.assert_array_equal(shown[0], first)
+    assert len({rows.tobytes() for rows in shown}) == draws and all((np.diff(rows) > 0).all() for rows in shown)
+    np.testing.assert_array_equal(steps[-1].arrays["rows"], shown[taken])
+
+
+def test_a_subset_is_judged_by_clusters_of_all_samples() -> None:
+    random = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    planes = random.normal(size=(3, 2, 12))
+    Z = np.einsum("nk,nkm->nm", random.normal(size=(150, 2)), planes[y])
+    rows = np.sort(random.choice(150, 75, replace=False))
+    labels = small("dsc", n_clusters=3)._cut_of(Z, Z, rows)
+    assert len(labels) == 150 and clustering_accuracy(y, labels) > 0.9
+
+
+def test_where_all_samples_are_expressed_there_is_no_subset_to_choose() -> None:
+    method = small("udll", subset_by="even")
+    assert [step for step in steps_of(method, digits()) if step.stage == "subset"] == []
+
+
 @pytest.mark.journey
 def test_a_subset_by_classes_is_balanced_and_says_that_it_used_the_labels(store: RunStore) -> None:
     spec = DataSpec("digits", n_samples=300, seed=2)
@@ -144,7 +184,9 @@ def test_labels_reach_a_method_only_if_it_asks_for_them() -> None:
     asking = {"subset_by": "classes", "scope": "subset", "subset_size": 100}
     prepared = runs.prepare(runs.make_spec("rgrl", DataSpec("digits"), overrides=asking))
     assert prepared.method.true_labels is not None
-    with pytest.raises(ParameterError, match="'subset_by' parameter of rgrl must be 'random' for data without labels"):
+    with pytest.raises(
+        ParameterError, match="'subset_by' parameter of rgrl must be 'random' or 'even' for data without labels"
+    ):
         small("rgrl", **asking).fit(digits())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import choice, held, integer, real
+from core.evaluation import has_tiny_clusters
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_subspace import rules
+from core.methods.deep_subspace.scope import DrawnScope
 from core.methods.parts import rules as parts
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
-from core.methods.parts.scope import SubsetScope
+from core.methods.parts.ridge_strength import chosen_strength, unit_rows
 from core.methods.rules import Rule
 from core.solvers import ridge_representation
 from core.training import Arrays, Stages, Step
@@ -34,9 +36,10 @@ OBJECTIVE, TRAINING = "Objective", "Training"
 class DeepSubspace(Clusterer):
     """A method that trains an auto-encoder and a self-expression C together.
 
-    Stages: pretrain, graph (what the objective needs of the pretrained codes), finetune (one full-batch Adam step of
-    network and C per epoch), spectral. With a subset, pretraining sees all samples, fine-tuning those of the subset as one
-    batch, and every other sample takes the cluster of its nearest neighbour among their codes.
+    Stages: pretrain, subset (where it may be drawn again), graph (what the objective needs of the pretrained codes),
+    finetune (one full-batch Adam step of network and C per epoch), spectral. With a subset, pretraining sees all samples,
+    fine-tuning those of the subset as one batch, and every other sample takes the cluster of its nearest neighbour among
+    their codes.
 
     A method gives `terms`, whether it forbids the diagonal (`forbids_diagonal`), and, if it has any, `constants`.
     """
@@ -51,11 +54,11 @@ class DeepSubspace(Clusterer):
         "relative_error": "Unexplained share of the codes",
         "effective_rank": "Effective rank of the codes",
     }
-    rules: ClassVar[tuple[Rule, ...]] = (parts.pretraining, parts.layers, parts.readout, rules.start)
+    rules: ClassVar[tuple[Rule, ...]] = (parts.pretraining, parts.layers, parts.readout, rules.start, rules.subset)
 
     coder = held(PretrainedNetwork)
     readout = held(AffinityReadout)
-    extent = held(SubsetScope)
+    extent = held(DrawnScope)
 
     epochs: int = integer(
         30, symbol="T", low=1, high=100_000, soft=(10, 3000), group=TRAINING,
@@ -140,9 +143,9 @@ class DeepSubspace(Clusterer):
         on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
         yield from on.pretrain(self.coder.pretraining, stages)
 
-        rows = self.extent.rows(len(X), self.true_labels, self.random_state)
         known: dict[str, Any] = {"Z_pretrained": on.codes().cpu().numpy()}
         part, Z = on.X, known["Z_pretrained"]
+        rows = yield from self._subset(X, known, stages)
         if rows is not None:
             part, Z = self.coder.tensor(X[rows], self.device), Z[rows]
         constants, seen = self.constants(part, Z)
@@ -160,22 +163,41 @@ class DeepSubspace(Clusterer):
         if stages.reached("finetune"):
             yield self.conclude({**known, **beside, **self._seen(problem, rows)})
 
+    def _subset(self, X: NDArray, known: Arrays, stages: Stages) -> Generator[Step, None, NDArray[np.int64] | None]:
+        """The samples that C speaks of; None for all."""
+        draws, smallest = self.extent.draws(len(X), self.random_state), []
+        for rows in draws:
+            if stages.stopping:
+                break
+            labels = self._cut_of(X, known["Z_pretrained"], rows)
+            smallest.append(np.bincount(labels, minlength=self.K).min())
+            yield Step("subset", len(smallest), len(draws), {}, known)
+            if not has_tiny_clusters(labels, self.K):
+                break
+        return draws[np.argmax(smallest)] if smallest else self.extent.rows(len(X), self.true_labels, self.random_state)
+
+    def _cut_of(self, X: NDArray, Z: NDArray, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Clusters of all samples by a ridge solution on the codes of some, read as C will be."""
+        features = unit_rows(Z[rows])
+        arrays = {"C": self._ridge(features), "nearest": nearest_of(Z, Z[rows]), **self.readout.beside(X[rows], Z[rows])}
+        return self.labeller(arrays, self.affinity(arrays))(self.random_state)
+
+    def _ridge(self, features: NDArray) -> NDArray:
+        strength = self.ridge_strength
+        if strength is None:
+            strength = chosen_strength(features, self.K, self.random_state)
+        return ridge_representation(features, strength)
+
     def _first_representation(self, X: torch.Tensor, Z: NDArray) -> torch.Tensor:
         """C before the first step."""
         import torch
-
-        from core.methods.parts.ridge_strength import chosen_strength, unit_rows
 
         if self.start == "constant":
             return torch.full((len(Z), len(Z)), self.initial_c, device=self.device)
         features = X.flatten(1).cpu().numpy() if self.start == "ridge_samples" else Z
         if self.start != "ridge":
             features = unit_rows(features)
-        strength = self.ridge_strength
-        if strength is None:
-            strength = chosen_strength(features, self.K, self.random_state)
-        C = ridge_representation(features, strength)
-        return torch.from_numpy(C.astype(np.float32)).to(self.device)
+        return torch.from_numpy(self._ridge(features).astype(np.float32)).to(self.device)
 
     def _seen(self, problem: Problem, rows: NDArray[np.int64] | None) -> Arrays:
         """C as it is clustered, codes, what C leaves of them, reconstructions decoder(C Z); computed only if somebody looks."""

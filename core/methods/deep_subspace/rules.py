@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.methods.parts.scope import FULL_LIMIT
 from core.methods.rules import Facts, rule
 
 
@@ -15,3 +16,10 @@ def start(facts: Facts) -> Mapping[str, Any]:
     return {
         "start": "ridge_unit", "ridge_strength": None, "epochs": 5, "learning_rate": 1e-4, "network_learning_rate": 1e-4,
     }  # fmt: skip
+
+
+@rule("An even subset")
+def subset(facts: Facts) -> Mapping[str, Any]:
+    """More samples than an n x n matrix is made for: the subset that speaks for them is drawn again if its clusters are uneven,
+    as two random ones in five mislead (USPS: ACC .86 for .92)."""
+    return {"subset_by": "even"} if facts.n > FULL_LIMIT else {}

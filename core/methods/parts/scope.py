@@ -20,6 +20,7 @@ class SubsetScope(Part):
     """All samples by each other, or a subset of them, from which the others take the cluster of their nearest neighbour."""
 
     when_large: ClassVar[str] = "subset"  # what "auto" stands for above FULL_LIMIT samples
+    without_labels: ClassVar[str] = "'random'"
 
     scope: str = choice(
         "auto",
@@ -69,17 +70,19 @@ class SubsetScope(Part):
                 f"Got {self.subset_size} instead."
             )
         if self.subset_by == "classes" and not labelled:
-            raise ParameterError(f"The 'subset_by' parameter of {self.owner} must be 'random' for data without labels.")
+            raise ParameterError(
+                f"The 'subset_by' parameter of {self.owner} must be {self.without_labels} for data without labels."
+            )
 
     def rows(self, n: int, y: NDArray[np.int64] | None, random_state: int) -> NDArray[np.int64] | None:
         """The sorted samples that are expressed by each other, or None for all; `y` are their classes if it uses them."""
         size = self.size(n)
         if size == n:
             return None
-        if self.subset_by == "random":
-            return np.sort(np.random.default_rng(random_state).choice(n, size, replace=False))
-        assert y is not None
-        return _first_of_each(y, size)
+        if self.subset_by == "classes":
+            assert y is not None
+            return _first_of_each(y, size)
+        return np.sort(np.random.default_rng(random_state).choice(n, size, replace=False))
 
     def words(self, n: int) -> str | None:
         """What a user must know about how n samples are expressed, in a sentence; None if all are, by all others."""
@@ -92,10 +95,13 @@ class SubsetScope(Part):
         return words[0].upper() + words[1:]
 
     def _words(self, scope: str, n: int) -> str:
-        part = "a random {:,} of the {:,} samples"
+        return f"C is over {self._part().format(self.size(n), n)}; the others take the cluster of the nearest one."
+
+    def _part(self) -> str:
+        """What the subset is, with places for its size and the number of samples."""
         if self.subset_by == "classes":
-            part = "about {:,} of the {:,} samples, the first of each class"
-        return f"C is over {part.format(self.size(n), n)}; the others take the cluster of the nearest one."
+            return "about {:,} of the {:,} samples, the first of each class"
+        return "a random {:,} of the {:,} samples"
 
     def bytes(self, n: int, copies: Mapping[str, int]) -> dict[str, int]:
         """Memory by what it holds for n samples; `copies` counts n x n float32 matrices, were it full."""
