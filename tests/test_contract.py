@@ -357,6 +357,8 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("dsc", "finetune", 2, {"norm": "l1", "zero_diagonal": True}),
     ("rgrl", "finetune", 3, {}),
     ("rgrl", "finetune", 2, {"scope": "subset", "subset_size": 60, "through_graph": True}),
+    ("udll", "subset", 2, {"scope": "subset", "subset_size": 60, "subset_by": "even"}),
+    ("dsc", "finetune", 3, {"scope": "subset", "subset_size": 60, "subset_by": "even"}),
     ("ae_edsc", "pretrain", 2, {}),
     ("ae_kmeans", "pretrain", 3, {"batch_size": 32}),
     ("ae_kmeans", "pretrain", 4, {"pretrain_schedule": "constant"}),
@@ -388,7 +390,7 @@ RESUMED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("spectralnet", "head", 1, {"tolerance": 1e-9}),
     ("spectralnet", "head", 2, {"features": "samples", "graph": "batch"}),
 ]
-TRAINED = re.compile("dictionary|pretrain|start|head|finetune|joint|(data|graph) (path|layer .)")
+TRAINED = re.compile("dictionary|pretrain|subset|start|head|finetune|joint|(data|graph) (path|layer .)")
 
 
 @pytest.mark.journey

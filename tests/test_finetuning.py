@@ -122,28 +122,56 @@ def test_a_subset_gives_its_clusters_to_the_nearest_codes(name: str) -> None:
     np.testing.assert_array_equal(method.labels_, method.labels_[rows][oracle])
 
 
-@pytest.mark.parametrize("name", DEEP)
-@pytest.mark.parametrize(("smallest", "draws", "taken"), [([9], 1, 0), ([0, 9], 2, 1), ([1, 0, 2, 0, 1], 5, 2)])
-def test_a_subset_is_drawn_again_until_no_cluster_is_tiny(
-    name: str, smallest: list[int], draws: int, taken: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    X, shown = np.tile(digits(), (10, 1, 1))[:400], []
+UNEVEN = [1, 0, 2, 0, 1]
 
-    def cut_of(_: DeepSubspace, X: np.ndarray, Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        small = smallest[len(shown)]
-        shown.append(rows)
+
+@pytest.fixture
+def shown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The subsets that were tried; the clusters of each have one of so many samples."""
+    smallest, tried = getattr(request, "param", UNEVEN), []
+
+    def cut_of(method: DeepSubspace, X: np.ndarray, Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        small = smallest[len(tried)]
+        tried.append(rows)
         return np.concatenate([np.zeros(small, int), 1 + np.arange(len(X) - small) % (method.K - 1)])
 
     monkeypatch.setattr(DeepSubspace, "_cut_of", cut_of)
-    method = small(name, scope="subset", subset_size=60)
-    first = steps_of(method, X)[-1].arrays["rows"]
+    return tried
+
+
+def many() -> np.ndarray:
+    """Samples enough for a cluster of few to be a tiny one."""
+    return np.tile(digits(), (4, 1, 1))[:400]
+
+
+@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize(("shown", "draws", "taken"), [([9], 1, 0), ([0, 9], 2, 1), (UNEVEN, 5, 2)], indirect=["shown"])
+def test_a_subset_is_drawn_again_until_no_cluster_is_tiny(name: str, draws: int, taken: int, shown: list[np.ndarray]) -> None:
+    first = steps_of(small(name, scope="subset", subset_size=60), many())[-1].arrays["rows"]
     assert shown == [], "one draw needs no choice"
-    method = small(name, scope="subset", subset_size=60, subset_by="even")
-    steps = steps_of(method, X)
+    steps = steps_of(small(name, scope="subset", subset_size=60, subset_by="even"), many())
     assert [step.step for step in steps if step.stage == "subset"] == list(range(1, draws + 1))
     np.testing.assert_array_equal(shown[0], first)
     assert len({rows.tobytes() for rows in shown}) == draws and all((np.diff(rows) > 0).all() for rows in shown)
     np.testing.assert_array_equal(steps[-1].arrays["rows"], shown[taken])
+
+
+def test_a_run_that_goes_on_does_not_try_its_subsets_again(shown: list[np.ndarray]) -> None:
+    stages = Stages()
+    for step in small("dsc", scope="subset", subset_size=60, subset_by="even").iter_fit(many(), stages):
+        if (step.stage, step.step) == ("subset", 4):
+            break
+    rest = steps_of(small("dsc", scope="subset", subset_size=60, subset_by="even"), many(), Stages(stages.state_dict()))
+    assert len(shown) == 5 and [step.step for step in rest if step.stage == "subset"] == [5]
+    np.testing.assert_array_equal(rest[-1].arrays["rows"], shown[2])
+
+
+def test_no_subset_is_tried_after_a_stop(shown: list[np.ndarray]) -> None:
+    stages = Stages()
+    for step in small("dsc", scope="subset", subset_size=60, subset_by="even").iter_fit(many(), stages):
+        if step.stage == "subset":
+            stages.stop()
+    assert len(shown) == 1 and step.stage == "graph"
 
 
 def test_a_subset_is_judged_by_clusters_of_all_samples() -> None:

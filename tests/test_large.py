@@ -552,3 +552,13 @@ def test_a_class_balanced_subset_may_hold_everything_and_is_not_called_random() 
     assert looks.against_classes(y, arrays, y) == evaluation.evaluate(y, y)
     words = methods.method_class("ridge").scope_words(100, {"scope": "subset", "subset_size": 20, "subset_by": "classes"})
     assert "random" not in words and "first of each class" in words
+
+
+def test_a_subset_that_is_drawn_again_says_so_and_is_the_rule_where_an_n_by_n_matrix_is_too_large() -> None:
+    for name in ("rgrl", "udll", "dsc"):
+        cls = methods.method_class(name)
+        for n, by in ((8000, None), (8001, "even")):
+            facts = methods.Facts(n=n, shape=(8, 8), n_clusters=10, variance=0.05)
+            assert cls.by_rule(facts).values.get("subset_by") == by
+        words = cls.scope_words(9000, {"subset_by": "even"})
+        assert words and "5,000 of the 9,000 samples, drawn at random until none of their clusters is tiny" in words

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common import choice, held, integer, real
-from core.evaluation import has_tiny_clusters
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_subspace import rules
-from core.methods.deep_subspace.scope import DrawnScope
+from core.methods.deep_subspace.scope import Drawn, DrawnScope
 from core.methods.parts import rules as parts
 from core.methods.parts.network import PretrainedNetwork
 from core.methods.parts.readout import AffinityReadout
@@ -165,16 +164,16 @@ class DeepSubspace(Clusterer):
 
     def _subset(self, X: NDArray, known: Arrays, stages: Stages) -> Generator[Step, None, NDArray[np.int64] | None]:
         """The samples that C speaks of; None for all."""
-        draws, smallest = self.extent.draws(len(X), self.random_state), []
-        for rows in draws:
-            if stages.stopping:
-                break
-            labels = self._cut_of(X, known["Z_pretrained"], rows)
-            smallest.append(np.bincount(labels, minlength=self.K).min())
-            yield Step("subset", len(smallest), len(draws), {}, known)
-            if not has_tiny_clusters(labels, self.K):
-                break
-        return draws[np.argmax(smallest)] if smallest else self.extent.rows(len(X), self.true_labels, self.random_state)
+        drawn = Drawn(self.extent.draws(len(X), self.random_state))
+        if not drawn.subsets:
+            return self.extent.rows(len(X), self.true_labels, self.random_state)
+
+        def cut(place: int) -> tuple[Mapping[str, Any], Arrays]:
+            labels = self._cut_of(X, known["Z_pretrained"], drawn.subsets[place])
+            return {"converged": drawn.try_next(labels, self.K)}, known
+
+        yield from stages.run("subset", len(drawn.subsets), {"drawn": drawn}, cut)
+        return drawn.best
 
     def _cut_of(self, X: NDArray, Z: NDArray, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Clusters of all samples by a ridge solution on the codes of some, read as C will be."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common import choice
+from core.evaluation import has_tiny_clusters
 from core.methods.parts.scope import SCALE_GROUP, SubsetScope
 
 MOST_DRAWS = 5
@@ -46,3 +48,27 @@ class DrawnScope(SubsetScope):
         if self.subset_by != "even":
             return super()._part()
         return "{:,} of the {:,} samples, drawn at random until none of their clusters is tiny"
+
+
+@dataclass
+class Drawn:
+    """Subsets in the order of their draw, and the smallest cluster that each of those tried so far leaves."""
+
+    subsets: Sequence[NDArray[np.int64]]
+    smallest: list[int] = field(default_factory=list)
+
+    def try_next(self, labels: NDArray[np.int64], n_clusters: int) -> bool:
+        """Take note of the clusters of the next subset; whether none of them is tiny."""
+        self.smallest.append(int(np.bincount(labels, minlength=n_clusters).min()))
+        return not has_tiny_clusters(labels, n_clusters)
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """The most even one so far; the first while none has been tried."""
+        return self.subsets[int(np.argmax(self.smallest)) if self.smallest else 0]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"smallest": list(self.smallest)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.smallest = list(state["smallest"])
