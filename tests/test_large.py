@@ -561,4 +561,6 @@ def test_a_subset_that_is_drawn_again_says_so_and_is_the_rule_where_an_n_by_n_ma
             facts = methods.Facts(n=n, shape=(8, 8), n_clusters=10, variance=0.05)
             assert cls.by_rule(facts).values.get("subset_by") == by
         words = cls.scope_words(9000, {"subset_by": "even"})
-        assert words and "5,000 of the 9,000 samples, drawn at random until none of their clusters is tiny" in words
+        assert (
+            words and "a random 5,000 of the 9,000 samples, drawn again, up to 5 times in all, while a cluster is tiny" in words
+        )

@@ -47,7 +47,7 @@ class DrawnScope(SubsetScope):
     def _part(self) -> str:
         if self.subset_by != "even":
             return super()._part()
-        return "{:,} of the {:,} samples, drawn at random until none of their clusters is tiny"
+        return f"a random {{:,}} of the {{:,}} samples, drawn again, up to {MOST_DRAWS} times in all, while a cluster is tiny"
 
 
 @dataclass
