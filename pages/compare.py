@@ -12,6 +12,7 @@ from core import evaluation
 from core.common import InvalidInput
 from core.datasets import Dataset
 from core.runs import Run
+from pages.ui.agreement import agreement
 from pages.ui.beside import runs_beside
 from pages.ui.clusters import numbered
 from pages.ui.comparison import course, differing, group_table, moves, offer_ladder
@@ -101,7 +102,7 @@ with told():
     if presenting():
         st.stop()
     offer_ladder(chosen[0])
-    tabs = st.tabs(["What differs", "Curves", "Samples that changed cluster", "Over seeds"])
+    tabs = st.tabs(["What differs", "Curves", "Samples that changed cluster", "Over seeds", "Consensus"])
     with tabs[0]:
         columns = {"Silhouette": st.column_config.NumberColumn(help=OWN_CODES)}
         st.dataframe(
@@ -116,3 +117,5 @@ with told():
         moves([numbered(run, data) for run in chosen], [names[run.id] for run in chosen])
     with tabs[3]:
         st.dataframe(pd.DataFrame(group_table(chosen)), hide_index=True, alt="Mean and spread over training seeds")
+    with tabs[4]:
+        agreement(chosen, data)

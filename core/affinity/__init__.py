@@ -4,6 +4,7 @@ Arrays in, arrays out, no training. Uses `core.common` and `core.graphs`.
 """
 
 from core.affinity.anchors import ANCHORS_KEPT, EXTRA_COMPONENTS, anchor_affinities, anchor_embedding, anchor_factor
+from core.affinity.consensus import consensus_affinity
 from core.affinity.cut import anchor_cut, graph_cut, graph_labeller, spectral_labels
 from core.affinity.dense import dense_cut, pieces
 from core.affinity.groups import KNOWN, Groups, number_of_groups, shared_neighbors
@@ -59,6 +60,7 @@ __all__ = [
     "anchor_embedding",
     "anchor_factor",
     "cluster_shares",
+    "consensus_affinity",
     "decompose",
     "degree_clusters",
     "degree_linkage",

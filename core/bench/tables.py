@@ -219,6 +219,32 @@ def _machines(rows: Measured, _: Asked) -> dict[str, Any]:
     }
 
 
+def _consensus(rows: Measured, asked: Asked) -> dict[str, Any]:
+    from core.bench.consensus import MEMBERS
+
+    def score(values: Sequence[float]) -> dict[str, float]:
+        return {"mean": round(statistics.fmean(values), 4), "std": round(statistics.pstdev(values), 4)}
+
+    return {
+        "title": f"Consensus: what {MEMBERS} seeds agree on",
+        "protocol": (
+            f"Whole runs with their automatic settings, final epoch: acc alone over all seeds; agreed over groups of {MEMBERS} "
+            "seeds, each one cut of the power mean of its affinities, without labels."
+        ),
+        "seeds": range(len(rows[0]["alone"])),
+        "notes": ["The exponent of the mean was chosen with the labels of ORL and MNIST-1000."],
+        "rows": [
+            {
+                "of": {name: row[name] for name in ("method", "data", "preset")},
+                "scores": {"acc": score(row["alone"]), "agreed": score(row["agreed"])},
+                "facts": {"by group": ", ".join(f"{value:.3f}" for value in row["agreed"])},
+                "chosen": asked.chosen(row["method"], row["data"]),
+            }
+            for row in rows
+        ],
+    }
+
+
 TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "epoch": _epoch,
     "around": _around,
@@ -228,6 +254,7 @@ TABLES: Mapping[str, Callable[[Measured, Asked], dict[str, Any]]] = {
     "regret": _regret,
     "clusters": _clusters,
     "machines": _machines,
+    "consensus": _consensus,
 }
 
 

@@ -21,15 +21,15 @@ def add(command: Add) -> None:
         help="a step against the published programs; what a user waits for beside the training; cost against n, drawn into "
         "assets/; what the parts of DSCDAN add; a table of assets/results, made again; methods with settings by rule on "
         "data that nobody tuned them for, what choices without labels cost, and how often a suggested K is right; how far "
-        "results depend on the machine; what large files of users take; what runs survive; what a user waits for in the "
-        "browser, and over many runs; what a sweep costs beside its runs; the tables of what methods cost, on a GPU too; "
-        "memory and time as announced before a run, beside what it takes",
+        "results depend on the machine; what several seeds agree on; what large files of users take; what runs survive; what a "
+        "user waits for in the browser, and over many runs; what a sweep costs beside its runs; the tables of what methods "
+        "cost, on a GPU too; memory and time as announced before a run, beside what it takes",
     )
     bench.add_argument(
         "tasks",
         nargs="*",
-        help="epoch, machines: method and data, as udll-orl; around, faults: pieces, as cut; ui: lab, large; scaling: values "
-        "of n; all by default; ablation: data sets; table: files",
+        help="epoch, machines, consensus: method and data, as udll-orl; around, faults: pieces, as cut; ui: lab, large; "
+        "scaling: values of n; all by default; ablation: data sets; table: files",
     )
     bench.add_argument("--steps", type=int, default=15, help="epoch: measured steps of each side")
     bench.add_argument("--n-samples", type=int, help="ablation: random subset of that size")
@@ -40,7 +40,9 @@ def add(command: Add) -> None:
         "--sets", nargs="+", help="transfer, regret, clusters, estimates: on which data, by default all that are here"
     )
     bench.add_argument("--preset", default="auto", help="ablation: constants, as in run")
-    bench.add_argument("--seeds", type=int, default=3, help="ablation, transfer, machines: how many seeds")
+    bench.add_argument(
+        "--seeds", type=int, default=3, help="ablation, transfer, machines: how many seeds; consensus: groups of five of them"
+    )
     bench.add_argument("--kills", type=int, default=100, help="faults: how many processes are killed")
     bench.add_argument(
         "--quick", action="store_true", help="faults: 10 kills; transfer: one seed, the small sets, no presets; import: a tenth"

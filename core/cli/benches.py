@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 from core.common import ParameterError, named
@@ -204,6 +205,16 @@ def _bench_machines(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _bench_consensus(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from core.bench.consensus import bench_consensus
+
+    def words(row: Mapping[str, Any]) -> str:
+        told = (f"{part} {fmean(row[part]):.3f} ± {pstdev(row[part]):.3f}" for part in ("alone", "agreed"))
+        return f"{row['task']}: {', '.join(told)}"
+
+    return _printed(bench_consensus(options.tasks, options.seeds), words)
+
+
 def _bench_import(options: argparse.Namespace) -> list[dict[str, Any]]:
     from core.bench.importing import bench_import
 
@@ -236,6 +247,7 @@ TASKS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "regret": _bench_regret,
     "clusters": _bench_clusters,
     "machines": _bench_machines,
+    "consensus": _bench_consensus,
     "import": _bench_import,
     "faults": _bench_faults,
     "ui": _bench_ui,

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from core.cli import bench, clusters, importing, listing, papers, prepared, records, sweeps, training, worker
+from core.cli import bench, clusters, consensus, importing, listing, papers, prepared, records, sweeps, training, worker
 from core.cli.commands import Command
 from core.cli.exits import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, EXIT_READ_ONLY, EXIT_STOPPED, EXIT_TAKEN
 from core.common import AffinityLabError, InvalidInput, ReadOnlyError, RunTaken
@@ -52,6 +52,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=run)
         return sub
 
-    for group in (listing, importing, clusters, training, sweeps, papers, records, worker, bench, prepared):
+    for group in (listing, importing, clusters, training, sweeps, papers, records, consensus, worker, bench, prepared):
         group.add(command)
     return parser

@@ -3,6 +3,7 @@
 Uses `core.runs` and every room below.
 """
 
+from core.explore.consensus import MOST_AGREEING, clusters_csv, consensus
 from core.explore.depth import depth
 from core.explore.differences import Paired, by_all_but_seed, differences, moved, over_seeds, paired, same_settings, settings_of
 from core.explore.groups import clusters
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_POINTS",
     "MAX_QUERIES",
     "MAX_SQUARE",
+    "MOST_AGREEING",
     "MOST_POINTS",
     "NEIGHBORS_SHOWN",
     "NO_CLASS",
@@ -64,7 +66,9 @@ __all__ = [
     "class_groups",
     "class_means",
     "clusters",
+    "clusters_csv",
     "clusters_of",
+    "consensus",
     "copies",
     "depth",
     "differences",

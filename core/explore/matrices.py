@@ -48,7 +48,7 @@ def matrix(
     by_class = order == "class"
     groups = class_groups(final["y"]) if by_class else numbered_labels(store.files.folder(run), final["labels"], final.get("y"))
     groups = groups[final["rows"].astype(np.int64)] if "rows" in final else groups
-    return _picture(square(store, run, which), groups, pixels, clusters, span), {}
+    return picture(square(store, run, which), groups, pixels, clusters, span), {}
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,10 @@ class _Product:
     B: csr_array
 
 
-def _picture(
-    A: Any, groups: NDArray, pixels: int, chosen: list[int] | None, span: list[int] | None = None
+def picture(
+    A: Any, groups: NDArray, pixels: int, chosen: list[int] | None = None, span: list[int] | None = None
 ) -> dict[str, NDArray]:
+    """A matrix ordered by `groups` and shrunk: ``blocks``, the ``order`` of its rows, their ``borders`` and ``groups``."""
     order, _ = cluster_order(groups)
     if chosen:
         order = order[np.isin(groups[order], chosen)]
@@ -280,4 +281,4 @@ def recluster(
     scores["block_diagonality"] = evaluation.block_diagonality(A, labels)
     if judged:
         scores |= evaluation.scores_of_a_cut(A, labels, _coded(str(store.home), run), n_clusters)
-    return {"labels": everyone, **_picture(A, labels, pixels, None)}, {"scores": scores}
+    return {"labels": everyone, **picture(A, labels, pixels)}, {"scores": scores}

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from core import affinity, datasets, evaluation, runs
 from core.common import DataError
+from core.explore.consensus import consensus
 from core.explore.depth import depth
 from core.explore.groups import clusters
 from core.explore.matrices import NEIGHBORS_SHOWN, has_square, joined, matrix, recluster, square, stored_matrix
@@ -292,7 +293,7 @@ _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] =
     "embedding": embedding, "matrix": matrix, "recluster": recluster, "references": references,
     "label_new": label_new, "retrieval": retrieval, "anchors": anchors, "still": still, "preview": preview, "joined": joined,
     "suggest": suggest, "unlabelled": unlabelled, "clusters": clusters, "depth": depth,
-    "readings": readings,
+    "readings": readings, "consensus": consensus,
 }  # fmt: skip
 _TELLING = frozenset({"embedding", "unlabelled"})
 """Tasks that tell how far they are, and can be stopped."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from time import localtime, strftime
 
 from core import methods
+from core.explore import by_all_but_seed
 from core.runs import Run
 from pages.ui.state import store
 
@@ -21,6 +22,13 @@ def runs_beside(run: Run) -> list[Run]:
         for other in store().runs(references=True)
         if other.over and other.result.get("metrics") and other.result["fingerprint"] == run.result["fingerprint"]
     ]
+
+
+def groups_like(shown: Sequence[Run]) -> list[list[Run]]:
+    """For each kind of run among these all finished ones that differ in their seed alone, in the order of the first of them."""
+    ids = [run.id for run in shown]
+    groups = [group for group in by_all_but_seed(runs_beside(shown[0])) if not {run.id for run in group}.isdisjoint(ids)]
+    return sorted(groups, key=lambda group: min(ids.index(run.id) for run in group if run.id in ids))
 
 
 def partner(run: Run, others: Sequence[Run]) -> Run | None:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from core import methods, runs
 from core.common import InvalidInput, read_only
-from core.explore import by_all_but_seed, differences, moved, over_seeds, paired
+from core.explore import differences, moved, over_seeds, paired
 from core.papers import published
 from core.plots.lines import lines
 from core.plots.palette import colours
 from core.runs import ACTIVE, Run, RunSpec, Status
-from pages.ui.beside import runs_beside
+from pages.ui.beside import groups_like, runs_beside
 from pages.ui.definitions import with_labels
 from pages.ui.forms import segments
 from pages.ui.headline import chosen_words
@@ -95,10 +95,7 @@ def moves(labels: Sequence[NDArray], names: Sequence[str]) -> None:
 
 def group_table(shown: Sequence[Run]) -> list[dict[str, Any]]:
     """Mean and spread over training seeds of all runs like these, and the gain over the first on the seeds that both have."""
-    known = by_all_but_seed(runs_beside(shown[0]))
-    ids = {run.id for run in shown}
-    groups = [group for group in known if ids & {run.id for run in group}]
-    groups.sort(key=lambda group: min([run.id for run in shown].index(run.id) for run in group if run.id in ids))
+    groups = groups_like(shown)
     names = told_apart([group[0] for group in groups], score=False)
     rows = []
     for group in groups:

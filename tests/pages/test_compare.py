@@ -123,3 +123,27 @@ def test_a_method_that_these_data_do_not_allow_says_why_and_holds_up_no_other(
 
 def refuse(self: Any, X: Any) -> None:
     raise InvalidInput("not with these data")
+
+
+def test_what_seeds_agree_on_stands_beside_each_alone(
+    visit: Callable[..., AppTest], finished: Callable[..., str], store: RunStore
+) -> None:
+    first = finished("udll")
+    app = choose_runs(visit("compare"), [first, finished("kmeans")])
+    assert not any(box.key == "agree_of" for box in app.selectbox), "one run has nobody to agree with"
+    healthy(button(app, "Train 4 more seeds").click().run())
+    app = choose_runs(visit("compare"), [first])
+    assert {run.spec.seed for run in own_runs(store) if run.spec.method == "udll"} == set(range(5))
+    assert not any(b.key == "agree_seeds" for b in app.button)
+    assert not list((store.home / "cache").glob("consensus-*.npz")), "nothing is worked out unasked"
+    app.selectbox(key="agree_of").set_value(app.selectbox(key="agree_of").options[0]).run()
+    shown = {metric.label: metric.value for metric in healthy(app).metric}
+    alone = [run.result["metrics"]["acc"] for run in own_runs(store) if run.spec.method == "udll"]
+    assert shown["Mean of 5 alone"] == f"{np.mean(alone):.3f}" and 0 < float(shown["ACC, agreed"]) <= 1
+    assert "**Agreeing " in texts(app)
+
+
+def test_runs_without_an_affinity_have_nothing_to_agree_on(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
+    run = finished("kmeans")
+    app = choose_runs(visit("compare"), [run])
+    assert "None of these runs has an affinity" in texts(app)
