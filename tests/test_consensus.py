@@ -100,8 +100,11 @@ def test_runs_are_cut_by_the_mean_of_their_affinities(store: RunStore) -> None:
     assert facts["scores"]["acc"] == pytest.approx(clustering_accuracy(y, arrays["labels"]))
     assert facts["alone"] == {run.id: run.result["metrics"]["acc"] for run in members}
     assert np.mean(y == arrays["labels"]) == pytest.approx(facts["scores"]["acc"]), "clusters have the numbers of their classes"
-    again, _ = agreed(store, *reversed(members), members[0])
+    told: list[tuple[int, int]] = []
+    ids = [run.id for run in (*reversed(members), members[0])]
+    again, _ = explore.consensus(store, runs=ids, pixels=8, progress=lambda done, of: told.append((done, of)))
     np.testing.assert_array_equal(again["labels"], arrays["labels"])
+    assert told == [(step, 3 + CUTS) for step in range(1, 4 + CUTS)]
 
 
 def test_runs_of_one_subset_label_everyone_and_those_of_others_are_refused(store: RunStore) -> None:

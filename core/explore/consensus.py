@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,9 @@ CUTS = 5
 """The last step draws: of as many cuts of the mean the one that agrees best with the others is taken."""
 
 
-def consensus(store: RunStore, *, runs: list[str], pixels: int) -> tuple[dict[str, NDArray], dict[str, Any]]:
+def consensus(
+    store: RunStore, *, runs: list[str], pixels: int, progress: Callable[[int, int], None] | None = None
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Cut the power mean of the affinities of runs (`core.affinity.consensus_affinity`) into K clusters, without labels.
 
     The last step is that of the run with the smallest seed. The order of the runs makes no difference.
@@ -39,10 +42,17 @@ def consensus(store: RunStore, *, runs: list[str], pixels: int) -> tuple[dict[st
     members = _members(store, runs)
     first = members[0]
     K, cut = first.result["n_clusters"], settled_params(first).get("assign_labels", "discretize")
+    steps = count(1)
+
+    def done(part: Any) -> Any:
+        if progress is not None:
+            progress(next(steps), len(members) + CUTS)
+        return part
+
     with threads_of_a_run():
-        A = affinity.consensus_affinity(square(store, run.id, "affinity") for run in members)
+        A = affinity.consensus_affinity(done(square(store, run.id, "affinity")) for run in members)
         labeller = affinity.graph_labeller(A, K, assign_labels=cast(affinity.AssignLabels, cut))
-        labellings = [labeller(seed) for seed in range(CUTS)]
+        labellings = [done(labeller(seed)) for seed in range(CUTS)]
         labels = labellings[affinity.medoid(labellings)]
     final = store.files.arrays(first.id, "final", ("labels", "y", "nearest"))
     everyone = labels[final["nearest"].astype(np.int64)] if "nearest" in final else labels

@@ -295,5 +295,5 @@ _TASKS: Mapping[str, Callable[..., tuple[dict[str, NDArray], dict[str, Any]]]] =
     "suggest": suggest, "unlabelled": unlabelled, "clusters": clusters, "depth": depth,
     "readings": readings, "consensus": consensus,
 }  # fmt: skip
-_TELLING = frozenset({"embedding", "unlabelled"})
+_TELLING = frozenset({"consensus", "embedding", "unlabelled"})
 """Tasks that tell how far they are, and can be stopped."""

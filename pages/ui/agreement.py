@@ -14,7 +14,7 @@ from core.datasets import Dataset
 from core.explore import MOST_AGREEING, Answer, clusters_csv
 from core.plots import figures
 from core.runs import ACTIVE, Run, Status, summarize
-from pages.ui.awaiting import answered
+from pages.ui.awaiting import Long, answered
 from pages.ui.beside import groups_like
 from pages.ui.clusters import matrices_of
 from pages.ui.naming import told_apart
@@ -26,8 +26,17 @@ PIXELS, SQUARE = 480, 560
 WAIT_SECONDS = 2
 ABOUT = (
     "A network that starts elsewhere errs elsewhere. The affinities of several runs are averaged, so that a pair of samples "
-    "counts as much as most of the runs say, and the mean is cut once, without labels."
+    "counts as much as most of the runs say, and the mean is cut without labels."
 )
+
+
+def _forget_choice() -> None:
+    st.session_state["agree_of"] = None
+
+
+LONG = Long(
+    seconds=0, on_stop=_forget_choice
+)  # nobody knows how long: seconds, or minutes where there are thousands of samples
 
 
 def agreement(shown: Sequence[Run], data: Dataset) -> None:
@@ -37,25 +46,25 @@ def agreement(shown: Sequence[Run], data: Dataset) -> None:
     if not able:
         st.info("None of these runs has an affinity of all pairs of samples.", icon=":material/info:")
         return
-    groups = _groups(able)
+    likes = groups_like(able)
+    groups = _groups(able, likes)
     chosen = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if groups:
             chosen = st.selectbox(
                 "Consensus of", list(groups), index=None, placeholder="Choose runs", key="agree_of", width=480
             )
-        _offer_seeds(able[0])
+        _offer_seeds(able[0], likes[0])
     if chosen:
-        answered("consensus", _draw, waiting="Averaging their affinities", runs=groups[chosen], pixels=PIXELS)
+        answered("consensus", _draw, waiting="Averaging their affinities", long=LONG, runs=groups[chosen], pixels=PIXELS)
 
 
-def _groups(able: Sequence[Run]) -> dict[str, list[str]]:
+def _groups(able: Sequence[Run], likes: Sequence[Sequence[Run]]) -> dict[str, list[str]]:
     """By its name, every choice of at least two runs: for each kind one run a seed, and those that are compared.
 
     The names do not count the runs: a choice whose name has changed would be no choice any more.
     """
     groups = {}
-    likes = groups_like(able)
     names = told_apart([group[0] for group in likes], score=False)
     for group in likes:
         one_each = list({run.spec.seed: run.id for run in sorted(group, key=lambda run: run.created)}.values())
@@ -94,10 +103,10 @@ def _verdict(gain: float, spread: float, runs: int) -> str:
     return f"**Agreeing {changed} {abs(gain):.3f} of ACC** to the mean of the {runs} runs, which is ± {spread:.3f} over them."
 
 
-def _offer_seeds(run: Run) -> None:
-    """Queue what the first run lacks of five seeds."""
+def _offer_seeds(run: Run, alike: Sequence[Run]) -> None:
+    """Queue what a run and those like it lack of five seeds."""
     on_their_way = _seeds_under_way(run)
-    taken = on_their_way | {other.spec.seed for group in groups_like([run]) for other in group}
+    taken = on_their_way | {other.spec.seed for other in alike}
     missing = list(islice((seed for seed in count() if seed not in taken), max(0, SEEDS - len(taken))))
     if missing:
         st.button(
