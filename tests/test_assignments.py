@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from core import methods
-from core.affinity import degree_clusters
+from core.affinity import degree_clusters, sample_graph, spectral_labels
 from core.common import ParameterError
 from core.methods.deep_assignments import correlations
 from core.methods.deep_assignments.denoising import layer_loss
@@ -153,14 +153,18 @@ def test_even_kernels_are_refused() -> None:
 # ---- training ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start", ["kmeans", "linkage"])
+@pytest.mark.parametrize("start", ["kmeans", "linkage", "graph"])
 def test_the_first_epochs_learn_the_first_clusters_the_others_what_the_softmax_says(start: str) -> None:
     method: Any = small("depict", start=start, epochs=5, start_epochs=2)
     seen: list[Tensor] = []
     own = method.targets
     method.targets = lambda P: seen.append(P) or own(P)
     codes = to_host(steps_of(method, digits())[-1].arrays)["Z_pretrained"]
-    first = KMeans(10, n_init=3, random_state=0).fit(codes).labels_ if start == "kmeans" else degree_clusters(codes, 10)[1]
+    first = {
+        "kmeans": lambda: KMeans(10, n_init=3, random_state=0).fit(codes).labels_,
+        "linkage": lambda: degree_clusters(codes, 10)[1],
+        "graph": lambda: spectral_labels(sample_graph(codes), 10, assign_labels="kmeans"),
+    }[start]()
     assert [bool(((P == 0) | (P == 1)).all()) for P in seen] == [True, True, False, False, False]
     np.testing.assert_array_equal(seen[1].argmax(1).numpy(), first)
     means = np.stack([codes[first == k].mean(axis=0) for k in range(10)])

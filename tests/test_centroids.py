@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,14 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from core import losses
+from core.affinity import sample_graph, spectral_labels
+from core.evaluation import clustering_accuracy
+from core.methods import Facts, method_class
+from core.methods.deep_centroids import rules as centroid_rules
 from core.methods.deep_centroids.dkm import soft_distances
 from core.methods.deep_centroids.soft_assignments import divergence, soft_assignments, target_distribution
+from core.methods.deep_centroids.vade import FLOOR
+from core.methods.parts.first_clusters import FirstClusters, means_of
 from core.nets import Centroids
 from core.training import Stages, to_host
 from tests.test_contract import digits, small, steps_of
@@ -93,6 +100,48 @@ def test_training_starts_from_k_means_on_the_pretrained_codes(name: str) -> None
     np.testing.assert_allclose(arrays["centroids"], expected.cluster_centers_, rtol=1e-5)
     np.testing.assert_array_equal(method.labels_, expected.labels_)
     np.testing.assert_array_equal(arrays["Z"], arrays["Z_pretrained"])
+
+
+@pytest.mark.parametrize("name", [*FAMILY, "vade"])
+def test_training_may_start_from_the_clusters_of_their_graph(name: str) -> None:
+    method: Any = small(name, epochs=0, start="graph")
+    arrays = to_host(steps_of(method, digits())[-1].arrays)
+    Z = arrays["Z_pretrained"]
+    labels = spectral_labels(sample_graph(Z.astype(np.float64)), 10, assign_labels="kmeans", random_state=0)
+    means = np.stack([Z[labels == k].mean(axis=0) for k in range(10)])
+    if name != "vade":
+        np.testing.assert_allclose(arrays["centroids"], means, rtol=1e-4, atol=1e-6)
+        return
+    found = {key: value.detach().numpy() for key, value in method.mixture_.items()}
+    shares, inner = np.bincount(labels, minlength=10) / len(Z), [Z[labels == k].var(axis=0) for k in range(10)]
+    np.testing.assert_allclose(found["means"], means, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.exp(found["logits"]), shares, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(found["log_variances"]) - FLOOR * Z.var(axis=0).mean(), inner, rtol=1e-3, atol=1e-7)
+
+
+def test_a_graph_finds_first_clusters_that_are_no_balls() -> None:
+    """Two rings around each other: k-means halves both."""
+    turn = np.linspace(0, 2 * np.pi, 80, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    Z, y = np.concatenate([ring, 4 * ring]), np.repeat([0, 1], 80)
+    found = {start: FirstClusters(start=start).of_codes(Z, 2, 0) for start in ("kmeans", "graph", "linkage")}
+    assert clustering_accuracy(y, found["graph"][0]) == 1 > clustering_accuracy(y, found["kmeans"][0])
+    for labels, centroids in found.values():
+        np.testing.assert_allclose(centroids, [Z[labels == k].mean(axis=0) for k in range(2)], atol=1e-8)
+
+
+def test_a_cluster_without_codes_stands_in_their_middle() -> None:
+    Z = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 8.0]])
+    np.testing.assert_allclose(means_of(Z, np.array([0, 0, 2]), 3), [[1, 2], [2, 4], [4, 8]])
+
+
+def test_by_rule_few_codes_start_from_their_graph_and_many_from_k_means() -> None:
+    rule = centroid_rules.first_clusters
+    facts = Facts(n=8000, shape=(64,), n_clusters=10, variance=1.0)
+    assert rule.values(facts) == {"start": "graph"} and rule.values(replace(facts, n=8001)) == {}
+    for name in [*FAMILY, "vade"]:
+        cls = method_class(name)
+        assert rule in cls.rules and "n_init" in cls.idle({"start": "graph"}) and "n_init" not in cls.idle({})
 
 
 def certainty(Z: NDArray, centroids: NDArray) -> float:

@@ -264,6 +264,6 @@ def test_the_weights_of_our_presets_stand_beside_the_papers() -> None:
 def test_what_the_terms_of_tagnet_carry_is_what_was_measured() -> None:
     rows = load_results(results_files()["tagnet-terms"]).rows
     for data, place in (("mnist_test", "MNIST-test"), ("coil20", "COIL-20")):
-        found = {row.of["loss"]: row.scores["acc"].mean for row in rows if row.of["data"] == data}
-        wanted = [found[key] for key in ("all three terms", "without agreement", "without balance", "without the entropy")]
+        found = {row.of.get("set"): row.scores["acc"].mean for row in rows if row.of["data"] == data}
+        wanted = [found[key] for key in (None, "agreement=0", "balance=0", "nu=0")]
         assert f"{place} " + " / ".join(f"{value:.3f}".removeprefix("0") for value in wanted) in told("tagnet", "coil20")[1]

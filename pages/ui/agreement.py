@@ -34,9 +34,7 @@ def _forget_choice() -> None:
     st.session_state["agree_of"] = None
 
 
-LONG = Long(
-    seconds=0, on_stop=_forget_choice
-)  # nobody knows how long: seconds, or minutes where there are thousands of samples
+LONG = Long(seconds=0, on_stop=_forget_choice)  # how long is not known: seconds, minutes where samples are thousands
 
 
 def agreement(shown: Sequence[Run], data: Dataset) -> None:

@@ -1,6 +1,6 @@
 """Deep clustering by a softmax: a network, a layer that says which cluster a code belongs to, and both trained together.
 
-The stage "pretrain" trains the auto-encoder alone. k-means, or graph degree linkage, groups its codes, and the rows of the last
+The stage "pretrain" trains the auto-encoder alone. k-means, or a graph of them, groups its codes, and the rows of the last
 layer theta are the means, scaled to unit norm: p_ik = exp(theta_k^T z_i) / sum_l exp(theta_l^T z_i). The stage "finetune" goes
 on in mini-batches towards what is known at the beginning of each epoch: for `start_epochs` these clusters, then p itself. A
 sample belongs to its largest p. Terms are means over the samples of a batch.
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.affinity import degree_clusters
-from core.common import choice, held, integer
+from core.common import held, integer
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_assignments import rules
 from core.methods.deep_assignments.network import DenoisingNetwork
+from core.methods.parts.first_clusters import FirstClusters
 from core.methods.parts.joint import JointTraining
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import own_weights
@@ -53,6 +53,7 @@ class DeepAssignments(Clusterer):
     coder = held(DenoisingNetwork)
 
     joint = held(JointTraining, epochs=40, learning_rate=3e-3, min_change=0.0)
+    first = held(FirstClusters)
 
     start_epochs: int = integer(
         10, symbol="T_s", low=0, high=100_000, soft=(0, 50), group="Training",
@@ -61,10 +62,6 @@ class DeepAssignments(Clusterer):
     train_batch_size: int = integer(
         100, symbol="B_1", low=2, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
     )
-    start: str = choice(
-        "kmeans", symbol=r"\hat y_0", choices=("kmeans", "linkage"), group="Clusters",
-        help="The first clusters: k-means on the pretrained codes, or graph degree linkage of them (AC-GDL).",
-    )  # fmt: skip
 
     coder_: DenoisingOnData = field(init=False, repr=False)
     head_: nn.Linear = field(init=False, repr=False)
@@ -97,16 +94,11 @@ class DeepAssignments(Clusterer):
         on = self.coder_ = self.coder.on(X, random_state=self.random_state, device=self.device)
         yield from on.pretrain(self.coder.pretraining, stages)
         before = on.codes().cpu()
-        first = self._first_clusters(before.numpy(), K)
+        first = self.first.of_codes(before.numpy(), K, self.random_state)[0]
         self.head_ = self._head(directions(before.numpy(), first, K))
         problem = Problem(self, on, first, K)
         yield from problem.trainer().run(stages, "finetune", self.joint.epochs)
         yield self.conclude({**problem.views(), "Z_pretrained": before})
-
-    def _first_clusters(self, Z: NDArray, K: int) -> NDArray[np.int64]:
-        if self.start == "linkage":
-            return degree_clusters(Z, K, min(20, len(Z) - 1))[1]
-        return self.joint.first_clusters(Z, K, self.random_state)[0]
 
     def _head(self, theta: NDArray) -> nn.Linear:
         """The last layer with the given weights (K, d)."""

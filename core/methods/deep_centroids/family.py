@@ -1,8 +1,8 @@
 """Deep clustering around centroids: an auto-encoder, K centroids among its codes, and both trained together.
 
-The stage "pretrain" trains the auto-encoder alone. k-means on its codes gives the first centroids mu_k, and the stage
-"finetune" goes on with a clustering loss in mini-batches. A sample belongs to the centroid that is nearest to its code.
-Terms are means over the samples of a batch.
+The stage "pretrain" trains the auto-encoder alone. k-means on its codes, or the graph of their neighbours, gives the first
+centroids mu_k, and the stage "finetune" goes on with a clustering loss in mini-batches. A sample belongs to the centroid that
+is nearest to its code. Terms are means over the samples of a batch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from core.common import held, integer
 from core.graphs import nearest_of
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_centroids import rules
+from core.methods.parts.first_clusters import FirstClusters
 from core.methods.parts.joint import JointTraining
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork
@@ -45,13 +46,14 @@ class DeepCentroids(Clusterer):
     reads = "Z"
     uses_gpu = True
     shows = frozenset({"network"})
-    rules: ClassVar[tuple[Rule, ...]] = (rules.codes, rules.clustering)
+    rules: ClassVar[tuple[Rule, ...]] = (rules.codes, rules.first_clusters, rules.clustering)
     restored_from: ClassVar[tuple[str, ...]] = ("centroids",)
     learns_centroids: ClassVar[bool] = True  # whether the optimiser changes the centroids
 
     coder = held(PretrainedNetwork)
 
     joint = held(JointTraining)
+    first = held(FirstClusters)
 
     train_batch_size: int = integer(
         256, symbol="B_1", low=1, high=1_000_000, soft=(32, 1024), group="Training", help="Samples per step in that stage."
@@ -96,7 +98,7 @@ class DeepCentroids(Clusterer):
     def _first_centroids(self, Z: Tensor, K: int) -> Centroids:
         from core.nets import Centroids
 
-        labels, means = self.joint.first_clusters(Z.numpy(), K, self.random_state)
+        labels, means = self.first.of_codes(Z.numpy(), K, self.random_state)
         return Centroids(means, np.bincount(labels, minlength=K)).to(self.device)
 
     # ---- clusters, new samples ---------------------------------------------------------------------------------------

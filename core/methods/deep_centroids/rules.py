@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.methods.parts.rules import batch_for, layers_for, passes_for
+from core.methods.parts.scope import FULL_LIMIT
 from core.methods.rules import Facts, rule
 
 PRETRAINING_UPDATES, UPDATES = 1000, 400
@@ -21,6 +22,13 @@ def codes(facts: Facts) -> Mapping[str, Any]:
         "pretrain_learning_rate": 1e-3, "pretrain_schedule": "cosine",
         "pretrain_epochs": passes_for(facts.n, batch, PRETRAINING_UPDATES, 20),
     }  # fmt: skip
+
+
+@rule("First clusters of a graph")
+def first_clusters(facts: Facts) -> Mapping[str, Any]:
+    """The cut of the graph of the codes' neighbours, which may have any form; above 8,000 samples, where that takes minutes,
+    what the method itself has."""
+    return {"start": "graph"} if facts.n <= FULL_LIMIT else {}
 
 
 @rule("Clustering in updates")

@@ -9,8 +9,9 @@ log p(x) is
 up to the constant (m / 2) log(2 pi sigma^2): Eq. 12, with Gaussians for x, as the paper has it for data that are not binary.
 
 The stage "pretrain" is that of the whole family, g and mu its decoder and encoder. Its mean squared error is sigma^2, the value
-of highest likelihood, unless one is given. A mixture fitted to its codes is the first prior, v is a small part of the variances
-within its clusters, and the stage "finetune" minimises the bound. A sample belongs to the cluster of highest p(c | mu).
+of highest likelihood, unless one is given. A mixture fitted to its codes, or the clusters of their graph, are the first prior,
+v is a small part of the variances within its clusters, and the stage "finetune" minimises the bound. A sample belongs to the
+cluster of highest p(c | mu).
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common import held, integer, real
+from core.common import choice, held, integer, real
 from core.methods.contract import Clusterer, Cost, Labeller
 from core.methods.deep_centroids import rules
+from core.methods.parts.first_clusters import graph_clusters, means_of
 from core.methods.parts.kmeans import KMeansReadout
 from core.methods.parts.network import PretrainedNetwork, own_weights
 from core.methods.registry import register
@@ -67,7 +69,7 @@ class VaDE(Clusterer):
     learns = "deep"
     uses_gpu = True
     shows = frozenset({"network"})
-    rules = (rules.codes, rules.clustering, rules.noise)
+    rules = (rules.codes, rules.first_clusters, rules.clustering, rules.noise)
     summary = "Learns a generative model in which every code comes from one Gaussian of a mixture, and reads off which."
     paper = "Jiang, Zheng, Tan, Tang and Zhou, IJCAI 2017"
     objective = (
@@ -99,6 +101,11 @@ class VaDE(Clusterer):
         none_means="error of the pretrained network",
         help="Variance of the samples around their reconstructions, in their own scale; the larger, the more the prior weighs.",
     )  # fmt: skip
+    start: str = choice(
+        "mixture", symbol=r"\gamma_0", choices=("mixture", "graph"), group="Clusters",
+        help="The first prior: the mixture of highest likelihood for the pretrained codes, or a Gaussian for each cluster of "
+        "the graph of their neighbours.",
+    )  # fmt: skip
     n_init: int = integer(
         5, symbol="R", low=1, high=100, soft=(1, 30), group="Clusters",
         help="Starts of the mixture that is fitted to the pretrained codes; that of the highest likelihood is kept.",
@@ -106,6 +113,10 @@ class VaDE(Clusterer):
 
     coder_: NetworkOnData = field(init=False, repr=False)
     mixture_: nn.ParameterDict = field(init=False, repr=False)
+
+    @classmethod
+    def idle(cls, params: Mapping[str, Any]) -> frozenset[str]:
+        return super().idle(params) | ({"n_init"} if params.get("start") == "graph" else frozenset())
 
     def check_data(self, X: NDArray) -> None:
         self.coder.check(X)
@@ -126,11 +137,17 @@ class VaDE(Clusterer):
         return {**on.views(), "P": lambda: self.posterior(on.codes())}
 
     def _first_mixture(self, Z: torch.Tensor, K: int) -> nn.ParameterDict:
-        """The mixture of highest likelihood for the codes."""
+        """The mixture of highest likelihood for the codes, or the moments of the clusters of their graph."""
         from sklearn.mixture import GaussianMixture
 
         codes = Z.double().numpy()
         floor = FLOOR * codes.var(axis=0).mean() + 1e-12
+        if self.start == "graph":
+            labels = graph_clusters(codes, K, self.random_state)
+            means = means_of(codes, labels, K)
+            shares = np.bincount(labels, minlength=K) / len(codes)
+            variances = means_of((codes - means[labels]) ** 2, labels, K) + floor
+            return self.new_mixture(np.log(shares.clip(1e-8)), means, np.log(variances))
         found = GaussianMixture(
             K, covariance_type="diag", reg_covar=floor, n_init=self.n_init, max_iter=300, random_state=self.random_state
         ).fit(codes)
