@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 FILES = results_files()
 RUN = re.compile(r"python -m core run (\w+) ([^;]+)")
 SWEEP = re.compile(r"python -m core sweep (\w+) --dataset (\w+) --over (\S+)")
-BENCHES = {"epoch", "scaling", "ablation", "transfer", "regret", "clusters", "machines"}
+BENCHES = {"consensus", "epoch", "scaling", "ablation", "transfer", "regret", "clusters", "machines"}
 WHOLE: dict[str, Any] = {
     "title": "A title", "commands": ["python -m core bench epoch"], "origin": "command", "protocol": "How.", "device": "CPU",
     "seeds": [0, 1], "chosen": "untuned", "rows": [{"of": {"data": "orl"}, "scores": {"acc": {"mean": 0.5, "std": 0.1}}}],
