@@ -141,6 +141,8 @@ def test_by_rule_few_codes_start_from_their_graph_and_many_from_k_means() -> Non
     assert rule.values(facts) == {"start": "graph"} and rule.values(replace(facts, n=8001)) == {}
     for name in [*FAMILY, "vade"]:
         cls = method_class(name)
+        published = {param: declared.default for param, declared in cls.declared().items()}
+        assert cls.departures(published) == [] and "graph" in cls.departures({**published, "start": "graph"})[0]
         assert rule in cls.rules and "n_init" in cls.idle({"start": "graph"}) and "n_init" not in cls.idle({})
 
 

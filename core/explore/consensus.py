@@ -24,7 +24,7 @@ def consensus(
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Cut the power mean of the affinities of runs (`core.affinity.consensus_affinity`) into K clusters, without labels.
 
-    The last step is that of the run with the smallest seed. The order of the runs makes no difference.
+    How the last step reads labels is as the run with the smallest seed has it. The order of the runs makes no difference.
 
     Returns
     -------

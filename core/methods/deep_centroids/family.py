@@ -77,6 +77,11 @@ class DeepCentroids(Clusterer):
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        ours = "The first centroids are of the clusters of a graph; the paper's are those of k-means."
+        return [] if params["start"] == "kmeans" else [ours]
+
     def check_data(self, X: NDArray) -> None:
         self.coder.check(X)
 

@@ -9,9 +9,9 @@ log p(x) is
 up to the constant (m / 2) log(2 pi sigma^2): Eq. 12, with Gaussians for x, as the paper has it for data that are not binary.
 
 The stage "pretrain" is that of the whole family, g and mu its decoder and encoder. Its mean squared error is sigma^2, the value
-of highest likelihood, unless one is given. A mixture fitted to its codes, or the clusters of their graph, are the first prior,
-v is a small part of the variances within its clusters, and the stage "finetune" minimises the bound. A sample belongs to the
-cluster of highest p(c | mu).
+of highest likelihood, unless one is given. A mixture fitted to its codes, or to the clusters of their graph, is the first
+prior, v is a small part of the variances within its clusters, and the stage "finetune" minimises the bound. A sample belongs
+to the cluster of highest p(c | mu).
 """
 
 from __future__ import annotations
@@ -113,6 +113,11 @@ class VaDE(Clusterer):
 
     coder_: NetworkOnData = field(init=False, repr=False)
     mixture_: nn.ParameterDict = field(init=False, repr=False)
+
+    @classmethod
+    def departures(cls, params: Mapping[str, Any]) -> list[str]:
+        ours = "The first prior is of the clusters of a graph; the paper's is a mixture fitted to the codes."
+        return [ours] if params["start"] == "graph" else []
 
     @classmethod
     def idle(cls, params: Mapping[str, Any]) -> frozenset[str]:
