@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import methods
+from core import explore, methods
 from core.common import InvalidInput
 from core.jobs import JobQueue
 from core.runs import RunStore, Status
@@ -139,8 +139,20 @@ def test_what_seeds_agree_on_stands_beside_each_alone(
     app.selectbox(key="agree_of").set_value(app.selectbox(key="agree_of").options[0]).run()
     shown = {metric.label: metric.value for metric in healthy(app).metric}
     alone = [run.result["metrics"]["acc"] for run in own_runs(store) if run.spec.method == "udll"]
-    assert shown["Mean of 5 alone"] == f"{np.mean(alone):.3f}" and 0 < float(shown["ACC, agreed"]) <= 1
-    assert "**Agreeing " in texts(app)
+    _, facts = explore.consensus(store, runs=[run.id for run in own_runs(store) if run.spec.method == "udll"], pixels=2)
+    assert shown["Mean of 5 alone"] == f"{np.mean(alone):.3f}" and shown["ACC, agreed"] == f"{facts['scores']['acc']:.3f}"
+    assert "**Agreeing " in texts(app) and "picks with the labels" in texts(app)
+    app = choose_runs(app, [finished("ridge"), finished("ssc")])
+    assert app.selectbox(key="agree_of").value is None, "a choice that is not offered any more is none"
+
+
+def test_a_choice_of_seeds_stands_when_another_seed_is_there(visit: Callable[..., AppTest], store: RunStore) -> None:
+    runs = [finished_with(store, "ridge", seed) for seed in (0, 1)]
+    app = choose_runs(visit("compare"), [runs[0]])
+    app.selectbox(key="agree_of").set_value(app.selectbox(key="agree_of").options[0]).run()
+    assert any(metric.label == "Mean of 2 alone" for metric in healthy(app).metric)
+    finished_with(store, "ridge", 2)
+    assert any(metric.label == "Mean of 3 alone" for metric in healthy(app.run()).metric)
 
 
 def test_runs_without_an_affinity_have_nothing_to_agree_on(visit: Callable[..., AppTest], finished: Callable[..., str]) -> None:
