@@ -30,6 +30,14 @@ def test_the_readme_is_short_and_tells_of_every_page_method_and_data_set() -> No
     assert [name for name in datasets.dataset_names() if f"`{name}`" not in README] == []
 
 
+def test_what_seeds_agree_on_is_what_the_benchmark_kept() -> None:
+    kept = {(row.of["method"], row.of["data"]): row.scores for row in load_results(FOLDER / "consensus.json").rows}
+    told = re.search(r"\*\*RGRL\*\*, .*?\n\n", README, flags=re.DOTALL)[0]  # type: ignore[index]
+    for data in ("orl", "mnist_1000"):
+        for score in kept["rgrl", data].values():
+            assert f"{score.mean:.3f} ± {score.std:.3f}".replace("0.", ".") in told
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_point_at_files_that_are_there(name: str) -> None:
     text = (ROOT / name).read_text()
